@@ -1,0 +1,54 @@
+# Short names for what the project does; the work is done by `python -m runner` (see `python -m runner --help`).
+
+runner := runner/bootstrap.sh -- .venv/bin/python -m runner
+tested := runner/bootstrap.sh test -- .venv/bin/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit lock
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+bootstrap: ## install what the runner needs: system packages, Docker, virtual environment
+	@runner/bootstrap.sh
+
+doctor: ## what this machine lacks, each with its remedy
+	@$(runner) doctor
+
+prepare: ## binaries and images into the cache; afterwards no network is needed
+	@$(runner) prepare
+
+site: ## from whatever is there to a running cluster with the demonstrator on it
+	@$(runner) site
+
+status: ## nodes, pods, services, certificates
+	@$(runner) status
+
+verify: ## every host, as tests/hosts expects it
+	@$(runner) verify
+
+destroy: ## remove this checkout's hosts
+	@$(runner) destroy
+
+# The cluster's tests: a run that changes nothing, then the hosts, the API and the pages.
+whole := tests/machines tests/site tests/hosts tests/cluster tests/app
+test: lint unit ## static checks, unit tests, then a cluster from nothing, tested and removed (KEEP=1 leaves it)
+	@$(tested) pytest --raise $(wildcard $(whole))
+
+lint: ## every static check
+	@runner/bootstrap.sh test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/yamllint --strict .
+	PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint --offline
+
+unit: ## the tests that need no cluster
+	@$(tested) pytest
+
+# --universal: for every Python from 3.11 on; the hashes are those of all files that a package publishes.
+compile := .venv/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+lock: ## renew the pinned versions of all Python packages
+	@runner/bootstrap.sh test
+	$(compile) --output-file requirements.lock
+	$(compile) --extra test --constraints requirements.lock --output-file requirements-test.lock

@@ -1,0 +1,1 @@
+"""The agent: starts blank, is given its bundles by the provisioning server and runs them."""

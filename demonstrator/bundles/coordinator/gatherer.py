@@ -1,0 +1,122 @@
+"""Asks every component once a second and keeps the last minutes."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from demonstrator.bundles.coordinator.rates import Rates
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.overview import Overview, Point, Scaling
+from demonstrator.contracts.platform import PodDirectory
+from demonstrator.contracts.samples import Ledger
+from demonstrator.contracts.services import Queue, StatsProvider
+
+HISTORY_SECONDS = 180
+
+_INTERVAL = 1.0
+# Who answers later than this is missing from one overview; the others are not held up.
+_PATIENCE = 0.8
+
+_T = TypeVar("_T")
+
+
+class Sources(Protocol):
+    """Whom to ask, as it is at this moment."""
+
+    @property
+    def queues(self) -> Sequence[Queue]:
+        """All queues."""
+
+    @property
+    def providers(self) -> Sequence[StatsProvider]:
+        """Everything that has figures."""
+
+    @property
+    def directory(self) -> PodDirectory:
+        """The pods."""
+
+    def scaling(self) -> Scaling:
+        """Requested and actual numbers of what is scaled."""
+
+
+class Gatherer:
+    """The coordinator's eyes."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._rates = Rates()
+        self._history: deque[Point] = deque(maxlen=HISTORY_SECONDS)
+        self._next: asyncio.Future[Overview] = asyncio.get_running_loop().create_future()
+
+    def history(self) -> tuple[Point, ...]:
+        """See Coordinator.history."""
+        return tuple(self._history)
+
+    async def next(self) -> Overview:
+        """See Coordinator.next."""
+        return await asyncio.shield(self._next)
+
+    async def run(self) -> None:
+        """Gather until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            overview = await self._gather()
+            self._history.append(overview.now)
+            told, self._next = self._next, loop.create_future()
+            told.set_result(overview)
+            await asyncio.sleep(max(0.0, started + _INTERVAL - loop.time()))
+
+    async def _gather(self) -> Overview:
+        ledgers, statistics = await asyncio.gather(
+            _ask([queue.ledger() for queue in self._sources.queues]),
+            _ask([provider.statistics() for provider in self._sources.providers]),
+        )
+        accounting = _sum(ledgers)
+        now = time.time()
+        rates = self._rates.add(now, accounting) if accounting else (0.0, 0.0, 0.0)
+        return Overview(
+            now=Point(now, _utilisation(accounting), *rates),
+            accounting=accounting,
+            statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
+            pods=self._sources.directory.pods(),
+            scaling=self._sources.scaling(),
+        )
+
+
+async def _ask(questions: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """The answers that come in time."""
+    if not questions:
+        return []
+    tasks = [asyncio.create_task(question) for question in questions]
+    done, late = await asyncio.wait(tasks, timeout=_PATIENCE)
+    for task in late:
+        task.cancel()
+    answers = []
+    for task in done:
+        try:
+            answers.append(task.result())
+        except RemoteError:
+            continue
+    return answers
+
+
+def _sum(ledgers: Sequence[Ledger]) -> Ledger | None:
+    if not ledgers:
+        return None
+    return Ledger(
+        capacity=sum(ledger.capacity for ledger in ledgers),
+        produced=sum(ledger.produced for ledger in ledgers),
+        stored=sum(ledger.stored for ledger in ledgers),
+        queued=sum(ledger.queued for ledger in ledgers),
+        in_work=sum(ledger.in_work for ledger in ledgers),
+        refused=sum(ledger.refused for ledger in ledgers),
+    )
+
+
+def _utilisation(accounting: Ledger | None) -> float:
+    if not accounting:
+        return 0.0
+    return 100 * (accounting.queued + accounting.in_work) / accounting.capacity

@@ -1,0 +1,112 @@
+"""Only one coordinator acts: the holder of a Lease of the namespace."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from demonstrator.bundles.coordinator.regulator import DEFAULT_PREFERENCE, check_preference
+from demonstrator.contracts.platform import KubernetesApi, KubernetesError
+
+NAME = "inaetics-coordinator"
+RENEW_SECONDS = 2.0
+# A holder that could not renew stops acting after the first time, and another one begins after
+# the second. What lies in between is longer than any request that a holder has under way.
+ACT_SECONDS = 6.0
+LEASE_SECONDS = 10.0
+
+_PREFERENCE = "inaetics.org/preferred-utilisation"
+
+_logger = logging.getLogger(__name__)
+
+
+class Lease:
+    """Takes the Lease when nobody else renews it, and renews it.
+
+    Whether somebody else renews is told by this clock alone: the clocks of two nodes may differ.
+    The preferred utilisation is kept with the Lease, so that it outlives the pod it was set in.
+    """
+
+    def __init__(
+        self, api: KubernetesApi, namespace: str, me: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.holder = ""
+        self.preference = DEFAULT_PREFERENCE
+        self._api = api
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
+        self._me = me
+        self._clock = clock
+        self._renewed: float | None = None
+        self._seen: tuple[str, str] | None = None
+        self._seen_at = 0.0
+        # A renewal and a new preference would each make the other's version an old one.
+        self._lock = asyncio.Lock()
+
+    @property
+    def acting(self) -> bool:
+        """Whether this coordinator is the one that acts."""
+        return self._renewed is not None and self._clock() - self._renewed < ACT_SECONDS
+
+    async def run(self) -> None:
+        """Take and renew until cancelled."""
+        trouble = ""
+        while True:
+            acted = self.acting
+            try:
+                await self.renew()
+                trouble = ""
+            except KubernetesError as error:
+                if trouble != (trouble := str(error)):
+                    _logger.warning("the lease cannot be renewed: %s", trouble)
+            if acted != self.acting:
+                _logger.info("%s", "acts from now on" if self.acting else "acts no longer")
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def renew(self) -> None:
+        """Look at the Lease once, and take or renew it if it is free or held already."""
+        async with self._lock:
+            await self._renew()
+
+    async def _renew(self) -> None:
+        started = self._clock()
+        lease = await self._api.read(self._path)
+        spec: dict[str, Any] = lease.get("spec") or {}
+        holder = spec.get("holderIdentity") or ""
+        if self._seen != (seen := (holder, str(spec.get("renewTime")))):
+            self._seen, self._seen_at = seen, started
+        self.holder = holder
+        self.preference = _preference(lease)
+        if holder not in ("", self._me):
+            self._renewed = None
+            if started - self._seen_at < LEASE_SECONDS:
+                return
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        change: dict[str, Any] = {"holderIdentity": self._me, "renewTime": now}
+        if holder != self._me:
+            change |= {
+                "acquireTime": now,
+                "leaseDurationSeconds": int(LEASE_SECONDS),
+                "leaseTransitions": spec.get("leaseTransitions", 0) + 1,
+            }
+        # Refused with 409 when somebody else has written since it was read.
+        version = lease["metadata"]["resourceVersion"]
+        await self._api.patch(self._path, {"metadata": {"resourceVersion": version}, "spec": change})
+        self.holder, self._renewed = self._me, started
+
+    async def prefer(self, percent: int) -> None:
+        """Keep another preferred utilisation."""
+        async with self._lock:
+            await self._api.patch(self._path, {"metadata": {"annotations": {_PREFERENCE: str(percent)}}})
+            self.preference = percent
+
+
+def _preference(lease: dict[str, Any]) -> int:
+    kept = (lease["metadata"].get("annotations") or {}).get(_PREFERENCE, "")
+    try:
+        percent = int(kept)
+        check_preference(percent)
+    except ValueError:
+        return DEFAULT_PREFERENCE
+    return percent

@@ -1,0 +1,77 @@
+"""The processor's loop: take, work, store, settle, with the next batches fetched meanwhile."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.samples import Batch, Result
+from demonstrator.contracts.services import DataStore, Processor, Queue
+
+MOST = 50
+# Well within the queue's lease of 5 s: a result that is later than this is somebody else's by now.
+GIVE_UP_SECONDS = 4.0
+
+_WAIT_SECONDS = 1.0
+_RETRY_SECONDS = 0.2
+_AHEAD = 2
+
+_logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Moves batches from the queue through a processor into the data store."""
+
+    def __init__(self, name: str, processor: Processor, clock: Callable[[], float] = time.monotonic) -> None:
+        self.processed = 0
+        self._name = name
+        self._processor = processor
+        self._clock = clock
+        self._takes = 0
+
+    async def run(self, queue: Queue, store: DataStore) -> None:
+        """Work until cancelled; what is in hand then goes back when its lease ends."""
+        taken: asyncio.Queue[tuple[Batch, float]] = asyncio.Queue(maxsize=1)
+        results: asyncio.Queue[tuple[Result, float]] = asyncio.Queue(maxsize=_AHEAD)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._fetch(queue, taken))
+            tasks.create_task(self._work(taken, results))
+            tasks.create_task(self._deliver(queue, store, results))
+
+    async def _fetch(self, queue: Queue, taken: asyncio.Queue[tuple[Batch, float]]) -> None:
+        number = self._takes
+        while True:
+            until = self._clock() + GIVE_UP_SECONDS
+            try:
+                batches = await queue.take(self._name, number, MOST, _WAIT_SECONDS)
+            except RemoteError as error:
+                _logger.warning("the queue does not answer: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self._takes = number = number + 1
+            for batch in batches:
+                await taken.put((batch, until))
+
+    async def _work(
+        self,
+        taken: asyncio.Queue[tuple[Batch, float]],
+        results: asyncio.Queue[tuple[Result, float]],
+    ) -> None:
+        while True:
+            batch, until = await taken.get()
+            if self._clock() < until:
+                await results.put((await self._processor.process(batch), until))
+                self.processed += len(batch)
+
+    async def _deliver(self, queue: Queue, store: DataStore, results: asyncio.Queue[tuple[Result, float]]) -> None:
+        while True:
+            result, until = await results.get()
+            while self._clock() < until:
+                try:
+                    await store.put(result)
+                    await queue.settle((result.batch.id,))
+                    break
+                except RemoteError as error:
+                    _logger.warning("a result cannot be delivered: %s", error)
+                    await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,77 @@
+"""The producer as a bundle: provides Producer and its figures, requires a Queue."""
+
+import asyncio
+import secrets
+
+from pelix.framework import BundleContext
+from pelix.ipopo.decorators import (
+    ComponentFactory,
+    Instantiate,
+    Invalidate,
+    Provides,
+    Requires,
+    Validate,
+)
+
+from demonstrator.bundles.producer.periodic import DEFAULT_RATE, PeriodicProducer
+from demonstrator.contracts.platform import Runtime
+from demonstrator.contracts.samples import RATE_LIMIT, Statistic, Statistics
+from demonstrator.contracts.services import Producer, Queue, StatsProvider
+
+
+@ComponentFactory("inaetics.producer.periodic")
+@Provides([Producer, StatsProvider])
+@Requires("_runtime", Runtime)
+@Requires("_queue", Queue)
+@Instantiate("producer")
+class ProducerComponent:
+    """Produces while there is a queue."""
+
+    _runtime: Runtime
+    _queue: Queue
+
+    def __init__(self) -> None:
+        self._producer: PeriodicProducer | None = None
+        self._rate = DEFAULT_RATE
+        self._task: asyncio.Task[None] | None = None
+
+    @Validate
+    def start(self, context: BundleContext) -> None:
+        """Produce into the queue that was found, going on with the numbers of the last one."""
+        if self._producer is None:
+            pod = self._runtime.identity.pod
+            self._producer = PeriodicProducer(f"{pod}.{secrets.token_hex(3)}", self._rate)
+        self._task = self._runtime.spawn(self._producer.run(self._queue), "producer")
+
+    @Invalidate
+    def stop(self, context: BundleContext) -> None:
+        """Pause: the queue is gone."""
+        if self._task:
+            self._task.cancel()
+
+    async def rate(self) -> float:
+        """See Producer.rate."""
+        return self._rate
+
+    async def set_rate(self, rate: float) -> None:
+        """See Producer.set_rate."""
+        if not 0 <= rate <= RATE_LIMIT:
+            raise ValueError(f"rate is {rate}, where 0 to {RATE_LIMIT:g} may be asked for")
+        self._rate = rate
+        if self._producer:
+            self._producer.set_rate(rate)
+
+    async def statistics(self) -> Statistics:
+        """What was produced and what became of it."""
+        producer = self._producer
+        figures = (
+            (
+                Statistic("rate", "gauge", "samples/s", producer.rate),
+                Statistic("produced", "counter", "samples", producer.produced),
+                Statistic("accepted", "counter", "samples", producer.accepted),
+                Statistic("refused", "counter", "samples", producer.refused),
+            )
+            if producer
+            else ()
+        )
+        return Statistics("producer", self._runtime.identity.pod, figures)

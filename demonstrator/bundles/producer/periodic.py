@@ -1,0 +1,84 @@
+"""The periodic producer: batches of numbered samples at a steady rate."""
+
+import asyncio
+import logging
+import math
+import time
+
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.samples import Batch
+from demonstrator.contracts.services import Queue
+
+# Until the coordinator says otherwise: more than one processor can take (333 a second) and less
+# than two.
+DEFAULT_RATE = 500.0
+BATCH_SIZE = 50
+
+_RETRY_SECONDS = 0.2
+_WAVE = 1_000
+
+_logger = logging.getLogger(__name__)
+
+
+class PeriodicProducer:
+    """Makes samples, in batches numbered from 0, and offers each until the queue has answered.
+
+    It makes nothing while a batch waits for its answer: without a queue the numbers stand still.
+    """
+
+    def __init__(self, source: str, rate: float = DEFAULT_RATE, batch_size: int = BATCH_SIZE) -> None:
+        self.rate = rate
+        self.produced = 0
+        self.accepted = 0
+        self.refused = 0
+        self._source = source
+        self._batch_size = batch_size
+        self._in_hand: Batch | None = None
+        self._made_at = -math.inf
+        self._changed = asyncio.Event()
+
+    def set_rate(self, rate: float) -> None:
+        """Aim at another rate from now on, in the middle of a pause too; 0 makes nothing."""
+        if rate != self.rate:
+            self.rate = rate
+            self._changed.set()
+
+    async def run(self, queue: Queue) -> None:
+        """Produce into this queue until cancelled; what is in hand is kept for the next one."""
+        while True:
+            if self._in_hand is None:
+                await self._pause()
+                self._in_hand = self._make()
+            try:
+                receipt = await queue.put(self._in_hand)
+            except RemoteError as error:
+                _logger.warning("the queue does not answer: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self._in_hand = None
+            self.accepted += receipt.accepted
+            self.refused += receipt.refused
+
+    async def _pause(self) -> None:
+        """Wait until the next batch is due, at the rate of then."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._changed.clear()
+            interval = self._batch_size / self.rate if self.rate else math.inf
+            now, due = clock(), self._made_at + interval
+            left = due - now
+            if left <= 0:
+                # A little late is made up for by the next pause; what is lost beyond that is lost.
+                self._made_at = due if -left < interval else now
+                return
+            try:
+                async with asyncio.timeout(left if self.rate else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _make(self) -> Batch:
+        first = self.produced
+        self.produced += self._batch_size
+        values = (math.sin(2 * math.pi * (first + i) / _WAVE) for i in range(self._batch_size))
+        return Batch(self._source, first, time.time(), tuple(round(value, 6) for value in values))

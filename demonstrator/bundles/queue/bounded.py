@@ -1,0 +1,151 @@
+"""The queue itself: bounded, with leases, and a ledger that always balances."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Receipt, check_name
+
+LEASE_SECONDS = 5.0
+LONGEST_WAIT = 1.0
+
+# The last step of so many producers and consumers is remembered; the longest silent goes first.
+_MEMORY = 1_000
+
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class _Lease:
+    batch: Batch
+    consumer: str
+    ends: float
+
+
+class BoundedQueue:
+    """Keeps batches until the data store has their results.
+
+    A batch that is taken is lent: unless it is settled before its lease ends it is lent to
+    somebody else, so that a processor that dies loses nothing. Both what waits and what is lent
+    counts against the capacity.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        capacity: int = QUEUE_CAPACITY,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._lease_seconds = lease_seconds
+        self._waiting: deque[Batch] = deque()
+        self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._receipts: OrderedDict[str, tuple[int, Receipt]] = OrderedDict()
+        self._takes: OrderedDict[str, tuple[int, tuple[str, ...]]] = OrderedDict()
+        self._arrived = asyncio.Event()
+        self._produced = self._stored = self._queued = self._in_work = self._refused = 0
+
+    def put(self, batch: Batch) -> Receipt:
+        """Take a batch or refuse it as a whole; a repeated one gets its first receipt again."""
+        first, receipt = self._receipts.get(batch.source, (-1, None))
+        if receipt and batch.first == first:
+            return receipt
+        if batch.first < first:
+            raise ValueError(f"{batch.source} has gone on from {batch.first} to {first}")
+        size = len(batch)
+        self._produced += size
+        if self._queued + self._in_work + size <= self._capacity:
+            receipt = Receipt(accepted=size, refused=0)
+            self._waiting.append(batch)
+            self._queued += size
+            self._arrived.set()
+        else:
+            receipt = Receipt(accepted=0, refused=size)
+            self._refused += size
+        _remember(self._receipts, batch.source, (batch.first, receipt))
+        return receipt
+
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+        """Lend batches to a consumer; the same number lends the same ones again."""
+        check_name(consumer)
+        deadline = self._clock() + min(wait, LONGEST_WAIT)
+        while True:
+            self._end_leases()
+            last, lent = self._takes.get(consumer, (-1, ()))
+            if number < last:
+                raise ValueError(f"{consumer} has gone on from take {number} to {last}")
+            if number == last:
+                return self._lend_again(consumer, lent)
+            if self._waiting:
+                return self._lend(consumer, number, most)
+            if (left := deadline - self._clock()) <= 0:
+                return ()
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(left):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return ()
+
+    def settle(self, batches: tuple[str, ...]) -> None:
+        """Forget batches whose results are stored, whoever stored them."""
+        for batch_id in batches:
+            if lease := self._leases.pop(batch_id, None):
+                self._in_work -= len(lease.batch)
+                self._stored += len(lease.batch)
+            elif waiting := next((item for item in self._waiting if item.id == batch_id), None):
+                # Its lease had ended, but its processor was only late.
+                self._waiting.remove(waiting)
+                self._queued -= len(waiting)
+                self._stored += len(waiting)
+
+    def ledger(self) -> Ledger:
+        """What became of all samples so far."""
+        self._end_leases()
+        return Ledger(
+            capacity=self._capacity,
+            produced=self._produced,
+            stored=self._stored,
+            queued=self._queued,
+            in_work=self._in_work,
+            refused=self._refused,
+        )
+
+    def _lend(self, consumer: str, number: int, most: int) -> tuple[Batch, ...]:
+        taken: list[Batch] = []
+        while self._waiting and (not taken or len(self._waiting[0]) <= most):
+            batch = self._waiting.popleft()
+            most -= len(batch)
+            taken.append(batch)
+            self._queued -= len(batch)
+            self._in_work += len(batch)
+            self._leases[batch.id] = _Lease(batch, consumer, self._clock() + self._lease_seconds)
+        _remember(self._takes, consumer, (number, tuple(batch.id for batch in taken)))
+        return tuple(taken)
+
+    def _lend_again(self, consumer: str, lent: tuple[str, ...]) -> tuple[Batch, ...]:
+        leases = (self._leases.get(batch_id) for batch_id in lent)
+        return tuple(lease.batch for lease in leases if lease and lease.consumer == consumer)
+
+    def _end_leases(self) -> None:
+        """Put batches back whose time is over, to the front: they have waited longest."""
+        now = self._clock()
+        while self._leases:
+            lease = next(iter(self._leases.values()))
+            if lease.ends > now:
+                return
+            del self._leases[lease.batch.id]
+            self._waiting.appendleft(lease.batch)
+            self._in_work -= len(lease.batch)
+            self._queued += len(lease.batch)
+            self._arrived.set()
+
+
+def _remember(memory: OrderedDict[str, _T], key: str, value: _T) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if len(memory) > _MEMORY:
+        memory.popitem(last=False)

@@ -1,0 +1,89 @@
+"""What the coordinator knows of the whole demonstrator, for pages to show."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from demonstrator.contracts.contract import local
+from demonstrator.contracts.platform import Pod
+from demonstrator.contracts.samples import Ledger, Statistics
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One second of the demonstrator.
+
+    Attributes:
+        at: seconds since the epoch.
+        utilisation: how much of the queue's capacity is held, in percent.
+        produced: samples offered to the queue, a second.
+        stored: samples that reached the data store, a second.
+        refused: samples that found the queue full, a second.
+    """
+
+    at: float
+    utilisation: float
+    produced: float
+    stored: float
+    refused: float
+
+
+Rule = Literal["original", "predictive"]
+# By a rule, or by whoever says `kubectl scale`.
+Mode = Literal["manual", "original", "predictive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many pods are asked for, and how many are there and ready."""
+
+    requested: int
+    actual: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What the coordinators steer.
+
+    Attributes:
+        rule: by which the number of processors is chosen; manual when people choose it.
+        coordinator: the pod that acts, of however many run; "" when none does.
+        preferred_utilisation: in percent, what the producers' rate aims at.
+        processors: None while Kubernetes has not told.
+        producers: None while Kubernetes has not told.
+    """
+
+    rule: Mode
+    coordinator: str
+    preferred_utilisation: int
+    processors: Scale | None
+    producers: Scale | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything at one moment.
+
+    Attributes:
+        now: this second; the graphs' newest point.
+        accounting: what became of all samples, summed over the queues; None without a queue.
+        statistics: the figures of every component that answered.
+        pods: the pods of the namespace.
+        scaling: requested and actual numbers, and what they follow from.
+    """
+
+    now: Point
+    accounting: Ledger | None
+    statistics: tuple[Statistics, ...]
+    pods: tuple[Pod, ...]
+    scaling: Scaling
+
+
+@local("inaetics.coordinator")
+class Coordinator(Protocol):
+    """Gathers what all components tell."""
+
+    def history(self) -> tuple[Point, ...]:
+        """The last minutes, second by second, oldest first."""
+
+    async def next(self) -> Overview:
+        """The next overview: there is one every second."""

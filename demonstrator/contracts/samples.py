@@ -1,0 +1,121 @@
+"""The data that flows: samples in batches, their results, and what is counted on the way."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+QUEUE_CAPACITY = 10_000
+STORE_CAPACITY = 1_000_000
+BATCH_LIMIT = 1_000
+# Of a producer, in samples a second.
+RATE_LIMIT = 1_000.0
+# Of a processor: what it takes its time for.
+SECONDS_PER_SAMPLE = 0.003
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a producer or a consumer."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:40]!r} is not a name of letters, digits, dots and dashes")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive samples of one source.
+
+    A source numbers its samples from 0 without gaps, so that source and first number name
+    the batch wherever it turns up again.
+
+    Attributes:
+        source: the producer that made them; another one after each of its restarts.
+        first: the number of the first sample.
+        made_at: when the last sample was made, in seconds since the epoch.
+        values: one number for each sample.
+    """
+
+    source: str
+    first: int
+    made_at: float
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_name(self.source)
+        if self.first < 0:
+            raise ValueError("first is negative")
+        if not 1 <= len(self.values) <= BATCH_LIMIT:
+            raise ValueError(f"{len(self.values)} samples, where a batch has 1 to {BATCH_LIMIT}")
+
+    @property
+    def id(self) -> str:
+        """What names this batch everywhere and for ever."""
+        return f"{self.source}:{self.first}"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The queue's answer to a batch: how many samples it took and how many it refused."""
+
+    accepted: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A batch after processing, by whom and when."""
+
+    batch: Batch
+    processor: str
+    finished_at: float
+
+    def __post_init__(self) -> None:
+        check_name(self.processor)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a queue has seen since it started, all read at one instant, counted in samples.
+
+    Attributes:
+        capacity: how many samples it holds at most, waiting or in work.
+        produced: offered to it by producers.
+        stored: confirmed by the data store.
+        queued: waiting.
+        in_work: taken by a processor and not yet confirmed by the data store.
+        refused: offered while it was full.
+    """
+
+    capacity: int
+    produced: int
+    stored: int
+    queued: int
+    in_work: int
+    refused: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every sample is accounted for."""
+        return self.produced == self.stored + self.queued + self.in_work + self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One figure: a counter only grows while its provider lives, a gauge goes up and down."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    unit: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The figures of one component, and the pod it runs in."""
+
+    component: str
+    pod: str
+    figures: tuple[Statistic, ...]

@@ -1,0 +1,82 @@
+"""The contracts of the demonstrator's own services."""
+
+from typing import Protocol
+
+from demonstrator.contracts.contract import contract, repeatable
+from demonstrator.contracts.samples import Batch, Ledger, Receipt, Result, Statistics
+
+
+@contract("inaetics.producer", "1.1")
+class Producer(Protocol):
+    """Makes samples and hands them to the queue."""
+
+    @repeatable
+    async def rate(self) -> float:
+        """How many samples a second it aims at."""
+
+    @repeatable
+    async def set_rate(self, rate: float) -> None:
+        """Aim at this many samples a second from now on, from 0 to RATE_LIMIT; since 1.1."""
+
+
+@contract("inaetics.queue", "1.0")
+class Queue(Protocol):
+    """Keeps samples between producers and processors, bounded.
+
+    Every method may be repeated: a batch is known by its id, a take by its number, so that an
+    answer that was lost on its way is simply asked for again.
+    """
+
+    @repeatable
+    async def put(self, batch: Batch) -> Receipt:
+        """Offer a batch, which is taken or refused as a whole.
+
+        A source offers its batches one after the other: only its last one may be repeated.
+        """
+
+    @repeatable
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+        """Borrow whole batches of at most `most` samples in all (or a single larger batch).
+
+        Nothing there: wait up to `wait` seconds (at most 1) for some. A consumer counts its takes
+        up from 0; asking for the last number again brings the same batches again. What is not
+        settled in time is lent to somebody else.
+        """
+
+    @repeatable
+    async def settle(self, batches: tuple[str, ...]) -> None:
+        """Say that the results of these batches are in the data store."""
+
+    @repeatable
+    async def ledger(self) -> Ledger:
+        """What became of all samples so far."""
+
+
+@contract("inaetics.processor", "1.0")
+class Processor(Protocol):
+    """Turns samples into results."""
+
+    async def process(self, batch: Batch) -> Result:
+        """Work on a batch."""
+
+
+@contract("inaetics.datastore", "1.0")
+class DataStore(Protocol):
+    """Keeps the last results."""
+
+    @repeatable
+    async def put(self, result: Result) -> bool:
+        """Keep a result; False when it was there already."""
+
+    @repeatable
+    async def latest(self, most: int) -> tuple[Result, ...]:
+        """The newest results, newest first."""
+
+
+@contract("inaetics.statistics", "1.0")
+class StatsProvider(Protocol):
+    """Anything that has figures to show."""
+
+    @repeatable
+    async def statistics(self) -> Statistics:
+        """The figures, all read at one instant."""

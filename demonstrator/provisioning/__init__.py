@@ -1,0 +1,1 @@
+"""The provisioning server: which target runs which bundles, and the bundles themselves."""

@@ -1,0 +1,1 @@
+"""The thin driver of inaetics-demo-cluster: `python -m runner COMMAND`."""

@@ -1,0 +1,149 @@
+"""The project's containers, networks and images as Docker knows them; the Docker client stays behind this module.
+
+Every host that is a container carries labels (see the Vagrantfile), by which it is known whoever made it
+and whatever became of the checkout that did. Containers without the labels are never looked at.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import requests
+from docker.errors import DockerException, NotFound
+
+from runner.errors import MachineError
+
+LABEL = "inaetics-demo-cluster"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A host that is a container. `address` is the declared one, `has_address` whether it answers there now."""
+
+    id: str
+    host: str
+    checkout: Path
+    cluster: str
+    address: IPv4Address
+    image: str
+    running: bool
+    has_address: bool
+    ssh_port: int | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A running container's place in a network, whatever project it belongs to."""
+
+    container: str
+    name: str
+    address: IPv4Address
+
+
+@dataclass(frozen=True)
+class Network:
+    """A bridge network of Docker's, and the device that is its bridge on this machine."""
+
+    name: str
+    device: str
+    subnets: tuple[IPv4Network, ...]
+    members: tuple[Member, ...]
+
+
+class Docker:
+    """What the project asks of Docker, of whatever daemon DOCKER_HOST names or the usual socket."""
+
+    def __init__(self) -> None:
+        try:
+            self._api = docker.from_env(timeout=60).api
+            self._api.ping()
+        except (DockerException, requests.RequestException) as error:
+            raise MachineError(
+                f"Docker does not answer: {_reason(error)}", "`make doctor` says more and starts it where it can."
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
+
+    def containers(self, checkout: Path | None = None) -> list[Container]:
+        """The hosts of one checkout, or of every checkout, running or stopped."""
+        label = f"{LABEL}.checkout" + (f"={checkout}" if checkout else "")
+        return [_container(data) for data in self._api.containers(all=True, filters={"label": [label]})]
+
+    def stop(self, container: Container) -> None:
+        """Shut a host down; its checkout's `vagrant up` brings it back."""
+        self._api.stop(container.id, timeout=30)
+
+    def remove(self, container: Container) -> None:
+        """Remove a host and its volumes; one that is gone already is fine."""
+        with suppress(NotFound):
+            self._api.remove_container(container.id, v=True, force=True)
+
+    def networks(self) -> list[Network]:
+        """Docker's bridge networks, its default one included."""
+        found = []
+        for listed in self._api.networks(filters={"driver": "bridge"}):
+            # The list does not say who is in a network; one that is removed meanwhile is nobody's.
+            with suppress(NotFound):
+                found.append(_network(self._api.inspect_network(listed["Id"])))
+        return found
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network that no container uses."""
+        self._api.remove_network(name)
+
+    def running_containers(self) -> int:
+        """How many containers of whatever kind run."""
+        return len(self._api.containers(quiet=True))
+
+    def info(self) -> Mapping[str, Any]:
+        """What `docker info` tells."""
+        info: Mapping[str, Any] = self._api.info()
+        return info
+
+
+def _container(data: Mapping[str, Any]) -> Container:
+    labels = data["Labels"]
+    address = labels[f"{LABEL}.address"]
+    attached = data["NetworkSettings"]["Networks"].values()
+    ports = [port["PublicPort"] for port in data["Ports"] if port["PrivatePort"] == 22 and "PublicPort" in port]
+    return Container(
+        id=data["Id"],
+        host=labels[f"{LABEL}.host"],
+        checkout=Path(labels[f"{LABEL}.checkout"]),
+        cluster=labels[f"{LABEL}.cluster"],
+        address=IPv4Address(address),
+        image=data["Image"],
+        running=data["State"] == "running",
+        has_address=any(network["IPAddress"] == address for network in attached),
+        ssh_port=ports[0] if ports else None,
+    )
+
+
+def _network(data: Mapping[str, Any]) -> Network:
+    members = (data["Containers"] or {}).items()
+    return Network(
+        name=data["Name"],
+        device=data["Options"].get("com.docker.network.bridge.name", f"br-{data['Id'][:12]}"),
+        subnets=tuple(IPv4Network(one["Subnet"]) for one in data["IPAM"]["Config"] or () if ":" not in one["Subnet"]),
+        members=tuple(
+            Member(id_, member["Name"], IPv4Interface(member["IPv4Address"]).ip)
+            for id_, member in members
+            if member["IPv4Address"]
+        ),
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The last cause, which is what a person can act on ("Permission denied", "No such file")."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    return str(cause)

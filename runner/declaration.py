@@ -1,0 +1,218 @@
+"""inventory/cluster.yml as typed data, validated once.
+
+Whatever is wrong with the file is said in the file's own terms: line, key, value and the rule it breaks.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from runner.errors import DeclarationError
+
+Provider = Literal["docker", "virtualbox", "libvirt"]
+Group = Literal["controller", "nodes"]
+
+MAX_NODES = 50
+MIN_CONTROLLER_MEMORY = 768  # MiB; the control plane alone uses about 600
+MIN_NODE_MEMORY = 512  # MiB; kubelet, containerd and flannel take about 150 before the first pod
+# Flannel takes a /24 of the pod network for each host and leaves out the first and the last.
+HOST_SUBNET = 24
+SERVICE_NETWORK_PREFIXES = range(12, 25)  # kube-apiserver refuses more than 20 bits of services
+
+LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+def _address(value: object) -> IPv4Address:
+    try:
+        return IPv4Address(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError("must be an IPv4 address such as 172.17.8.20") from None
+
+
+def _network(value: object) -> IPv4Network:
+    try:
+        network = IPv4Network(value if isinstance(value, str) else "")
+    except ValueError as error:
+        why = " (an address has bits set outside the prefix)" if "host bits" in str(error) else ""
+        raise ValueError(f"must be an IPv4 network such as 172.17.8.0/24{why}") from None
+    if not network.is_private:
+        raise ValueError("must be a private network (10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16)")
+    return network
+
+
+def _label(value: object) -> str:
+    if not isinstance(value, str) or not LABEL.fullmatch(value):
+        raise ValueError("must be at most 40 lower case letters, digits and hyphens, and begin with a letter")
+    return value
+
+
+Address = Annotated[IPv4Address, BeforeValidator(_address)]
+Network = Annotated[IPv4Network, BeforeValidator(_network)]
+Cpus = Annotated[int, Field(strict=True, ge=1, le=64)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Controller(_Model):
+    """The host with the API server, etcd and the registry."""
+
+    address: Address
+    cpus: Cpus = 1
+    memory: int = Field(default=1024, strict=True, ge=MIN_CONTROLLER_MEMORY)
+
+
+class Nodes(_Model):
+    """The hosts that run pods; they are alike and have consecutive addresses."""
+
+    count: int = Field(strict=True, ge=1, le=MAX_NODES)
+    first_address: Address
+    cpus: Cpus = 1
+    memory: int = Field(default=1024, strict=True, ge=MIN_NODE_MEMORY)
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of the declared cluster; memory is in MiB."""
+
+    name: str
+    address: IPv4Address
+    cpus: int
+    memory: int
+    group: Group
+
+
+class Declaration(_Model):
+    """The cluster that a user asked for."""
+
+    name: Annotated[str, BeforeValidator(_label)]
+    provider: Provider
+    network: Network
+    controller: Controller
+    nodes: Nodes
+    pod_network: Network
+    service_network: Network
+
+    @cached_property
+    def hosts(self) -> tuple[Host, ...]:
+        """Every host, the controller first."""
+        controller, nodes = self.controller, self.nodes
+        return (
+            Host("controller", controller.address, controller.cpus, controller.memory, "controller"),
+            *(
+                Host(f"node-{number}", nodes.first_address + number - 1, nodes.cpus, nodes.memory, "nodes")
+                for number in range(1, nodes.count + 1)
+            ),
+        )
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The workstation's own address in the hosts' network."""
+        return self.network[1]
+
+    @model_validator(mode="after")
+    def _networks_apart(self) -> Self:
+        names = ("network", "pod_network", "service_network")
+        for one, other in combinations(names, 2):
+            first, second = getattr(self, one), getattr(self, other)
+            if first.overlaps(second):
+                raise _conflict(other, second, f"must not overlap {one} ({first})")
+        if self.service_network.prefixlen not in SERVICE_NETWORK_PREFIXES:
+            low, high = SERVICE_NETWORK_PREFIXES[0], SERVICE_NETWORK_PREFIXES[-1]
+            raise _conflict("service_network", self.service_network, f"must have a prefix of /{low} to /{high}")
+        subnets = 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2
+        if subnets < len(self.hosts):
+            rule = f"must have a /{HOST_SUBNET} for each of {len(self.hosts)} hosts, and two more"
+            raise _conflict("pod_network", self.pod_network, rule)
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_apart(self) -> Self:
+        taken: dict[IPv4Address, str] = {
+            self.network[0]: "the network's own address",
+            self.network[1]: "this workstation's address",
+            self.network[-1]: "the network's broadcast address",
+        }
+        for host in self.hosts:
+            field = "controller.address" if host.group == "controller" else "nodes.first_address"
+            if host.address not in self.network:
+                raise _conflict(field, host.address, f"({host.name}) must lie in network ({self.network})")
+            if host.address in taken:
+                raise _conflict(field, host.address, f"({host.name}) must not be {taken[host.address]}")
+            taken[host.address] = f"the address of {host.name}"
+        return self
+
+
+def load(path: Path) -> Declaration:
+    """Read and validate a declaration.
+
+    Raises:
+        DeclarationError: with the line, the key, its value and the rule for each mistake.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeclarationError(
+            f"cannot read the declaration {path}: {error}",
+            "`git checkout inventory/cluster.yml` brings the default one back.",
+        ) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DeclarationError(f"{path} is not YAML: {error}") from None
+    if not isinstance(root, yaml.MappingNode):
+        raise DeclarationError(f"{path} must be a mapping of keys to values (name: …, provider: …)")
+    lines: dict[str, int] = {}
+    mistakes = [f"line {line}: {key} is given twice" for key, line in _keys(root, "", lines)]
+    if not mistakes:
+        try:
+            return Declaration.model_validate(data)
+        except ValidationError as error:
+            mistakes = [_mistake(detail, lines) for detail in error.errors()]
+    if len(mistakes) == 1:
+        raise DeclarationError(f"{path}, {mistakes[0]}")
+    raise DeclarationError(f"{path} has {len(mistakes)} mistakes", details="\n".join(mistakes))
+
+
+def _conflict(field: str, value: object, rule: str) -> PydanticCustomError:
+    """An error between fields: pydantic knows no place for it, so it is carried along."""
+    return PydanticCustomError("conflict", "{rule}", {"field": field, "value": str(value), "rule": rule})
+
+
+def _keys(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """Fill `lines` with the line of each key; yield keys that occur twice, which YAML forbids and PyYAML accepts."""
+    for key, value in node.value:
+        name = f"{prefix}{key.value}"
+        line = key.start_mark.line + 1
+        if name in lines:
+            yield name, line
+        lines[name] = line
+        if isinstance(value, yaml.MappingNode):
+            yield from _keys(value, f"{name}.", lines)
+
+
+def _mistake(detail: ErrorDetails, lines: dict[str, int]) -> str:
+    context: dict[str, Any] = detail.get("ctx", {})
+    field = context.get("field") or ".".join(str(part) for part in detail["loc"])
+    parent = field.rpartition(".")[0]
+    where = f"line {line}: " if (line := lines.get(field) or lines.get(parent)) else ""
+    match detail["type"]:
+        case "missing":
+            return f"{where}{field} is missing"
+        case "extra_forbidden":
+            return f"{where}{field} is not a key that this file knows"
+        case "conflict":
+            return f"{where}{field} {context['value']} {context['rule']}"
+    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    return f"{where}{field} is {detail['input']!r} but {rule}"

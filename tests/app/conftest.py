@@ -1,0 +1,77 @@
+"""The pages as a visitor meets them: Debian's Chromium, driven by Playwright."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from runner import hosts
+from runner.declaration import Declaration, load
+from runner.paths import DECLARATION, STATE
+
+CHROMIUM = "/usr/bin/chromium"
+# Chromium's own sandbox does not start for root; the other switches keep it from calling its maker.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def declaration() -> Declaration:
+    """What the user asked for."""
+    declaration = load(DECLARATION)
+    if not hosts.bridge_present(declaration):
+        pytest.fail(f"{declaration.network} is not on this machine: nothing may be sent there. `make site` raises it.")
+    return declaration
+
+
+@pytest.fixture(scope="session")
+def viewer(declaration: Declaration) -> str:
+    """The demonstrator's address."""
+    return f"http://{declaration.controller.address}/"
+
+
+@pytest.fixture(scope="session")
+def provisioning(declaration: Declaration) -> str:
+    """The provisioning server's address."""
+    return f"http://{declaration.controller.address}:90/"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests; each test gets a page of its own."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose scripts must not fail and which must ask nobody but the cluster."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    faults: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    origin = "/".join(page.url.split("/")[:3])
+    page.close()
+    assert faults == []
+    assert [url for url in asked if not url.startswith(origin)] == []
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where screenshots go, for people to look at."""
+    directory = STATE / "pictures"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

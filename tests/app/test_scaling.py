@@ -1,0 +1,99 @@
+"""Why: load comes, pods come; load goes, pods go. That is what an orchestrated demonstrator is shown for.
+
+By default people scale the processors; these tests turn the original rule on, and leave the default behind them.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from runner.paths import CHECKOUT
+from tests.app.live import LIVE, open_live
+from tests.cluster.workstation import page as fetched
+from tests.waiting import eventually
+
+CONVERGED = 15_000  # ms from a request to as many pods
+HANDOVER = 30.0  # seconds until the coordinator of a new pod acts: the old one's Lease ends after 10
+UP = 60_000  # ms for the load to be seen and for another pod to run
+DOWN = 150_000  # ms to work off a full queue and to go back to one processor
+
+
+def site(*arguments: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "runner", "site", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _by_itself(viewer: str) -> Iterator[None]:
+    """The demonstrator scales itself, as somebody who sets the role's variable has it."""
+    site("-e", "inaetics_app_scaling=original")
+
+    def acts() -> bool:
+        overview = json.loads(fetched(f"{viewer}coordinator/statistics"))
+        return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
+
+    eventually("a coordinator that is there acts", acts, within=HANDOVER)
+    yield
+    site()
+
+
+def slide(page: Page, key: str) -> None:
+    """Set the slider by the keyboard, as whoever uses no mouse does."""
+    page.locator("#preference").press(key)
+
+
+def await_rate(page: Page, holds: str) -> None:
+    """Wait until the production rate on the page is as it has to be."""
+    page.wait_for_function(
+        f"() => {{ const rate = Number(document.querySelector('#produced-rate').textContent.replace(/\\D/g, ''));"
+        f" return {holds}; }}",
+        timeout=UP,
+    )
+
+
+def test_the_slider_changes_the_rate_and_processors_follow(page: Page, viewer: str) -> None:
+    """A full queue brings processors, an idle one takes all but one of them away."""
+    open_live(page, viewer)
+    slide(page, "End")
+    expect(page.locator("#preferred")).to_have_text("100")
+    await_rate(page, "rate > 700")
+    expect(page.locator("#processors-requested")).not_to_have_text("1", timeout=UP)
+    expect(page.locator("#processors")).not_to_have_text("1", timeout=UP)
+    slide(page, "Home")
+    expect(page.locator("#preferred")).to_have_text("0")
+    await_rate(page, "rate === 0")
+    expect(page.locator("#processors-requested")).to_have_text("1", timeout=DOWN)
+    expect(page.locator("#processors")).to_have_text("1", timeout=CONVERGED)
+
+
+def test_plus_and_minus_change_the_producers(page: Page, viewer: str) -> None:
+    """Requested at once, there within 15 s, and never more than four or fewer than one."""
+    open_live(page, viewer)
+    expect(page.locator("#producers-requested")).to_have_text("1", timeout=LIVE)
+    expect(page.locator("#fewer")).to_have_attribute("aria-disabled", "true")
+    for number in ("2", "3", "4"):
+        page.locator("#more").click()
+        expect(page.locator("#producers-requested")).to_have_text(number)
+    expect(page.locator("#more")).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("#producers")).to_have_text("4", timeout=CONVERGED)
+    for number in ("3", "2", "1"):
+        page.locator("#fewer").click()
+        expect(page.locator("#producers-requested")).to_have_text(number)
+    expect(page.locator("#producers")).to_have_text("1", timeout=CONVERGED)
+
+
+def test_no_other_page_changes_anything(page: Page, viewer: str) -> None:
+    """A page from elsewhere that a visitor has open must not steer the cluster."""
+    open_live(page, viewer)
+    path = f"{viewer}coordinator/systemStats"
+    before = page.request.get(path).json()["producers"]
+    for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert page.request.post(path, data={"producers": 4}, headers=headers).status == 403
+    assert page.request.post(path, data={"producers": 5}).status == 400
+    assert page.request.get(path).json()["producers"]["requested"] == before["requested"]

@@ -1,0 +1,95 @@
+"""Why: the page is what the whole cluster is raised for, and only a browser shows whether it lives."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.live import LIVE, open_live
+
+
+def number(page: Page, name: str) -> int:
+    """A figure of the page, without its thousands' separators."""
+    return int("".join(filter(str.isdigit, page.locator(f"#{name}").inner_text())))
+
+
+def test_the_numbers_move(page: Page, viewer: str) -> None:
+    """Samples are produced all the time, so the sum on the page must grow without a reload."""
+    open_live(page, viewer)
+    before = number(page, "produced-total")
+    page.wait_for_function(
+        "before => Number(document.querySelector('#produced-total').textContent.replace(/\\D/g, '')) > before",
+        arg=before,
+        timeout=LIVE,
+    )
+    assert number(page, "produced-rate") > 0
+
+
+def test_every_sample_is_accounted_for(page: Page, viewer: str) -> None:
+    """The page itself checks the sum and says so; a viewer that could not add up would show it here."""
+    open_live(page, viewer)
+    expect(page.locator("#balance")).to_contain_text("The sum is exact", timeout=LIVE)
+
+
+def test_the_page_and_the_data_say_the_same(page: Page, viewer: str) -> None:
+    """People read the page and programs the JSON: the JSON's sum lies between two readings of the page."""
+    open_live(page, viewer)
+    before = number(page, "produced-total")
+    statistics = json.loads(page.request.get(f"{viewer}coordinator/statistics").text())
+    produced = statistics["accounting"]["produced"]
+    page.wait_for_function(
+        "produced => Number(document.querySelector('#produced-total').textContent.replace(/\\D/g, '')) >= produced",
+        arg=produced,
+        timeout=LIVE,
+    )
+    assert before <= produced
+    assert statistics["accounting"]["capacity"] == number(page, "capacity") == 10_000
+
+
+def test_each_pod_stands_on_its_node(page: Page, viewer: str) -> None:
+    """Where pods run is what a cluster is about: the page names the nodes by address, as the seed does."""
+    open_live(page, viewer)
+    expect(page.locator("#nodes")).to_contain_text("172.17.8.3", timeout=LIVE)
+    shown = page.locator("#nodes").inner_text()
+    for name in ("queue", "producer", "datastore-viewer"):
+        assert f"inaetics-{name}-controller-" in shown
+    assert "ace-provisioning-controller-" in shown
+
+
+def test_the_graphs_draw(page: Page, viewer: str) -> None:
+    """A canvas that stays empty looks like a graph to every other check."""
+    open_live(page, viewer)
+    inked = """id => {
+        const canvas = document.querySelector(`#${id} canvas`);
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return pixels.some((value, index) => index % 4 === 3 && value > 0);
+    }"""
+    for graph in ("queue-graph", "flow-graph"):
+        page.wait_for_function(inked, arg=graph, timeout=LIVE)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_looks_right(page: Page, viewer: str, pictures: Path, scheme: str) -> None:
+    """A screenshot for people; that nothing is cut off can be asserted."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # the parameters above are the two allowed
+    open_live(page, viewer)
+    page.screenshot(path=pictures / f"viewer-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_it_fits_a_phone(page: Page, viewer: str, pictures: Path) -> None:
+    """A visitor at a stand looks at it on a phone."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_live(page, viewer)
+    page.screenshot(path=pictures / "viewer-phone.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_provisioning_page_tells_who_runs_what(page: Page, provisioning: str, pictures: Path) -> None:
+    """The seed's second address: each target, its bundles, and the agents that reported."""
+    page.goto(provisioning)
+    for target in ("felix_1", "felix_2", "felix_3", "felix_4"):
+        expect(page.get_by_role("heading", name=target)).to_be_visible()
+    expect(page.locator("body")).to_contain_text("queue 1.0.0: running", timeout=LIVE)
+    page.screenshot(path=pictures / "provisioning.png", full_page=True)

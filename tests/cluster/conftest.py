@@ -1,0 +1,110 @@
+"""The cluster as its users meet it: the API, its hosts, and pods of the tests' own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra  # type: ignore[import-untyped]  # has no types
+from kubernetes import client, config
+
+from runner import hosts
+from runner.declaration import Declaration, Host, load
+from runner.paths import DECLARATION, STATE
+from tests.cluster.pods import CoreApi, Pods, Probe
+from tests.cluster.workstation import Shell
+from tests.ssh import keep_connections
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """See tests/ssh.py; and name what the tests are marked with."""
+    keep_connections(config)
+    config.addinivalue_line("markers", "disruptive: takes something away from the cluster; runs after all others")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What disturbs the cluster comes last: a test before it shall meet the cluster as it was raised."""
+    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
+
+
+@pytest.fixture(scope="session")
+def declaration() -> Declaration:
+    """What the user asked for."""
+    return load(DECLARATION)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _network(declaration: Declaration) -> None:
+    if not hosts.bridge_present(declaration):
+        pytest.fail(f"{declaration.network} is not on this machine: nothing may be sent there. `make site` raises it.")
+
+
+@pytest.fixture(scope="session")
+def state() -> Path:
+    """Kubeconfig and certificates on the workstation."""
+    return STATE
+
+
+@pytest.fixture(scope="session")
+def connect(state: Path) -> Iterator[Callable[[str], client.ApiClient]]:
+    """Makes a client of the API from a kubeconfig in the state directory."""
+    with ExitStack() as clients:
+
+        def connect(kubeconfig: str) -> client.ApiClient:
+            settings = client.Configuration()
+            load: Any = config.load_kube_config  # has no types
+            load(str(state / kubeconfig), client_configuration=settings, persist_config=False)
+            settings.proxy = None
+            made = client.ApiClient(settings)
+            clients.callback(made.rest_client.pool_manager.clear)
+            return made
+
+        yield connect
+
+
+@pytest.fixture(scope="session")
+def api(connect: Callable[[str], client.ApiClient]) -> client.ApiClient:
+    """The API as the cluster's administrator."""
+    return connect("kubeconfig")
+
+
+@pytest.fixture(scope="session")
+def core(api: client.ApiClient) -> CoreApi:
+    """Pods, services, nodes …"""
+    return client.CoreV1Api(api)
+
+
+@pytest.fixture(scope="session")
+def nodes(declaration: Declaration) -> Sequence[Host]:
+    """The hosts that run pods."""
+    return [host for host in declaration.hosts if host.group == "nodes"]
+
+
+@pytest.fixture(scope="session")
+def on(pytestconfig: pytest.Config) -> Callable[[str], Shell]:
+    """A shell on a host, as the user that people log in as."""
+
+    @cache
+    def on(name: str) -> Shell:
+        inventory, ssh = pytestconfig.option.ansible_inventory, pytestconfig.option.ssh_config
+        return Shell(testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory, ssh_config=ssh))
+
+    return on
+
+
+@pytest.fixture(scope="session")
+def pods(connect: Callable[[str], client.ApiClient], core: CoreApi) -> Iterator[Pods]:
+    """A namespace for the tests' own pods, under the level that the demonstrator runs under."""
+    with Pods(core, connect("kubeconfig")) as pods:
+        yield pods
+
+
+@pytest.fixture(scope="session")
+def probes(pods: Pods, nodes: Sequence[Host]) -> list[Probe]:
+    """A web server that tells its pod's name, on the first and on the last node."""
+    pair = [nodes[0], nodes[-1]]
+    for number, node in enumerate(pair):
+        pods.create(f"probe-{number}", node=str(node.address), labels={"app": "probe"})
+    return [pods.running(f"probe-{number}") for number in range(len(pair))]

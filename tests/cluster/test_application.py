@@ -1,0 +1,90 @@
+"""The demonstrator: its page, its data, its unit."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from runner.declaration import Declaration, Host
+from tests.cluster.pods import CoreApi
+from tests.cluster.workstation import Shell, page
+from tests.waiting import eventually
+
+PROCESSORS, SELECTOR = "inaetics-processor-controller", "name=inaetics-processor-pod"
+STARTED = "Started INAETICS demonstrator Kubernetes services and controllers."
+# Samples a second: at 3 ms each a processor works on 333; they are counted in batches of up to 50.
+ONE_PROCESSOR = 333 + 2 * 50
+FLOW = 60.0  # seconds for pods to start and for a second's rate to settle
+
+
+@pytest.fixture(scope="module")
+def url(declaration: Declaration) -> str:
+    """The address that the README tells."""
+    return f"http://{declaration.controller.address}"
+
+
+@pytest.fixture
+def scale(core: CoreApi) -> Iterator[Callable[[int], None]]:
+    """Sets the number of processors; afterwards it is what it was."""
+
+    def scale(replicas: int) -> None:
+        core.patch_namespaced_replication_controller_scale(PROCESSORS, "default", {"spec": {"replicas": replicas}})
+
+    def running() -> int:
+        return len(core.list_namespaced_pod("default", label_selector=SELECTOR).items)
+
+    before = core.read_namespaced_replication_controller_scale(PROCESSORS, "default").spec.replicas or 0
+    yield scale
+    scale(before)
+    eventually(f"there are {before} processors again", running, lambda seen: seen == before, within=FLOW)
+
+
+def statistics(url: str) -> dict[str, Any]:
+    """What the page shows, as data."""
+    said: dict[str, Any] = json.loads(page(f"{url}/coordinator/statistics"))
+    return said
+
+
+def stored(url: str) -> float:
+    """How many samples reached the data store in this second."""
+    return float(statistics(url)["now"]["stored"])
+
+
+def test_the_page_answers_the_workstation(url: str) -> None:
+    assert "INAETICS" in page(f"{url}/")
+    assert "<html" in page(f"{url}:90/")
+
+
+def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes: Sequence[Host]) -> None:
+    for name in ("controller", nodes[0].name, nodes[-1].name):
+        for address in (f"{url}/", f"{url}:90/"):
+            assert "<html" in on(name).root(f"curl -sS --fail --max-time 5 {address}"), f"{address} from {name}"
+
+
+def test_no_sample_is_lost(url: str, scale: Callable[[int], None]) -> None:
+    """What was produced is stored, queued, in work or refused: it flows, and the sum is always right."""
+    scale(1)
+    first = eventually("samples are counted", lambda: statistics(url)["accounting"], within=FLOW)
+    last = eventually(
+        "more samples are stored than before",
+        lambda: statistics(url)["accounting"],
+        lambda now: now["stored"] > first["stored"],
+        within=FLOW,
+    )
+    assert last["produced"] == last["stored"] + last["queued"] + last["in_work"] + last["refused"]
+
+
+def test_more_processors_more_flow(url: str, scale: Callable[[int], None], on: Callable[[str], Shell]) -> None:
+    """`kubectl scale` on the controller, as in the seed."""
+    scale(1)
+    eventually("one processor works", lambda: stored(url), lambda flow: 0 < flow < ONE_PROCESSOR, within=FLOW)
+    on("controller").core(f"kubectl scale rc {PROCESSORS} --replicas=2")
+    eventually(
+        "two store more than one ever could", lambda: stored(url), lambda flow: flow > ONE_PROCESSOR, within=FLOW
+    )
+
+
+def test_the_journal_ends_with_the_seeds_line(on: Callable[[str], Shell]) -> None:
+    said = on("controller").core("journalctl --unit=inaetics.service --lines=1 --output=cat --no-pager")
+    assert said.endswith(STARTED)

@@ -1,0 +1,129 @@
+"""What the cluster survives. Each test leaves it as it was; all of them run after everything else."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from runner.declaration import Declaration, Host
+from runner.paths import CHECKOUT
+from tests.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
+from tests.cluster.workstation import Shell, page
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.disruptive
+
+SILENT = 10.0 + 5.0  # seconds until a node that says nothing is NotReady: the seed's ten, and two reports
+MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run
+BACK = 60.0
+UNAUTHORIZED = "401"  # what the API says to whoever shows no certificate
+
+
+@pytest.fixture
+def victim(nodes: Sequence[Host], core: CoreApi) -> Iterator[Host]:
+    """The node that is disturbed; the test ends when it is ready again."""
+    yield nodes[-1]
+    eventually("the node is ready again", lambda: ready(core, nodes[-1]), within=BACK)
+    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+
+
+def ready(core: CoreApi, node: Host) -> bool:
+    """Whether a node says that it is ready."""
+    conditions = core.read_node(str(node.address)).status.conditions
+    return any(one.type == "Ready" and one.status == "True" for one in conditions)
+
+
+def short(core: CoreApi) -> dict[str, int]:
+    """How many pods each replication controller of the demonstrator still lacks."""
+    listed = core.list_namespaced_replication_controller("default").items
+    lacking = {one.metadata.name: one.spec.replicas - (one.status.ready_replicas or 0) for one in listed}
+    return {name: count for name, count in lacking.items() if count > 0}
+
+
+def test_the_unit_removes_the_application_and_brings_it_back(
+    core: CoreApi, on: Callable[[str], Shell], declaration: Declaration
+) -> None:
+    """`systemctl stop inaetics` and `start`, as in the seed."""
+    controller = on("controller")
+    try:
+        controller.core("sudo systemctl stop inaetics")
+        assert core.list_namespaced_replication_controller("default").items == []
+        assert [one.metadata.name for one in core.list_namespaced_service("default").items] == ["kubernetes"]
+        eventually("its pods are gone", lambda: not core.list_namespaced_pod("default").items, within=BACK)
+    finally:
+        controller.core("sudo systemctl start inaetics")
+    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+    url = f"http://{declaration.controller.address}/"
+    eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
+
+
+def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], Shell], victim: Host) -> None:
+    """The seed's numbers: NotReady after ten seconds, and ten seconds later its pods are elsewhere."""
+    template = manifest("wanderer", None, {"app": "wanderer"}, IMAGE, SERVER)
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [str(victim.address)]}
+    wish = {"weight": 100, "preference": {"matchExpressions": [here]}}
+    affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [wish]}}
+    template["spec"] |= {"affinity": affinity, "restartPolicy": "Always"}
+    spec = {"replicas": 1, "selector": {"app": "wanderer"}, "template": template}
+    core.create_namespaced_replication_controller(NAMESPACE, {"metadata": {"name": "wanderer"}, "spec": spec})
+
+    def homes() -> set[str]:
+        found = core.list_namespaced_pod(NAMESPACE, label_selector="app=wanderer").items
+        staying = [pod for pod in found if pod.metadata.deletion_timestamp is None]
+        return {pod.spec.node_name for pod in staying if pod.status.phase == "Running"}
+
+    eventually("the pod runs on the node", homes, lambda seen: seen == {str(victim.address)}, within=BACK)
+    shell = on(victim.name)
+    device = shell.root(f"ip -brief -4 address show to {victim.address}/32").split()[0].partition("@")[0]
+    try:
+        shell.root(f"ip link set {device} down")
+        eventually("the silent node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
+        eventually("it runs elsewhere", homes, lambda seen: seen and str(victim.address) not in seen, within=MOVED)
+    finally:
+        shell.root(f"ip link set {device} up")
+        core.delete_namespaced_replication_controller("wanderer", NAMESPACE, propagation_policy="Background")
+
+
+def test_a_node_comes_back_after_a_halt(core: CoreApi, pods: Pods, victim: Host) -> None:
+    """`vagrant halt` and `vagrant up`: the same address, the same node, and pods run on it again."""
+    identity = core.read_node(str(victim.address)).metadata.uid
+    try:
+        vagrant("halt", victim.name)
+        eventually("the halted node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
+    finally:
+        vagrant("up", victim.name)
+    eventually("the node is ready again", lambda: ready(core, victim), within=BACK)
+    assert core.read_node(str(victim.address)).metadata.uid == identity
+    pods.create("afterwards", node=str(victim.address))
+    assert pods.running("afterwards").node == str(victim.address)
+
+
+def test_a_rebooted_controller_brings_everything_back(
+    core: CoreApi, on: Callable[[str], Shell], declaration: Declaration, nodes: Sequence[Host]
+) -> None:
+    """The registry, the store and the API are one host: what it held must still be there, and not be made anew."""
+
+    def identities() -> set[str]:
+        controllers = core.list_namespaced_replication_controller("default").items
+        return {one.metadata.uid for one in (*core.list_node().items, *controllers)}
+
+    before = identities()
+    vagrant("halt", "controller")
+    vagrant("up", "controller")
+    unreachable = (OSError, HTTPError, ApiException)
+    assert eventually("the API answers again", identities, within=BACK, tolerating=unreachable) == before
+    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+    url = f"http://{declaration.controller.address}/"
+    eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
+    asked = f"curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 https://{declaration.service_network[1]}/ || true"
+    for node in nodes:
+        ask = partial(on(node.name).root, asked)
+        eventually(f"{node.name} reaches the API's service", ask, lambda code: code == UNAUTHORIZED, within=BACK)
+
+
+def vagrant(command: str, name: str) -> None:
+    """Vagrant by hand, as in the seed."""
+    subprocess.run(["vagrant", command, name], cwd=CHECKOUT, check=True, capture_output=True, text=True)

@@ -1,0 +1,29 @@
+"""What the tests do from outside the API: commands on hosts, and web pages."""
+
+import urllib.request
+from typing import Any
+
+TIMEOUT = 5.0
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Shell:
+    """Commands on one host."""
+
+    def __init__(self, host: Any) -> None:
+        self._host = host
+
+    def root(self, command: str) -> str:
+        """What a command says to root; it must succeed."""
+        return str(self._host.check_output(command))
+
+    def core(self, command: str) -> str:
+        """What a command says in the login shell of the seed's user; it must succeed."""
+        return str(self._host.check_output("runuser --login core --command=%s", command))
+
+
+def page(url: str) -> str:
+    """The body of a web page, fetched by the workstation."""
+    with _direct.open(url, timeout=TIMEOUT) as answer:
+        return str(answer.read(), "utf-8")

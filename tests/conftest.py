@@ -1,0 +1,43 @@
+"""Raises the cluster that tests/hosts, tests/cluster and tests/app look at, and removes it after them.
+
+Without --raise they look at the cluster that runs. It has to be there before tests are collected,
+since testinfra makes one test of each for every host of the inventory; so no fixture can raise it.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from runner.paths import CHECKOUT
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Whether the tests look at a cluster that is made for them."""
+    parser.addoption(
+        "--raise",
+        dest="raise_cluster",
+        action="store_true",
+        help="raise the cluster from nothing first, and remove it afterwards unless KEEP is set",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Raise the cluster; what the run says goes to the terminal as it comes."""
+    if session.config.getoption("raise_cluster"):
+        _runner("destroy")
+        if code := _runner("site"):
+            pytest.exit(f"`python -m runner site` ended with exit code {code}; its output is above", returncode=code)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the cluster, also after a failure and after Ctrl-C."""
+    if session.config.getoption("raise_cluster") and not os.environ.get("KEEP"):
+        _runner("destroy")
+
+
+def _runner(command: str) -> int:
+    print(f"\n$ python -m runner {command}", flush=True)
+    return subprocess.run([sys.executable, "-m", "runner", command], cwd=CHECKOUT, check=False).returncode

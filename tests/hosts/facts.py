@@ -1,0 +1,201 @@
+"""What a host is like. Each fact is asked once, by one command over the kept connection."""
+
+import base64
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Interface, IPv4Network
+from typing import Any
+
+import yaml
+from cryptography import x509
+from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
+
+from tests.hosts.services import PROPERTIES, SERVICES, Service
+
+CONFIGURATION = tuple(
+    f"/etc/{name}" for name in ("cni", "containerd", "docker-registry", "etcd", "flannel", "inaetics", "kubernetes")
+)
+# Where somebody could have left a key; the rest belongs to pods or is the mounted release.
+KEPT = ("/etc", "/home", "/root", "/opt/cluster", "/usr/local", "/var/backups", "/var/log/kubernetes")
+KEY_MATERIAL = "PRIVATE KEY-----|client-key-data:|secret: [A-Za-z0-9+/]|tls[.]key:"
+ANYWHERE = ("0.0.0.0", "[::]", "*")  # noqa: S104 -- as `ss` writes it; nothing is bound here
+
+State = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """Owner and mode of a file, as `ls` and `chmod` write them."""
+
+    owner: str
+    mode: str
+
+
+@dataclass(frozen=True, order=True)
+class Listener:
+    """An address that a process listens on."""
+
+    protocol: str
+    address: str
+    port: int
+    process: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """flannel's share of the pod network, from subnet.env."""
+
+    network: IPv4Network
+    gateway: IPv4Interface
+    mtu: int
+
+    @property
+    def subnet(self) -> IPv4Network:
+        """The share itself."""
+        return self.gateway.network
+
+
+class Facts:
+    """The facts of one host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.variables: Mapping[str, Any] = host.ansible.get_variables()
+        self.name: str = self.variables["inventory_hostname"]
+        self.groups: list[str] = self.variables["group_names"]
+        self.address: str = self.variables["cluster_address"]
+
+    def output(self, command: str) -> str:
+        """What a command says; it must succeed."""
+        return str(self._host.check_output(command))
+
+    def refused(self, command: str) -> str:
+        """What a command says on its way out; it must fail."""
+        result = self._host.run(command)
+        assert result.rc != 0, f"this should have been refused: {command}\n{result.stdout}"
+        return str(result.stderr)
+
+    def json(self, command: str) -> Any:
+        """What a command that writes JSON says."""
+        return json.loads(self.output(command))
+
+    def text(self, path: str) -> str:
+        """A file's content."""
+        return self.output(f"cat {shlex.quote(path)}")
+
+    def yaml(self, path: str) -> Any:
+        """A YAML file's content."""
+        return yaml.safe_load(self.text(path))
+
+    @property
+    def neighbours(self) -> dict[str, Mapping[str, Any]]:
+        """The variables of every host of the inventory, by name."""
+        hostvars: dict[str, Mapping[str, Any]] = self._host.backend.ansible_runner.inventory["_meta"]["hostvars"]
+        return {name: hostvars[name] for name in self.variables["groups"]["all"]}
+
+    @property
+    def nodes(self) -> dict[str, Mapping[str, Any]]:
+        """The variables of every node, by name."""
+        return {name: self.neighbours[name] for name in self.variables["groups"]["nodes"]}
+
+    @property
+    def services(self) -> list[Service]:
+        """The services that belong on this host."""
+        return [service for service in SERVICES if service.group in self.groups]
+
+    @cached_property
+    def states(self) -> dict[str, State]:
+        """systemd's properties of every service that this host runs."""
+        units = [service.unit for service in self.services]
+        shown = self.output(f"systemctl show --property={','.join(PROPERTIES)} {' '.join(units)}")
+        states = [dict(line.split("=", 1) for line in block.splitlines()) for block in shown.strip().split("\n\n")]
+        return dict(zip(units, states, strict=True))
+
+    @cached_property
+    def commands(self) -> dict[str, list[str]]:
+        """The command line of every service's main process."""
+        pids = {unit: state["MainPID"] for unit, state in self.states.items() if state["MainPID"] != "0"}
+        said = self.output("; ".join(f"tr '\\0\\n' '\\n ' < /proc/{pid}/cmdline; echo" for pid in pids.values()))
+        blocks = said.rstrip("\n").split("\n\n")
+        return {unit: block.splitlines() for unit, block in zip(pids, blocks, strict=True)}
+
+    @cached_property
+    def files(self) -> dict[str, File]:
+        """Owner and mode of the cluster's configuration, directories too; a link has no mode of its own."""
+        return self._find(CONFIGURATION, "! -type l")
+
+    def stat(self, *paths: str) -> dict[str, File]:
+        """Owner and mode of these files and directories; what is not there is left out."""
+        return self._find(paths, "-prune")
+
+    def _find(self, paths: Iterable[str], which: str) -> dict[str, File]:
+        found = self.output(f"find {shlex.join(paths)} {which} -printf '%p\\t%u\\t%m\\n' 2>/dev/null || true")
+        rows = [line.split("\t") for line in found.splitlines()]
+        return {path: File(owner, mode.zfill(4)) for path, owner, mode in rows}
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        """Every file that holds a private key or an encryption key, ssh's own aside."""
+        where = f"--exclude-dir=ssh --exclude-dir=releases {' '.join(KEPT)}"
+        found = self.output(f"grep -rlE {where} -e {shlex.quote(KEY_MATERIAL)} || true")
+        return sorted(found.splitlines())
+
+    @cached_property
+    def certificates(self) -> dict[str, x509.Certificate]:
+        """Every certificate of the cluster's configuration, those in kubeconfigs too."""
+        paths = [path for path in self.files if path.endswith((".crt", ".kubeconfig", "/kubeconfig"))]
+        said = self.output("; ".join(f"echo '=== {path}'; grep -v key-data {shlex.quote(path)}" for path in paths))
+        contents = dict(block.split("\n", 1) for block in said.split("=== ")[1:])
+        return {path: _certificate(path, content) for path, content in contents.items()}
+
+    @cached_property
+    def listeners(self) -> list[Listener]:
+        """Every TCP and UDP address that something on this host listens on."""
+        return sorted(_listener(line.split()) for line in self.output("ss -Hltunp").splitlines())
+
+    @cached_property
+    def open(self) -> set[tuple[str, int, str]]:
+        """What can be reached from other hosts by the private address: protocol, port and process."""
+        reachable = (*ANYWHERE, self.address)
+        return {(one.protocol, one.port, one.process) for one in self.listeners if one.address in reachable}
+
+    @cached_property
+    def routes(self) -> dict[str, Mapping[str, Any]]:
+        """The routes of the main table, by destination."""
+        return {route["dst"]: route for route in self.json("ip -json -4 route show")}
+
+    @cached_property
+    def lease(self) -> Lease:
+        """flannel's lease."""
+        lines = dict(line.split("=", 1) for line in self.text("/run/flannel/subnet.env").splitlines())
+        return Lease(
+            IPv4Network(lines["FLANNEL_NETWORK"]), IPv4Interface(lines["FLANNEL_SUBNET"]), int(lines["FLANNEL_MTU"])
+        )
+
+    def journal(self, unit: str, lines: int | str = "all") -> str:
+        """A unit's journal since its current start, or its last lines."""
+        if lines == "all":
+            invocation = self.states[unit]["InvocationID"]
+            return self.output(f"journalctl --no-pager --output=cat _SYSTEMD_INVOCATION_ID={invocation}")
+        return self.output(f"journalctl --no-pager --unit={unit} --lines={lines}")
+
+    def readers(self, user: str, paths: list[str]) -> list[str]:
+        """Those of the paths that a user can read."""
+        tries = "; ".join(f"test -r {path} && echo {path}" for path in map(shlex.quote, paths))
+        return self.output(f"runuser -u {user} -- sh -c {shlex.quote(tries)} || true").splitlines()
+
+
+def _certificate(path: str, content: str) -> x509.Certificate:
+    if path.endswith(".crt"):
+        return x509.load_pem_x509_certificate(content.encode())
+    client = yaml.safe_load(content)["users"][0]["user"]
+    return x509.load_pem_x509_certificate(base64.b64decode(client["client-certificate-data"]))
+
+
+def _listener(columns: list[str]) -> Listener:
+    address, _, port = columns[4].rpartition(":")
+    process = columns[6].split('"')[1] if len(columns) > 6 else ""
+    return Listener(columns[0], address.partition("%")[0], int(port), process)

@@ -1,0 +1,150 @@
+"""Every certificate on the hosts: by whom, for whom, under which names, and for how long."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.hosts.facts import Facts
+
+testinfra_hosts = ["ansible://all"]
+
+MIN_DAYS, MAX_DAYS = 30, 366  # the runner renews what has less, and never issues more
+SERVER, CLIENT = "server", "client"
+USAGES = {ExtendedKeyUsageOID.SERVER_AUTH: SERVER, ExtendedKeyUsageOID.CLIENT_AUTH: CLIENT}
+
+# The certificates of authorities, by the name that their subject begins with.
+AUTHORITIES = {
+    "/etc/etcd/ca.crt": "etcd",
+    "/etc/flannel/etcd-ca.crt": "etcd",
+    "/etc/kubernetes/etcd-ca.crt": "etcd",
+    "/etc/kubernetes/ca.crt": "kubernetes",
+    "/etc/kubernetes/front-proxy-ca.crt": "front-proxy",
+    "/etc/docker-registry/ca.crt": "registry",
+    "/etc/containerd/registry-ca.crt": "registry",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a certificate says: its authority, its holder, and what it is good for."""
+
+    authority: str
+    holder: str
+    group: str = ""
+    usages: tuple[str, ...] = (CLIENT,)
+    names: frozenset[str] = frozenset()
+
+
+def expected(facts: Facts) -> dict[str, Identity]:
+    """The table for one host."""
+    own = frozenset({"controller", facts.address, "localhost", "127.0.0.1"})
+    both = {
+        "/etc/flannel/client.crt": Identity("etcd", "flannel", facts.name),
+        "/etc/kubernetes/kube-proxy.kubeconfig": Identity("kubernetes", "system:kube-proxy", facts.name),
+    }
+    if "nodes" in facts.groups:
+        kubelet, names = f"system:node:{facts.address}", frozenset({facts.name, facts.address})
+        return both | {
+            "/etc/kubernetes/kubelet.crt": Identity("kubernetes", kubelet, "system:nodes", (SERVER,), names),
+            "/etc/kubernetes/kubelet.kubeconfig": Identity("kubernetes", kubelet, "system:nodes"),
+        }
+    service = ".".join([facts.variables["cluster_service_network"].rsplit(".", 1)[0], "1"])
+    api = own | {service, "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+    api |= {"kubernetes.default.svc.cluster.local"}
+    return both | {
+        "/etc/etcd/server.crt": Identity("etcd", "etcd", "", (SERVER,), own),
+        "/etc/etcd/peer.crt": Identity("etcd", "etcd", "", (SERVER, CLIENT), own),
+        "/etc/etcd/root.crt": Identity("etcd", "root"),
+        "/etc/docker-registry/server.crt": Identity("registry", "docker-registry", "", (SERVER,), own),
+        "/etc/kubernetes/apiserver/server.crt": Identity("kubernetes", "kube-apiserver", "", (SERVER,), api),
+        "/etc/kubernetes/apiserver/etcd-client.crt": Identity("etcd", "kube-apiserver"),
+        "/etc/kubernetes/apiserver/front-proxy-client.crt": Identity("front-proxy", "front-proxy-client"),
+        "/etc/kubernetes/apiserver/kubelet-client.crt": Identity("kubernetes", "kube-apiserver-kubelet-client"),
+        "/etc/kubernetes/controller-manager/server.crt": Identity(
+            "kubernetes", "kube-controller-manager", "", (SERVER,), own
+        ),
+        "/etc/kubernetes/controller-manager/kubeconfig": Identity("kubernetes", "system:kube-controller-manager"),
+        "/etc/kubernetes/scheduler/server.crt": Identity("kubernetes", "kube-scheduler", "", (SERVER,), own),
+        "/etc/kubernetes/scheduler/kubeconfig": Identity("kubernetes", "system:kube-scheduler"),
+        "/etc/kubernetes/admin.kubeconfig": Identity("kubernetes", "admin", "cluster-admins"),
+        "/etc/inaetics/kubeconfig": Identity("kubernetes", "inaetics"),
+        "/etc/kubernetes/super-admin.kubeconfig": Identity("kubernetes", "super-admin", "system:masters"),
+    }
+
+
+@pytest.fixture(scope="module")
+def issued(facts: Facts) -> dict[str, x509.Certificate]:
+    """The certificates of this host that are no authority's."""
+    return {path: one for path, one in facts.certificates.items() if path not in AUTHORITIES}
+
+
+def test_each_says_what_the_table_says(facts: Facts, issued: Mapping[str, x509.Certificate]) -> None:
+    """One certificate per client, so that each can be replaced alone; and a server by all of its names."""
+    assert {path: _identity(one) for path, one in issued.items()} == expected(facts)
+
+
+def test_each_is_signed_by_its_authority(facts: Facts, issued: Mapping[str, x509.Certificate]) -> None:
+    """An issuer's name can be written by anybody; its signature cannot."""
+    known = {one.subject: one for path, one in facts.certificates.items() if path in AUTHORITIES}
+    for path, one in issued.items():
+        if one.issuer in known:
+            one.verify_directly_issued_by(known[one.issuer])
+        else:  # the front proxy's clients are checked where they knock, not where they live
+            pytest.fail(f"{path} was issued by {one.issuer.rfc4514_string()}, which this host does not know")
+
+
+def test_authorities_are_kept_apart(facts: Facts) -> None:
+    """Whoever holds a Kubernetes certificate must not be believed by etcd."""
+    authorities = {path: one for path, one in facts.certificates.items() if path in AUTHORITIES}
+    assert {path: _common_name(one.subject).split()[0] for path, one in authorities.items()} == {
+        path: AUTHORITIES[path] for path in authorities
+    }
+    keys = {_public(one) for one in authorities.values()}
+    assert len(keys) == len({AUTHORITIES[path] for path in authorities})
+
+
+def test_days_left(issued: Mapping[str, x509.Certificate]) -> None:
+    """A cluster whose certificates run out stops all at once; one whose certificates never do cannot forget."""
+    now = datetime.now(UTC)
+    left = {path: (one.not_valid_after_utc - now).days for path, one in issued.items()}
+    assert {path: days for path, days in left.items() if not MIN_DAYS <= days <= MAX_DAYS} == {}
+
+
+def test_no_authority_can_sign_here(facts: Facts) -> None:
+    """The authorities' keys stay on the workstation: whoever owns a host can still not issue a certificate."""
+    authorities = {_public(one) for path, one in facts.certificates.items() if path in AUTHORITIES}
+    keys = [path for path in facts.secrets if path.endswith(".key")]
+    shown = facts.output("; ".join(f"openssl pkey -pubout -in {path}" for path in keys))
+    publics = {f"{block}-----END PUBLIC KEY-----" for block in shown.split("-----END PUBLIC KEY-----\n")}
+    assert len(keys) > 0
+    assert not {public.strip() for public in publics} & authorities
+
+
+def _identity(certificate: x509.Certificate) -> Identity:
+    extensions = certificate.extensions
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        names = x509.SubjectAlternativeName([])
+    organizations = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    return Identity(
+        authority=_common_name(certificate.issuer).split()[0],
+        holder=_common_name(certificate.subject),
+        group=str(organizations[0].value) if organizations else "",
+        usages=tuple(USAGES[oid] for oid in extensions.get_extension_for_class(x509.ExtendedKeyUsage).value),
+        names=frozenset(str(name.value) for name in names),
+    )
+
+
+def _common_name(name: x509.Name) -> str:
+    return str(name.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def _public(certificate: x509.Certificate) -> str:
+    pem = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem.decode().strip()

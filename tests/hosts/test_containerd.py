@@ -1,0 +1,59 @@
+"""containerd: every image comes from the cluster's own registry, whose authority it knows."""
+
+import tomllib
+
+import pytest
+
+from tests.hosts.facts import Facts
+
+testinfra_hosts = ["ansible://nodes"]
+pytestmark = pytest.mark.journal("containerd.service")
+
+CONTAINERD = "/opt/cluster/bin/containerd --config /etc/containerd/config.toml config dump 2>/dev/null"
+
+
+def _registry(facts: Facts) -> str:
+    controller = facts.variables["groups"]["controller"][0]
+    return f"{facts.neighbours[controller]['cluster_address']}:5000"
+
+
+def test_settings_are_those_it_runs_with(facts: Facts) -> None:
+    """A misspelt key is silently a default: so the settings are asked of containerd itself."""
+    plugins = tomllib.loads(facts.output(CONTAINERD))["plugins"]
+    images, runtime = plugins["io.containerd.cri.v1.images"], plugins["io.containerd.cri.v1.runtime"]
+    assert images["pinned_images"]["sandbox"] == f"{_registry(facts)}/pause:1"
+    assert images["registry"]["config_path"] == "/etc/containerd/certs.d"
+    assert runtime["cni"]["bin_dirs"] == ["/opt/cluster/bin"]
+    assert runtime["cni"]["conf_dir"] == "/etc/cni/net.d"
+    assert runtime["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is True
+
+
+@pytest.mark.parametrize("name", ["docker.io", "registry"])
+def test_images_come_from_the_clusters_registry(facts: Facts, name: str) -> None:
+    """`inaetics/felix-agent` must not leave the cluster, and the registry's word is taken over TLS alone."""
+    directory = _registry(facts) if name == "registry" else name
+    assert tomllib.loads(facts.text(f"/etc/containerd/certs.d/{directory}/hosts.toml")) == {
+        "server": f"https://{_registry(facts)}",
+        "capabilities": ["pull", "resolve"],
+        "ca": "/etc/containerd/registry-ca.crt",
+    }
+
+
+def test_registry_is_believed_by_its_authority(facts: Facts) -> None:
+    """The same question that a pull begins with, from this node."""
+    said = facts.output(f"curl -sS --cacert /etc/containerd/registry-ca.crt https://{_registry(facts)}/v2/")
+    assert said == "{}"
+
+
+def test_cni_list_is_made_of_the_lease(facts: Facts) -> None:
+    """In gateway form (10.1.65.1/24), or with another mtu than flannel's, pods start and do not reach each other."""
+    bridge = facts.json("cat /etc/cni/net.d/10-flannel.conflist")["plugins"][0]
+    assert bridge["type"] == "bridge"
+    assert bridge["mtu"] == facts.lease.mtu
+    assert bridge["ipam"]["ranges"] == [[{"subnet": str(facts.lease.subnet)}]]
+    assert bridge["ipam"]["routes"] == [{"dst": str(facts.lease.network)}]
+
+
+def test_cni_list_is_the_only_one(facts: Facts) -> None:
+    """containerd takes the first file by name: a stray one would become the pod network."""
+    assert facts.output("ls /etc/cni/net.d") == "10-flannel.conflist"

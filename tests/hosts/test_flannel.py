@@ -1,0 +1,42 @@
+"""The pod network: a lease for each host and a way to every other."""
+
+from ipaddress import IPv4Network
+
+import pytest
+
+from tests.hosts.facts import Facts
+
+testinfra_hosts = ["ansible://all"]
+pytestmark = pytest.mark.journal("flanneld.service")
+
+
+def test_lease_lies_in_the_declared_network(facts: Facts) -> None:
+    """Pods with addresses from elsewhere would answer to nobody."""
+    assert str(facts.lease.network) == facts.variables["cluster_pod_network"]
+    assert facts.lease.subnet.subnet_of(facts.lease.network)
+    assert facts.lease.subnet.prefixlen == 24
+
+
+def test_vxlan_is_on_the_private_network(facts: Facts) -> None:
+    """On the interface that leads out, pods of different hosts would never meet."""
+    link = facts.json("ip -json -details link show flannel.1")[0]
+    vxlan = link["linkinfo"]["info_data"]
+    assert (vxlan["local"], vxlan["id"], vxlan["port"]) == (facts.address, 1, 8472)
+    assert link["mtu"] == facts.lease.mtu
+    assert "UP" in link["flags"]
+
+
+def test_every_other_host_has_a_route(facts: Facts) -> None:
+    """One missing route is a pair of nodes whose pods do not reach each other."""
+    others = {
+        dst
+        for dst, route in facts.routes.items()
+        if route["dev"] == "flannel.1" and IPv4Network(dst).subnet_of(facts.lease.network)
+    }
+    assert len(others) == len(facts.neighbours) - 1
+    assert str(facts.lease.subnet) not in others
+
+
+def test_is_healthy(facts: Facts) -> None:
+    """flanneld's own word, which a monitor would ask for."""
+    assert facts.output("curl -sS http://127.0.0.1:8471/healthz") == "flanneld is running"

@@ -1,0 +1,121 @@
+"""The control plane's flags as they run, and what the controller gives to people."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from kubernetes.utils import quantity
+
+from tests.hosts.facts import Facts
+
+testinfra_hosts = ["ansible://controller"]
+
+API, MANAGER, SCHEDULER = "kube-apiserver", "kube-controller-manager", "kube-scheduler"
+
+# The recommendations of the CIS Kubernetes Benchmark 1.12 that a flag can meet, and what else must hold.
+FLAGS = [
+    (API, "--anonymous-auth", "false", "1.2.1"),
+    (API, "--enable-admission-plugins", "DenyServiceExternalIPs", "1.2.3"),
+    (API, "--kubelet-client-certificate", "/etc/kubernetes/apiserver/kubelet-client.crt", "1.2.4"),
+    (API, "--kubelet-client-key", "/etc/kubernetes/apiserver/kubelet-client.key", "1.2.4"),
+    (API, "--kubelet-certificate-authority", "/etc/kubernetes/ca.crt", "1.2.5"),
+    (API, "--authorization-mode", "Node", "1.2.7"),
+    (API, "--authorization-mode", "RBAC", "1.2.8"),
+    (API, "--enable-admission-plugins", "NodeRestriction", "1.2.14"),
+    (API, "--profiling", "false", "1.2.15"),
+    (API, "--audit-log-path", "/var/log/kubernetes/audit.log", "1.2.16"),
+    (API, "--audit-log-maxage", "30", "1.2.17"),
+    (API, "--audit-log-maxbackup", "10", "1.2.18"),
+    (API, "--audit-log-maxsize", "100", "1.2.19"),
+    (API, "--service-account-lookup", "true", "1.2.21"),
+    (API, "--service-account-key-file", "/etc/kubernetes/apiserver/service-account.pub", "1.2.22"),
+    (API, "--etcd-certfile", "/etc/kubernetes/apiserver/etcd-client.crt", "1.2.23"),
+    (API, "--tls-cert-file", "/etc/kubernetes/apiserver/server.crt", "1.2.24"),
+    (API, "--client-ca-file", "/etc/kubernetes/ca.crt", "1.2.25"),
+    (API, "--etcd-cafile", "/etc/kubernetes/etcd-ca.crt", "1.2.26"),
+    (API, "--encryption-provider-config", "/etc/kubernetes/apiserver/encryption.yml", "1.2.27"),
+    (API, "--tls-min-version", "VersionTLS12", "1.2.29"),
+    (API, "--service-account-extend-token-expiration", "false", "1.2.30"),
+    (API, "--audit-policy-file", "/etc/kubernetes/apiserver/audit-policy.yml", "3.2.1"),
+    (API, "--default-unreachable-toleration-seconds", "10", "the seed's number"),
+    (API, "--default-not-ready-toleration-seconds", "10", "the seed's number"),
+    (MANAGER, "--terminated-pod-gc-threshold", "100", "1.3.1"),
+    (MANAGER, "--profiling", "false", "1.3.2"),
+    (MANAGER, "--use-service-account-credentials", "true", "1.3.3"),
+    (MANAGER, "--service-account-private-key-file", "/etc/kubernetes/controller-manager/service-account.key", "1.3.4"),
+    (MANAGER, "--root-ca-file", "/etc/kubernetes/ca.crt", "1.3.5"),
+    (MANAGER, "--bind-address", "127.0.0.1", "1.3.7"),
+    (MANAGER, "--node-monitor-grace-period", "10s", "the seed's number"),
+    (SCHEDULER, "--profiling", "false", "1.4.1"),
+    (SCHEDULER, "--bind-address", "127.0.0.1", "1.4.2"),
+]
+# Flags that must not be there at all, or only without a value that undoes the rest.
+ABSENT = [
+    (API, "--token-auth-file", "1.2.2"),
+    (API, "--basic-auth-file", "passwords in a file"),
+    (API, "--insecure-port", "the seed's API without a key"),
+    (API, "--disable-admission-plugins", "1.2.12, 1.2.13"),
+    (API, "--service-node-port-range", "the range stays Kubernetes' own"),
+    (MANAGER, "--cluster-signing-key-file", "certificates are signed on the workstation"),
+]
+WEAK = ("CBC", "RC4", "3DES", "TLS_RSA_")
+
+
+@pytest.mark.parametrize(("process", "flag", "value", "reason"), FLAGS)
+def test_flag_is_set(facts: Facts, process: str, flag: str, value: str, reason: str) -> None:
+    """What the benchmark asks for counts in the running process, not in a file."""
+    assert value in _values(facts, process, flag), reason
+
+
+@pytest.mark.parametrize(("process", "flag", "reason"), ABSENT)
+def test_flag_is_absent(facts: Facts, process: str, flag: str, reason: str) -> None:
+    """Some doors are closed by not being there."""
+    assert not _values(facts, process, flag), reason
+
+
+@pytest.mark.parametrize("process", [API, MANAGER, SCHEDULER])
+def test_ciphers_keep_the_past_secret(facts: Facts, process: str) -> None:
+    """Forward secrecy and authenticated encryption: a key stolen later opens nothing recorded before (CIS 1.2.29)."""
+    ciphers = _values(facts, process, "--tls-cipher-suites")
+    assert ciphers
+    assert not [cipher for cipher in ciphers for weak in WEAK if weak in cipher]
+
+
+def test_core_has_kubectl(facts: Facts) -> None:
+    """The seed's `core@controller ~ $ kubectl get nodes`, in a login shell and in a bare one."""
+    names = sorted(f"node/{one['cluster_address']}" for one in facts.nodes.values())
+    for shell in ("runuser --login core --command", "runuser --user core -- sh -c"):
+        assert sorted(facts.output(f"{shell} 'kubectl get nodes --output=name'").split()) == names
+
+
+def test_controller_is_no_node(facts: Facts) -> None:
+    """Pods on the host of the keys would be one escape away from all of them."""
+    shown = facts.output("systemctl show --property=LoadState --value kubelet.service containerd.service")
+    assert set(shown.split()) == {"not-found"}
+
+
+def test_nodes_offer_what_was_declared(facts: Facts) -> None:
+    """A local host sees the whole workstation; the scheduler must not."""
+    listed = facts.json("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get nodes --output=json")["items"]
+    offered = {node["metadata"]["name"]: node["status"]["allocatable"] for node in listed}
+    assert {name: (one["cpu"], _bytes(one["memory"])) for name, one in offered.items()} == {
+        one["cluster_address"]: (str(one["cluster_cpus"]), one["cluster_memory_mib"] * 2**20)
+        for one in facts.nodes.values()
+    }
+
+
+def test_admission_and_storage_are_healthy(facts: Facts) -> None:
+    """Every check of the API server's own list, by name, so that a failing one is told."""
+    said = facts.output("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get --raw '/readyz?verbose'")
+    assert [line for line in said.splitlines() if line.startswith("[-]")] == []
+    assert "readyz check passed" in said
+
+
+def _bytes(text: str) -> int:
+    parse: Callable[[str], Decimal] = quantity.parse_quantity  # has no types
+    return int(parse(text))
+
+
+def _values(facts: Facts, process: str, flag: str) -> list[str]:
+    words = facts.commands[f"{process}.service"]
+    return [value for word in words if word.startswith(f"{flag}=") for value in word.split("=", 1)[1].split(",")]

@@ -1,0 +1,53 @@
+"""What listens where: the table below, and nothing beside it."""
+
+from tests.hosts.facts import Facts
+
+testinfra_hosts = ["ansible://all"]
+
+EVERY_HOST = {("tcp", 22, "sshd"), ("udp", 8472, "")}  # 8472 is flannel's, and the kernel's own
+OPEN = {
+    "controller": {("tcp", 2379, "etcd"), ("tcp", 5000, "registry"), ("tcp", 6443, "kube-apiserver")},
+    "nodes": {("tcp", 10250, "kubelet")},
+}
+# A virtual machine's box asks for the address of its other interface by DHCP.
+ALLOWED = {("udp", 68, "dhclient"), ("udp", 68, "systemd-network")}
+
+# By port, the only address that a service may listen on.
+LOOPBACK = {
+    "etcd's peers, of which there are none": 2380,
+    "etcd's metrics": 2381,
+    "flanneld's health": 8471,
+    "kubelet's health": 10248,
+    "kube-proxy's metrics": 10249,
+    "kube-proxy's health": 10256,
+    "kube-controller-manager": 10257,
+    "kube-scheduler": 10259,
+}
+
+
+def test_nothing_but_the_table_is_reachable(facts: Facts) -> None:
+    """Each open port is a door: whoever opens one says so in the table first."""
+    expected = EVERY_HOST.union(*(OPEN.get(group, set()) for group in facts.groups))
+    assert facts.open - ALLOWED == expected
+
+
+def test_inner_ports_are_on_loopback_alone(facts: Facts) -> None:
+    """Metrics, health and etcd's peers ask nobody for a certificate, or have nobody else to talk to."""
+    elsewhere = {
+        (reason, one.address)
+        for reason, port in LOOPBACK.items()
+        for one in facts.listeners
+        if one.port == port and one.address != "127.0.0.1"
+    }
+    assert not elsewhere
+
+
+def test_etcd_listens_for_clients_on_two_addresses_only(facts: Facts) -> None:
+    """etcd holds everything: it shall not be offered on the interface that leads out of the cluster."""
+    expected = {"127.0.0.1", facts.address} if "etcd" in facts.groups else set()
+    assert {one.address for one in facts.listeners if one.port == 2379} == expected
+
+
+def test_kubelets_read_only_port_is_closed(facts: Facts) -> None:
+    """Port 10255 tells everybody, unasked, what runs on a node (CIS 4.2.4)."""
+    assert 10255 not in {one.port for one in facts.listeners}

@@ -1,0 +1,42 @@
+"""Services that die. Only those are killed here whose absence hurts nobody for a second."""
+
+import pytest
+
+from tests.hosts.facts import Facts
+from tests.waiting import eventually
+
+testinfra_hosts = ["ansible://controller"]
+
+RESTART = 20.0  # seconds; flanneld alone may take ten until it has its lease
+
+
+@pytest.mark.journal("docker-registry.service")
+def test_registry_comes_back(facts: Facts) -> None:
+    """Restart=always is only a word until systemd keeps it."""
+    asked = f"curl -sS --cacert /etc/docker-registry/ca.crt https://{facts.address}:5000/v2/"
+    _kill(facts, "docker-registry.service")
+    eventually(
+        "the registry answers again",
+        lambda: facts.output(f"{asked} 2>&1 || true"),
+        lambda answer: answer == "{}",
+        within=RESTART,
+    )
+
+
+@pytest.mark.journal("flanneld.service")
+def test_flanneld_keeps_its_lease(facts: Facts) -> None:
+    """Pods keep their addresses while flanneld is away, so it must come back with the same network."""
+    lease = facts.text("/run/flannel/subnet.env")
+    _kill(facts, "flanneld.service")
+    assert facts.text("/run/flannel/subnet.env") == lease
+
+
+def _kill(facts: Facts, unit: str) -> None:
+    before = facts.output(f"systemctl show --property=MainPID --value {unit}")
+    facts.output(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
+    eventually(
+        f"{unit} is active with another process than {before}",
+        lambda: facts.output(f"systemctl show --property=MainPID,ActiveState --value {unit}").split(),
+        lambda seen: "active" in seen and before not in seen,
+        within=RESTART,
+    )

@@ -1,0 +1,81 @@
+"""A checkout of its own, with two hosts in a network of its own, beside whatever cluster runs."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import hosts
+from runner.containers import Container, Docker
+from runner.declaration import Declaration, load
+from runner.events import Event
+from runner.paths import CHECKOUT, STATE
+from runner.ssh import SshTarget
+
+PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
+WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles")
+NETWORK = "172.31.254"
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A copy of what makes hosts; its release is the one that this checkout uses."""
+
+    directory: Path
+
+    @classmethod
+    def make(cls, directory: Path, parts: Sequence[str] = PARTS) -> "Checkout":
+        for part in parts:
+            source = CHECKOUT / part
+            if source.is_dir():
+                shutil.copytree(source, directory / part, symlinks=True)
+            else:
+                directory.mkdir(exist_ok=True)
+                shutil.copy(source, directory / part)
+        declaration = directory / "inventory" / "cluster.yml"
+        text = declaration.read_text(encoding="utf-8")
+        text = text.replace("172.17.8.", f"{NETWORK}.").replace("count: 5", "count: 1")
+        declaration.write_text(text, encoding="utf-8")
+        (directory / ".venv").symlink_to(CHECKOUT / ".venv")
+        (directory / ".cluster").mkdir(mode=0o700)
+        (directory / ".cluster" / "release").symlink_to((STATE / "release").resolve(strict=True))
+        return cls(directory)
+
+    @property
+    def declared(self) -> Declaration:
+        return load(self.directory / "inventory" / "cluster.yml")
+
+    def up(self) -> list[Event]:
+        """What `site` does; gives what was reported."""
+        told: list[Event] = []
+        hosts.up(self.declared, told.append, checkout=self.directory)
+        return told
+
+    def destroy(self) -> None:
+        hosts.destroy(self.declared, lambda _: None, checkout=self.directory)
+
+    def status(self) -> dict[str, str]:
+        return hosts.status(self.declared, checkout=self.directory)
+
+    def target(self, name: str) -> SshTarget:
+        return hosts.ssh_config(self.declared, checkout=self.directory)[name]
+
+    def containers(self) -> dict[str, Container]:
+        with Docker() as docker:
+            return {one.host: one for one in docker.containers(self.directory)}
+
+    def on(self, name: str, command: str) -> str:
+        """What a command on a host says, by ssh as anybody would reach it."""
+        run = subprocess.run(self.target(name).command(command), capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        return run.stdout.strip()
+
+    def run(self, *command: str) -> str:
+        """What a program in the checkout says."""
+        path = f"{self.directory / '.venv' / 'bin'}:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path}
+        run = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout

@@ -1,0 +1,65 @@
+"""What a role says of itself is what it does: its argument specs, its defaults, its names and its size."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runner.paths import CHECKOUT
+
+ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": (str, int),
+    "path": str,
+    "int": int,
+    "bool": bool,
+    "list": list,
+    "dict": dict,
+}
+LONGEST_TASK_FILE = 120  # lines
+
+each_role = pytest.mark.parametrize("role", ROLES, ids=lambda path: str(path.name))
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+@each_role
+def test_specs_name_every_default_and_nothing_else(role: Path) -> None:
+    options = read(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = read(role / "defaults" / "main.yml") or {}
+    assert {name: option.get("default") for name, option in options.items()} == defaults
+    for name, option in options.items():
+        assert option["description"].endswith("."), name
+        templated = isinstance(defaults[name], str) and "{{" in defaults[name]
+        assert templated or isinstance(defaults[name], TYPES[option["type"]]), name
+
+
+@each_role
+def test_a_variable_carries_its_roles_name(role: Path) -> None:
+    prefix = role.name.replace("-", "_") + "_"
+    assert [name for name in read(role / "defaults" / "main.yml") or {} if not name.startswith(prefix)] == []
+    internal = role / "vars" / "main.yml"
+    names = read(internal) if internal.exists() else {}
+    assert [name for name in names if not name.startswith(f"__{prefix}")] == []
+
+
+@each_role
+def test_above_each_default_stands_what_it_changes(role: Path) -> None:
+    text = (role / "defaults" / "main.yml").read_text("utf-8")
+    blocks = [block for block in text.removeprefix("---\n").split("\n\n") if block.strip()]
+    assert [block for block in blocks if not block.startswith("# ")] == []
+
+
+@each_role
+def test_a_task_file_is_read_at_a_glance(role: Path) -> None:
+    lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in (role / "tasks").glob("*.yml")}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_TASK_FILE} == {}
+
+
+def test_every_role_runs_in_the_site_and_by_its_own_tag() -> None:
+    plays = read(CHECKOUT / "playbooks" / "site.yml")
+    named = {entry["role"]: entry["tags"] for play in plays for entry in play["roles"]}
+    assert named == {role.name: [role.name] for role in ROLES}

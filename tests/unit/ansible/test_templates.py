@@ -1,0 +1,151 @@
+"""Every template, rendered by Ansible with the variables that a host has, is a file of its kind."""
+
+import configparser
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runner import inventory, pki
+from runner.declaration import load
+from runner.paths import CHECKOUT, DECLARATION
+
+TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))
+HOSTS = ("controller", "node-1")
+RENDER = [
+    {
+        "name": "Render every template of the role",
+        "ansible.builtin.template": {
+            "src": "{{ item }}",
+            "dest": "{{ rendered }}/{{ inventory_hostname }}/{{ role_name }}/{{ item | basename }}",
+        },
+        "with_fileglob": "templates/*.j2",
+    }
+]
+# What a task of the role asks the host: 2 CPUs and 16 GiB.
+ASKED = {"__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]}}
+PROGRAMS = [
+    "containerd",
+    "etcd",
+    "flanneld",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubelet",
+    "registry",
+    "runc",
+]
+
+
+def unit(text: str) -> None:
+    """A systemd unit: sections with settings, each of them once where systemd takes the last."""
+    parser = configparser.RawConfigParser(strict=False, allow_no_value=False, interpolation=None)
+    joined = "\n".join(line for line in text.replace("\\\n", "").splitlines() if not line.lstrip().startswith("#"))
+    parser.read_string(joined)
+    assert parser.sections() in (["Unit", "Service", "Install"], ["Manager"])
+
+
+def manifests(text: str) -> None:
+    """YAML documents, the objects of Kubernetes among them with kind and name."""
+    for document in yaml.safe_load_all(text):
+        assert isinstance(document, dict)
+        if "metadata" in document:
+            assert document["kind"]
+            assert document["metadata"]["name"]
+
+
+def script(text: str) -> None:
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+
+
+def settings(text: str) -> None:
+    """Lines for sysctl, sudo or a host's table of names: none of them half a template."""
+    assert "{" not in text
+
+
+KINDS: dict[str, Callable[[str], Any]] = {
+    ".service": unit,
+    ".yml": manifests,
+    ".toml": tomllib.loads,
+    ".sh": script,
+    "": script,
+    ".conf": settings,
+}
+BY_NAME: dict[str, Callable[[str], Any]] = {
+    "hosts.j2": settings,
+    "sudoers.j2": settings,
+    "hardening.j2": settings,
+    "wording.conf.j2": unit,
+}
+
+
+@pytest.fixture(scope="module", name="rendered")
+def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
+    work = tmp_path_factory.mktemp("templates")
+    declaration = load(DECLARATION)
+    pki.ensure(declaration, work / "state")
+    release = inventory.Prepared("0123456789ab", work, dict.fromkeys(PROGRAMS, "00ff"), {})
+    described = inventory.build(declaration, {}, release, work / "state")
+    listing = work / "inventory.sh"
+    listing.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
+    listing.chmod(0o700)
+
+    shutil.copytree(CHECKOUT / "group_vars", work / "group_vars")
+    shutil.copytree(CHECKOUT / "roles", work / "roles")
+    roles = sorted(path.name for path in (work / "roles").iterdir())
+    for role in roles:
+        (work / "roles" / role / "tasks" / "main.yml").write_text(yaml.safe_dump(RENDER), "utf-8")
+        for host in HOSTS:
+            (work / "rendered" / host / role).mkdir(parents=True)
+    play = {"hosts": ":".join(HOSTS), "connection": "local", "gather_facts": False, "roles": roles}
+    (work / "play.yml").write_text(
+        yaml.safe_dump([play | {"vars": ASKED | {"rendered": str(work / "rendered")}}]), "utf-8"
+    )
+    program = Path(sys.executable).with_name("ansible-playbook")
+    run = subprocess.run([program, "-i", listing, "play.yml"], cwd=work, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return work / "rendered"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_rendered_file_is_of_its_kind(rendered: Path, host: str, template: Path) -> None:
+    text = (rendered / host / template.parent.parent.name / template.name).read_text("utf-8")
+    kind = BY_NAME.get(template.name) or KINDS[Path(template.stem).suffix]
+    kind(text)
+    assert "Ansible managed" in text or template.name == "hardening.j2"
+
+
+def test_a_node_offers_what_is_declared_however_large_the_machine(rendered: Path) -> None:
+    kubelet = yaml.safe_load((rendered / "node-1" / "kube-node" / "kubelet.yml.j2").read_text("utf-8"))
+    evicting = int(kubelet["evictionHard"]["memory.available"].removesuffix("Mi")) * 1024
+    assert 2 - int(kubelet["systemReserved"]["cpu"]) == 1
+    assert 16 * 2**20 - int(kubelet["systemReserved"]["memory"].removesuffix("Ki")) - evicting == 1024 * 1024
+
+
+def test_each_host_knows_every_other_by_name(rendered: Path) -> None:
+    lines = (rendered / "node-1" / "host" / "hosts.j2").read_text("utf-8").splitlines()
+    assert "172.17.8.20 controller" in lines
+    assert "172.17.8.35 node-5" in lines
+
+
+def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> None:
+    """The lease is in gateway form; host-local wants the network."""
+    lease = "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.65.1/24\nFLANNEL_MTU=1450\n"
+    (tmp_path / "subnet.env").write_text(lease, "utf-8")
+    text = (rendered / "node-1" / "flannel" / "flannel-cni.sh.j2").read_text("utf-8")
+    text = text.replace("/run/flannel", str(tmp_path)).replace("/etc/cni/net.d", str(tmp_path))
+    subprocess.run(["sh"], input=text, text=True, check=True)
+    bridge, portmap = json.loads((tmp_path / "10-flannel.conflist").read_text("utf-8"))["plugins"]
+    assert bridge["ipam"]["ranges"] == [[{"subnet": "10.1.65.0/24"}]]
+    assert bridge["mtu"] == 1450
+    assert portmap["type"] == "portmap"

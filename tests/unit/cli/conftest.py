@@ -1,0 +1,42 @@
+"""A checkout for each test."""
+
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runner import processes
+from runner.paths import CHECKOUT
+from tests.unit.cli.checkout import NOT_HERE, Checkout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    made = Checkout(tmp_path / "checkout", f"MARK_{uuid.uuid4().hex}")
+    shutil.copytree(CHECKOUT / "runner", made.directory / "runner", ignore=shutil.ignore_patterns("__pycache__"))
+    (made.directory / "playbooks").mkdir()
+    (made.directory / "inventory").mkdir()
+    declared = {"name": "test", "provider": "docker", **NOT_HERE}
+    (made.directory / "inventory" / "cluster.yml").write_text(yaml.safe_dump(declared))
+    yield made
+    processes.kill(processes.mentioning(made.mark))
+
+
+@pytest.fixture
+def own_machine(checkout: Checkout) -> Callable[..., list[str]]:
+    """`site` on this machine as if it were somebody's own, prepared already: certificates and roles are left."""
+    checkout.state.mkdir()
+    (checkout.state / "release").mkdir()
+    inventory = checkout.directory / "own.ini"
+    inventory.write_text(
+        f"own ansible_connection=local ansible_become=false ansible_python_interpreter={sys.executable}\n"
+    )
+
+    def arguments(*more: str) -> list[str]:
+        return ["site", "--limit", "own", "--inventory", str(inventory), *more]
+
+    return arguments

@@ -1,0 +1,188 @@
+"""The demonstrator on loopback: real agents and a real provisioning server, a process each.
+
+What stands in is the Kubernetes API: see kubernetes.py. Each process sees just the files that its
+image carries.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+from aiohttp import web
+
+from tests.unit.demonstrator.kubernetes import KubernetesApi
+
+SOURCE = Path(__file__).resolve().parents[3] / "demonstrator"
+PATIENCE = 20.0
+
+AGENT_PARTS = ("contracts", "agent")
+PROVISIONING_PARTS = ("contracts", "provisioning", "bundles")
+
+
+def free_port() -> int:
+    """A port that nobody listens on at any loopback address."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Agent:
+    """A running agent."""
+
+    pod: str
+    address: str
+    state: Path
+    process: asyncio.subprocess.Process
+    log: Path
+
+    @property
+    def healthy(self) -> bool:
+        return (self.state / "health").exists()
+
+
+@dataclass
+class Local:
+    """Everything that runs, and ways to talk to it."""
+
+    directory: Path
+    api: KubernetesApi = field(default_factory=KubernetesApi)
+    pages_port: int = field(default_factory=free_port)
+    services_port: int = field(default_factory=free_port)
+    agents: dict[str, Agent] = field(default_factory=dict)
+
+    async def __aenter__(self) -> Self:
+        self._exit = AsyncExitStack()
+        self.session = await self._exit.enter_async_context(aiohttp.ClientSession())
+        runner = web.AppRunner(self.api.make_app(), shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        self._exit.push_async_callback(runner.cleanup)
+        api_port = free_port()
+        await web.TCPSite(runner, "127.0.0.1", api_port).start()
+        self.api_url = f"http://127.0.0.1:{api_port}"
+        self.account = self.directory / "account"
+        self.account.mkdir()
+        (self.account / "token").write_text(KubernetesApi.TOKEN)
+        provisioning_port = free_port()
+        self.provisioning_url = f"http://127.0.0.1:{provisioning_port}"
+        await self._start(
+            "provisioning",
+            PROVISIONING_PARTS,
+            {"PROVISIONING_LISTEN": "127.0.0.1", "PROVISIONING_PORT": str(provisioning_port)},
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._exit.aclose()
+
+    def image(self, parts: tuple[str, ...]) -> Path:
+        """A directory with just these parts of the package, as an image has them."""
+        root = self.directory / "-".join(parts)
+        if not root.exists():
+            for part in parts:
+                shutil.copytree(SOURCE / part, root / "demonstrator" / part)
+        return root
+
+    async def start_agent(self, target: str, pod: str, **environment: str) -> Agent:
+        """Start an agent as a pod on an address of its own."""
+        address = f"127.0.1.{len(self.agents) + 1}"
+        state = self.directory / pod
+        state.mkdir()
+        process, log = await self._start(
+            "agent",
+            AGENT_PARTS,
+            {
+                "AGENT_TARGET_ID": target,
+                "AGENT_LISTEN": address,
+                "AGENT_PAGES_PORT": str(self.pages_port),
+                "AGENT_SERVICES_PORT": str(self.services_port),
+                "AGENT_STATE_DIR": str(state),
+                "PROVISIONING_URL": self.provisioning_url,
+                "KUBERNETES_URL": self.api_url,
+                "SERVICE_ACCOUNT_DIR": str(self.account),
+                "POD_NAME": pod,
+                "POD_NAMESPACE": "default",
+                "NODE_NAME": f"172.17.8.{30 + len(self.agents) + 1}",
+                **environment,
+            },
+            pod,
+        )
+        agent = self.agents[pod] = Agent(pod, address, state, process, log)
+        self.api.add_pod(pod, address, f"172.17.8.{30 + len(self.agents)}", self.services_port)
+        return agent
+
+    async def stop_agent(self, pod: str, number: int = signal.SIGTERM) -> float:
+        """End an agent as the kubelet does, and take its pod away; returns the seconds it took."""
+        agent = self.agents[pod]
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        agent.process.send_signal(number)
+        await agent.process.wait()
+        self.api.remove_pod(pod)
+        return loop.time() - started
+
+    async def page(self, agent: Agent, path: str) -> Any:
+        """JSON from an agent's port for people."""
+        url = f"http://{agent.address}:{self.pages_port}{path}"
+        async with self.session.get(url, raise_for_status=True) as response:
+            return await response.json()
+
+    def url(self, agent: Agent, path: str = "") -> str:
+        """An address at an agent's port for other agents."""
+        return f"http://{agent.address}:{self.services_port}/services{path}"
+
+    async def call(self, agent: Agent, contract: str, method: str, **arguments: Any) -> Any:
+        """Call an exported service."""
+        listing = await self.page(agent, "/services")
+        number = next(s["id"] for s in listing["services"] if s["contract"] == contract)
+        url = self.url(agent, f"/{number}/{contract}/{method}")
+        async with self.session.post(url, json=arguments, raise_for_status=True) as response:
+            return (await response.json())["result"]
+
+    async def _start(
+        self, module: str, parts: tuple[str, ...], environment: dict[str, str], name: str = ""
+    ) -> tuple[asyncio.subprocess.Process, Path]:
+        log = self.directory / f"{name or module}.log"
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                f"demonstrator.{module}",
+                cwd=self.directory,
+                env={
+                    "PATH": os.environ["PATH"],
+                    "PYTHONPATH": str(self.image(parts)),
+                    **environment,
+                },
+                stdout=output,
+                stderr=output,
+            )
+        self._exit.push_async_callback(_end, process)
+        return process, log
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+
+
+async def eventually(condition: Any, what: str) -> Any:
+    """What an asynchronous condition brings as soon as it holds."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                if result := await condition():
+                    return result
+            except (aiohttp.ClientError, StopIteration, KeyError, RuntimeError):
+                pass
+            await asyncio.sleep(0.05)
+    raise AssertionError(what)

@@ -1,0 +1,145 @@
+"""Producer, worker and data store as plain objects: nothing lost and nothing doubled by repeats."""
+
+import asyncio
+import random
+from itertools import pairwise
+
+import pytest
+
+from demonstrator.bundles.datastore.memory import MemoryStore
+from demonstrator.bundles.processor.identity import IdentityProcessor
+from demonstrator.bundles.processor.worker import Worker
+from demonstrator.bundles.producer.periodic import PeriodicProducer
+from demonstrator.bundles.queue.bounded import BoundedQueue
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.samples import Batch, Ledger, Receipt, Result
+
+pytestmark = pytest.mark.asyncio
+
+
+class Flaky:
+    """Queue and data store behind a network that loses one in five requests and answers."""
+
+    def __init__(self, queue: BoundedQueue, store: MemoryStore) -> None:
+        self._queue = queue
+        self._store = store
+        self._chance = random.Random(1)  # noqa: S311 - no secret
+
+    def _lose(self) -> None:
+        if self._chance.random() < 0.2:
+            raise RemoteError("lost")
+
+    async def put(self, item: Batch | Result) -> Receipt | bool:
+        self._lose()
+        answer = self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
+        self._lose()
+        return answer
+
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+        self._lose()
+        batches = await self._queue.take(consumer, number, most, wait)
+        self._lose()
+        return batches
+
+    async def settle(self, batches: tuple[str, ...]) -> None:
+        self._lose()
+        self._queue.settle(batches)
+        self._lose()
+
+    async def ledger(self) -> Ledger:
+        return self._queue.ledger()
+
+    async def latest(self, most: int) -> tuple[Result, ...]:
+        return self._store.latest(most)
+
+
+async def test_a_lossy_network_neither_loses_nor_doubles() -> None:
+    queue, store = BoundedQueue(asyncio.get_running_loop().time), MemoryStore()
+    network = Flaky(queue, store)
+    producer = PeriodicProducer("p", rate=2_000, batch_size=20)
+    worker = Worker("w", IdentityProcessor("w", seconds_per_sample=0.0))
+    producing = asyncio.create_task(producer.run(network))  # type: ignore[arg-type]
+    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
+    await asyncio.sleep(1.5)
+    producing.cancel()
+    while queue.ledger().queued + queue.ledger().in_work:
+        await asyncio.sleep(0.01)
+    working.cancel()
+    await asyncio.gather(producing, working, return_exceptions=True)
+    ledger = queue.ledger()
+    assert ledger.produced > 100
+    assert ledger.stored == store.stored == ledger.produced
+    # A batch may be in hand whose answer was lost when the producer was stopped.
+    assert producer.produced - ledger.produced in (0, 20)
+
+
+async def test_a_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
+    offered: list[Batch] = []
+
+    class Listener:
+        async def put(self, batch: Batch) -> Receipt:
+            offered.append(batch)
+            return Receipt(0, len(batch))
+
+    producer = PeriodicProducer("p", rate=1_000, batch_size=10)
+    running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
+    await asyncio.sleep(1.0)
+    running.cancel()
+    assert all(first.first + len(first) == second.first for first, second in pairwise(offered))
+    assert 900 <= producer.produced <= 1_010
+    assert producer.refused == len(offered) * 10
+
+
+async def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
+    class Listener:
+        async def put(self, batch: Batch) -> Receipt:
+            return Receipt(len(batch), 0)
+
+    producer = PeriodicProducer("p", rate=0, batch_size=10)
+    running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
+    await asyncio.sleep(0.1)
+    assert producer.produced == 0
+    producer.set_rate(1)  # the next batch after this one is 10 s away
+    await asyncio.sleep(0.1)
+    assert producer.produced == 10
+    producer.set_rate(500)
+    await asyncio.sleep(0.5)
+    assert 150 <= producer.produced <= 270
+    producer.set_rate(0)
+    stopped_at = producer.produced
+    await asyncio.sleep(0.2)
+    assert producer.produced == stopped_at
+    running.cancel()
+
+
+async def test_a_producer_without_an_answer_makes_nothing_new() -> None:
+    class Silent:
+        async def put(self, batch: Batch) -> Receipt:
+            raise RemoteError("silence")
+
+    producer = PeriodicProducer("p", rate=1_000, batch_size=10)
+    running = asyncio.create_task(producer.run(Silent()))  # type: ignore[arg-type]
+    await asyncio.sleep(0.5)
+    running.cancel()
+    assert producer.produced == 10
+
+
+async def test_a_processor_takes_three_milliseconds_a_sample() -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    batch = Batch("p", 0, 0.0, (1.0, 2.0) * 25)
+    result = await IdentityProcessor("w").process(batch)
+    assert result.batch == batch
+    assert 0.15 <= loop.time() - started < 0.3
+
+
+def result(first: int, size: int = 10) -> Result:
+    return Result(Batch("p", first, 0.0, (float(first),) * size), "w", 1.0)
+
+
+async def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
+    store = MemoryStore(capacity=25)
+    assert [store.put(result(first)) for first in (0, 10, 10, 20)] == [True, True, False, True]
+    assert (store.stored, store.held) == (30, 20)
+    assert store.latest(5) == (result(20), result(10))
+    assert store.latest(0) == ()

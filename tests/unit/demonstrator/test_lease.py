@@ -1,0 +1,132 @@
+"""Of two coordinators only one acts, whatever happens to the other one."""
+
+import copy
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+
+from demonstrator.bundles.coordinator.lease import ACT_SECONDS, LEASE_SECONDS, Lease
+from demonstrator.contracts.platform import KubernetesError
+from tests.unit.demonstrator.kubernetes import merge
+
+pytestmark = pytest.mark.asyncio
+
+
+class Server:
+    """The Lease as the API server keeps it; `down` is a server that does not answer."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] = {"metadata": {"resourceVersion": "1"}}
+        self.down = False
+        self.meanwhile: dict[str, Any] | None = None
+
+    async def read(self, path: str) -> dict[str, Any]:
+        if self.down:
+            raise KubernetesError(f"{path}: TimeoutError")
+        seen = copy.deepcopy(self.lease)
+        if self.meanwhile:
+            change, self.meanwhile = self.meanwhile, None
+            await self.patch(path, change)
+        return seen
+
+    async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        if self.down:
+            raise KubernetesError(f"{path}: TimeoutError")
+        version = self.lease["metadata"]["resourceVersion"]
+        if change.get("metadata", {}).get("resourceVersion", version) != version:
+            raise KubernetesError(f"{path}: 409 Conflict", 409)
+        self.lease = merge(self.lease, dict(change))
+        self.lease["metadata"]["resourceVersion"] = str(int(version) + 1)
+        return self.lease
+
+    def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
+        raise NotImplementedError
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_one_acts_and_the_other_takes_over_when_it_is_silent() -> None:
+    server, clock = Server(), Clock()
+    first, second = (Lease(server, "default", name, clock) for name in ("first", "second"))
+    assert not first.acting
+    await first.renew()
+    await second.renew()
+    assert (first.acting, second.acting) == (True, False)
+    assert first.holder == second.holder == server.lease["spec"]["holderIdentity"] == "first"
+
+    for _ in range(10):
+        clock.now += LEASE_SECONDS - 1
+        await first.renew()
+        await second.renew()
+        assert (first.acting, second.acting) == (True, False)
+
+    clock.now += LEASE_SECONDS - 0.1
+    await second.renew()
+    assert not second.acting
+    clock.now += 0.1
+    await second.renew()
+    assert (first.acting, second.acting) == (False, True)
+    assert server.lease["spec"]["leaseTransitions"] == 2
+    await first.renew()
+    assert not first.acting
+
+
+async def test_who_cannot_renew_stops_before_another_may_begin() -> None:
+    server, clock = Server(), Clock()
+    lease = Lease(server, "default", "first", clock)
+    await lease.renew()
+    server.down = True
+    clock.now += ACT_SECONDS - 0.1
+    with pytest.raises(KubernetesError):
+        await lease.renew()
+    acting = [lease.acting]
+    clock.now += 0.1
+    acting.append(lease.acting)
+    server.down = False
+    await lease.renew()
+    assert [*acting, lease.acting] == [True, False, True]
+    assert ACT_SECONDS < LEASE_SECONDS
+
+
+async def test_of_two_that_take_it_at_once_one_is_refused() -> None:
+    server, clock = Server(), Clock()
+    lease = Lease(server, "default", "late", clock)
+    server.meanwhile = {"spec": {"holderIdentity": "early", "renewTime": "now"}}
+    with pytest.raises(KubernetesError) as refused:
+        await lease.renew()
+    assert refused.value.status == 409
+    assert not lease.acting
+    await lease.renew()
+    assert not lease.acting
+    assert lease.holder == "early"
+
+
+async def test_a_restarted_container_goes_on_with_its_pods_lease() -> None:
+    server, clock = Server(), Clock()
+    await Lease(server, "default", "pod", clock).renew()
+    again = Lease(server, "default", "pod", clock)
+    await again.renew()
+    assert again.acting
+    assert server.lease["spec"]["leaseTransitions"] == 1
+
+
+async def test_the_preference_outlives_the_pod() -> None:
+    server, clock = Server(), Clock()
+    first, second = (Lease(server, "default", name, clock) for name in ("first", "second"))
+    await first.renew()
+    assert first.preference == 20
+    await first.prefer(65)
+    await second.renew()
+    assert first.preference == second.preference == 65
+    for kept in ("66", "much", "105"):
+        server.lease["metadata"]["annotations"]["inaetics.org/preferred-utilisation"] = kept
+        await second.renew()
+        assert second.preference == 20

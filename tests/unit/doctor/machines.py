@@ -1,0 +1,90 @@
+"""A machine that lacks nothing, and the same with something changed."""
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any
+
+from runner import doctor
+from runner.containers import Container, Member, Network
+from runner.declaration import Declaration, load
+from runner.doctor.findings import DockerFacts, Finding, Snapshot
+from runner.paths import DECLARATION
+
+CHECKOUT = Path("/home/ada/inaetics-demo-cluster")
+ELSEWHERE = Path("/home/ada/another")
+CACHE = Path("/home/ada/.cache")
+DOCKER_ROOT = Path("/var/lib/docker")
+
+DEFAULT_BRIDGE = Network("bridge", "docker0", (IPv4Network("172.31.255.0/24"),), ())
+
+DOCKER = DockerFacts(
+    version="20.10.24",
+    cgroup_version="2",
+    root=DOCKER_ROOT,
+    running=0,
+    networks=(DEFAULT_BRIDGE,),
+    containers=(),
+    orphans=frozenset(),
+)
+
+MACHINE = Snapshot(
+    checkout=CHECKOUT,
+    docker=DOCKER,
+    docker_settings=None,
+    routes=(),
+    listening=frozenset(),
+    cpus=8,
+    memory_mib=16000,
+    disk_gib={CACHE: 100.0, DOCKER_ROOT: 100.0},
+    cache=CACHE,
+    prepared=False,
+    inotify={"max_user_instances": 8192, "max_user_watches": 524288},
+    cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),
+    bridge_filter=True,
+    overlay=True,
+    vxlan=True,
+    vagrant="Vagrant 2.3.4",
+    vagrant_plugins="",
+    virtualbox=None,
+    virtualbox_ranges=(IPv4Network("192.168.56.0/21"),),
+)
+
+
+def declared(provider: str = "docker") -> Declaration:
+    return load(DECLARATION).model_copy(update={"provider": provider})
+
+
+def host(name: str = "controller", checkout: Path = ELSEWHERE, **changes: Any) -> Container:
+    """A running host that is a container."""
+    made = Container(
+        id=f"{checkout}/{name}",
+        host=name,
+        checkout=checkout,
+        cluster="inaetics-demo",
+        address=IPv4Address("172.17.8.20"),
+        image="host",
+        running=True,
+        has_address=True,
+        ssh_port=2200,
+    )
+    return replace(made, **changes)
+
+
+def with_docker(**changes: Any) -> Snapshot:
+    return replace(MACHINE, docker=replace(DOCKER, **changes))
+
+
+def network(name: str, subnet: str, *members: Member) -> Network:
+    return Network(name, "docker0" if name == "bridge" else f"br-{name}", (IPv4Network(subnet),), members)
+
+
+def troubles(seen: Snapshot, declaration: Declaration | None = None) -> list[Finding]:
+    """What is not as it should be."""
+    return [finding for finding in doctor.judge(seen, declaration or declared()) if finding.grade != "ok"]
+
+
+def trouble(seen: Snapshot, declaration: Declaration | None = None) -> Finding:
+    """The one thing that is not as it should be."""
+    (finding,) = troubles(seen, declaration)
+    return finding

@@ -1,0 +1,31 @@
+"""A cache in a temporary directory, a server on loopback, and what a step reports."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.events import Event
+from runner.prepare.cache import Cache
+from tests.unit.prepare.server import Server, serving
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as state:
+        yield state
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def report(events: list[Event]) -> Callable[[Event], None]:
+    return events.append

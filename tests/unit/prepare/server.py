@@ -1,0 +1,84 @@
+"""A real HTTP server on loopback that behaves as badly as a test asks."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from runner.prepare.cache import Cache
+
+
+@dataclass
+class Server:
+    """What the server answers by path, and which paths it was asked for."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    # Announced in full, cut off half-way.
+    cut: set[str] = field(default_factory=set)
+    # Accepted and never answered.
+    silent: set[str] = field(default_factory=set)
+    # A byte at a time, so that somebody can interrupt.
+    slow: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def publish(self, path: str, content: bytes, checksum: str | None = None) -> None:
+        """Offer a file and its checksum file, by default the right one."""
+        self.files[path] = content
+        self.files[f"{path}.sha256"] = (checksum or hashlib.sha256(content).hexdigest()).encode()
+
+    def serve_directory(self, directory: Path) -> None:
+        """Offer everything below a directory."""
+        for path in directory.rglob("*"):
+            if path.is_file():
+                self.files[f"/{path.relative_to(directory)}"] = path.read_bytes()
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Run the server on a free port of loopback."""
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.asked.append(self.path)
+            if self.path in state.silent:
+                state.closing.wait()
+                return
+            content = state.files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.path in state.slow:
+                for byte in content:
+                    if state.closing.is_set():
+                        return
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.05)
+            else:
+                self.wfile.write(content[: len(content) // 2] if self.path in state.cut else content)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        state.url = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        state.closing.set()
+        http.shutdown()
+        thread.join()
+
+
+def is_clean(cache: Cache) -> bool:
+    """Whether the cache holds neither finished nor unfinished files."""
+    return not any(any(directory.iterdir()) for directory in (cache.blobs, cache.recipes, cache.releases, cache.tmp))

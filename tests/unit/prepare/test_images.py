@@ -1,0 +1,114 @@
+"""Image builds by the real Docker, and the contexts that they get."""
+
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from runner.errors import PrepareError
+from runner.events import Event
+from runner.prepare import debian, images
+from runner.prepare.cache import Cache, file_digest
+from runner.prepare.catalogue import Debian, Image, RootFilesystem
+from runner.prepare.images import Parts
+from runner.prepare.work import Work
+
+# Lists network interfaces other than loopback and fails if there is one that is up.
+INTERFACES = """
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+int main(void) {
+    struct ifaddrs *all;
+    int found = 0;
+    if (getifaddrs(&all)) return 2;
+    for (struct ifaddrs *one = all; one; one = one->ifa_next)
+        if ((one->ifa_flags & IFF_UP) && !(one->ifa_flags & IFF_LOOPBACK)) { puts(one->ifa_name); found = 1; }
+    return found;
+}
+"""
+
+Report = Callable[[Event], None]
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    with images.connect() as connected:
+        yield connected
+
+
+def parts(directory: Path) -> Parts:
+    return Parts("unit-test", Image(), directory, rootfs={}, binaries={}, wheels={}, demonstrator={}, base=None)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    directory = tmp_path / "image"
+    directory.mkdir()
+    source = tmp_path / "interfaces.c"
+    source.write_text(INTERFACES, "utf-8")
+    subprocess.run(["gcc", "-static", "-o", directory / "interfaces", source], check=True)
+    return directory
+
+
+def test_an_image_build_has_no_network(
+    client: docker.DockerClient, context: Path, cache: Cache, report: Report
+) -> None:
+    (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/interfaces"]\n', "utf-8")
+    built = parts(context)
+    try:
+        images.build(client, built, "3.11", cache, Work(), report)
+        assert images.exists(client, built.tag)
+    finally:
+        if images.exists(client, built.tag):
+            client.images.remove(built.tag)
+    assert not any(cache.tmp.iterdir())
+
+
+def test_a_build_that_fails_says_at_which_step(
+    client: docker.DockerClient, context: Path, cache: Cache, report: Report
+) -> None:
+    (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/missing"]\n', "utf-8")
+    with pytest.raises(PrepareError) as error:
+        images.build(client, parts(context), "3.11", cache, Work(), report)
+    assert "Image unit-test could not be built" in error.value.message
+    assert 'RUN ["/missing"]' in error.value.details
+    assert not images.exists(client, parts(context).tag)
+
+
+def test_an_image_is_known_by_its_parts(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n", "utf-8")
+    before = parts(tmp_path).tag
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "rootfs" / "extract.sh").write_text("true\n", "utf-8")
+    assert parts(tmp_path).tag == before  # hooks count through the root file system that they gave
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n", "utf-8")
+    assert parts(tmp_path).tag != before
+
+
+def test_packing_the_same_files_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name, mode in (("one", 0o600), ("two", 0o640)):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        (tmp_path / name / "bin" / "tool").write_text("x", "utf-8")
+        (tmp_path / name / "bin" / "tool").chmod(mode | 0o100)
+        (tmp_path / name / "plain").write_text("y", "utf-8")
+        debian.pack(tmp_path / f"{name}.tar", debian.files_below(tmp_path / name))
+    assert file_digest(tmp_path / "one.tar") == file_digest(tmp_path / "two.tar")
+    with tarfile.open(tmp_path / "one.tar") as tar:
+        assert [(entry.name, entry.mode, entry.uid) for entry in tar] == [
+            ("bin", 0o755, 0),
+            ("bin/tool", 0o755, 0),
+            ("plain", 0o644, 0),
+        ]
+
+
+def test_a_root_file_system_is_known_by_its_definition(tmp_path: Path) -> None:
+    definition = RootFilesystem(variant="minbase", packages=("systemd",))
+    release = Debian(suite="bookworm", python="3.11")
+    before = debian.recipe("host", definition, release, tmp_path).key
+    assert debian.recipe("host", definition, release, tmp_path).key == before
+    (tmp_path / "customize.sh").write_text("true\n", "utf-8")
+    assert debian.recipe("host", definition, release, tmp_path).key != before

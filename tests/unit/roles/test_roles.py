@@ -1,0 +1,253 @@
+"""runner/roles runs a real, tiny playbook on this machine: what it reports, raises and leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner import processes, roles
+from runner.errors import HostsError, RolesError
+from runner.events import Event, Note, Progress, TaskFinished
+
+Write = Callable[[str], Path]
+TWO_HOSTS = "one ansible_connection=local\ntwo ansible_connection=local\n"
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    path = tmp_path / "hosts.ini"
+    path.write_text(f"{TWO_HOSTS}[all:vars]\nansible_become=false\nansible_python_interpreter={sys.executable}\n")
+    return path
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Write:
+    def write(tasks: str) -> Path:
+        path = tmp_path / "play.yml"
+        body = "\n".join(f"    {line}" for line in tasks.strip("\n").splitlines())
+        path.write_text(f"- name: Play\n  hosts: all\n  gather_facts: false\n  tasks:\n{body}\n")
+        return path
+
+    return write
+
+
+def test_reports_every_task_with_its_seconds_and_what_it_changed(
+    tmp_path: Path, inventory: Path, playbook: Write
+) -> None:
+    events: list[Event] = []
+    play = playbook(
+        f"""
+- name: Write a file
+  ansible.builtin.copy:
+    dest: "{tmp_path}/{{{{ inventory_hostname }}}}"
+    content: x
+- name: Skip this
+  ansible.builtin.command: /bin/false
+  when: false
+"""
+    )
+    log = tmp_path / "ansible.log"
+
+    recap = roles.run(roles.Play(str(play), inventory=inventory), events.append, log=log)
+
+    assert recap.hosts == {
+        name: roles.HostRecap(ok=1, changed=1, skipped=1, failed=0, unreachable=0) for name in ("one", "two")
+    }
+    assert recap.summary() == "changed=2 on 2 hosts"
+    assert Progress("roles", "two", "Write a file") in events
+    finished = [event for event in events if isinstance(event, TaskFinished)]
+    assert sorted((event.host, event.status) for event in finished if event.task == "Write a file") == [
+        ("one", "changed"),
+        ("two", "changed"),
+    ]
+    assert all(event.seconds > 0 for event in finished if event.status == "changed")
+    assert [event.status for event in finished if event.task == "Skip this"] == ["skipped", "skipped"]
+    assert Progress("roles", "one", "", finished=True) in events
+    assert "TASK [Write a file]" in log.read_text()
+    assert "\x1b" not in log.read_text()
+
+    again = roles.run(roles.Play(str(play), inventory=inventory), events.append)
+    assert again.summary() == "changed=0 on 2 hosts"
+
+
+def test_failed_task_is_told_with_host_task_message_and_output(inventory: Path, playbook: Write) -> None:
+    play = playbook("""
+- name: Fail on purpose
+  ansible.builtin.command: sh -c 'echo out; echo err >&2; exit 3'
+  changed_when: false
+""")
+    with pytest.raises(RolesError) as caught:
+        roles.run(roles.Play(str(play), inventory=inventory), lambda event: None)
+    assert caught.value.message == "one: Fail on purpose failed (and on two): non-zero return code"
+    assert "python -m runner ssh one" in caught.value.remedy
+    assert caught.value.details == "out\nerr"
+
+
+def test_failed_item_of_a_loop_is_named(inventory: Path, playbook: Write) -> None:
+    play = playbook("""
+- name: Assert each
+  ansible.builtin.assert:
+    that: item != 'b'
+    fail_msg: "{{ item }} is not wanted here"
+  loop: [a, b, c]
+""")
+    with pytest.raises(RolesError) as caught:
+        roles.run(roles.Play(str(play), limit="one", inventory=inventory), lambda event: None)
+    assert caught.value.message.startswith("one: Assert each (b) failed: b is not wanted here")
+
+
+def test_failed_unit_brings_its_journal_or_says_why_not(inventory: Path, playbook: Write) -> None:
+    play = playbook("""
+- name: Start nothing
+  ansible.builtin.systemd_service:
+    name: no-such-unit
+    state: started
+""")
+    with pytest.raises(RolesError) as caught:
+        roles.run(roles.Play(str(play), limit="one", inventory=inventory), lambda event: None)
+    assert "The end of no-such-unit.service's journal on one:" in caught.value.details
+
+
+def test_ignored_and_rescued_failures_are_none(inventory: Path, playbook: Write) -> None:
+    play = playbook("""
+- name: May fail
+  ansible.builtin.command: /bin/false
+  changed_when: false
+  ignore_errors: true
+- name: Try
+  block:
+    - name: Fails
+      ansible.builtin.command: /bin/false
+      changed_when: false
+  rescue:
+    - name: Rescue
+      ansible.builtin.command: /bin/true
+      changed_when: false
+""")
+    assert roles.run(roles.Play(str(play), inventory=inventory), lambda event: None).changed == 0
+
+
+def test_unreachable_host_is_an_error_of_the_hosts(tmp_path: Path, playbook: Write) -> None:
+    nobody_listens = tmp_path / "hosts.ini"
+    nobody_listens.write_text("lost ansible_host=127.0.0.1 ansible_port=1 ansible_user=nobody\n")
+    play = playbook("""
+- name: Ping
+  ansible.builtin.ping:
+""")
+    with pytest.raises(HostsError) as caught:
+        roles.run(roles.Play(str(play), inventory=nobody_listens), lambda event: None)
+    assert caught.value.message.startswith("lost cannot be reached: ")
+
+
+def test_check_mode_changes_nothing_and_diff_is_shown(tmp_path: Path, inventory: Path, playbook: Write) -> None:
+    target = tmp_path / "target"
+    target.write_text("old\n")
+    play = playbook(f"""
+- name: Change a line
+  ansible.builtin.copy:
+    dest: {target}
+    content: "new\\n"
+""")
+    events: list[Event] = []
+    recap = roles.run(roles.Play(str(play), limit="one", check=True, diff=True, inventory=inventory), events.append)
+    assert recap.summary() == "changed=1 on 1 host"
+    assert target.read_text() == "old\n"
+    note = next(event for event in events if isinstance(event, Note))
+    assert note.message.startswith("one: Change a line\n--- before")
+    assert "-old\n+new" in note.message
+
+
+def test_unknown_tag_limit_and_broken_playbook_are_told(inventory: Path, playbook: Write) -> None:
+    play = playbook("""
+- name: Ping
+  ansible.builtin.ping:
+  tags: [known]
+""")
+    with pytest.raises(RolesError, match="No task has the tag typo"):
+        roles.run(roles.Play(str(play), tags=["typo"], inventory=inventory), lambda event: None)
+    with pytest.raises(RolesError) as nobody:
+        roles.run(roles.Play(str(play), limit="nobody", inventory=inventory), lambda event: None)
+    assert "no hosts" in nobody.value.details.lower()
+    play.write_text("- hosts: all\n  roles: [no-such-role]\n")
+    with pytest.raises(RolesError) as broken:
+        roles.run(roles.Play(str(play), inventory=inventory), lambda event: None)
+    assert "no-such-role" in broken.value.details
+
+
+def test_variables_arrive_and_no_secret_is_left(
+    tmp_path: Path, inventory: Path, playbook: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "tmp"
+    private.mkdir()
+    monkeypatch.setenv("TMPDIR", str(private))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("SOME_TOKEN", "secret-of-the-environment")
+    play = playbook(f"""
+- name: Use the variable
+  ansible.builtin.copy:
+    dest: {tmp_path}/length
+    content: "{{{{ password | length }}}}"
+""")
+    log = tmp_path / "ansible.log"
+    variables = {"password": "secret-of-the-variables"}
+    roles.run(
+        roles.Play(str(play), limit="one", extra_vars=variables, inventory=inventory), lambda event: None, log=log
+    )
+
+    assert (tmp_path / "length").read_text() == str(len("secret-of-the-variables"))
+    leaks = [path for path in [log, *private.rglob("*")] if path.is_file() and "secret-of" in path.read_text()]
+    assert leaks == []
+    assert not list(private.glob("inaetics-roles-*"))
+
+
+def test_what_a_listener_raises_is_not_lost(inventory: Path, playbook: Write) -> None:
+    def raise_defect(event: Event) -> None:
+        raise ZeroDivisionError
+
+    play = playbook("""
+- name: Ping
+  ansible.builtin.ping:
+""")
+    with pytest.raises(ZeroDivisionError):
+        roles.run(roles.Play(str(play), inventory=inventory), raise_defect)
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """A variable's name by which a test knows the processes that it started; none outlives the test."""
+    name = f"MARK_{uuid.uuid4().hex}"
+    yield name
+    processes.kill(processes.mentioning(name))
+
+
+def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Path, playbook: Write, mark: str) -> None:
+    started = tmp_path / "started"
+    play = playbook(f"""
+- name: Take long
+  ansible.builtin.command: sh -c 'echo $$ >> {started}; exec sleep 600'
+  changed_when: false
+""")
+    program = "from pathlib import Path\nfrom runner import roles\n"
+    program += f"play = roles.Play({str(play)!r}, limit='one', inventory=Path({str(inventory)!r}))\n"
+    program += "roles.run(play, lambda event: None)\n"
+    environment = {**os.environ, mark: "1"}
+    child = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not started.exists() or not started.read_text().strip():
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.1)
+    assert int(started.read_text()) in processes.mentioning(mark)
+
+    child.send_signal(signal.SIGINT)
+
+    _, complaint = child.communicate(timeout=20)
+    assert child.returncode == -signal.SIGINT, complaint
+    assert "KeyboardInterrupt" in complaint
+    assert processes.mentioning(mark) == []

@@ -1,0 +1,85 @@
+"""How steps tell about themselves, and which hosts a limit means."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runner.declaration import Declaration
+from runner.events import Event, StepFinished, StepStarted
+from runner.limit import named
+from runner.paths import DECLARATION
+from runner.site import step
+from runner.verify import choice
+
+
+def ended(error: type[BaseException] | None) -> list[Event]:
+    events: list[Event] = []
+    try:
+        with step("hosts", events.append) as end:
+            end.summary = "6 up"
+            if error:
+                raise error
+    except (KeyboardInterrupt, ValueError):
+        pass
+    return events
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "summary"),
+    [(None, "ok", "6 up"), (ValueError, "failed", ""), (KeyboardInterrupt, "interrupted", "")],
+)
+def test_a_step_tells_how_it_ended(error: type[BaseException] | None, outcome: str, summary: str) -> None:
+    started, finished = ended(error)
+    assert started == StepStarted("hosts")
+    assert isinstance(finished, StepFinished)
+    assert (finished.outcome, finished.summary) == (outcome, summary)
+    assert 0 <= finished.seconds < 1
+
+
+@pytest.fixture
+def declaration() -> Declaration:
+    declared = yaml.safe_load(DECLARATION.read_text())
+    return Declaration.model_validate({**declared, "nodes": {**declared["nodes"], "count": 2}})
+
+
+@pytest.mark.parametrize(
+    ("limit", "hosts"),
+    [
+        (None, None),
+        ("node-2", ["node-2"]),
+        ("node-2,controller", ["node-2", "controller"]),
+        ("nodes:etcd", ["node-1", "node-2", "controller"]),
+        ("all", ["controller", "node-1", "node-2"]),
+        ("node-*", None),
+        ("all:!node-1", None),
+    ],
+)
+def test_a_limit_names_hosts_or_is_left_to_ansible(
+    declaration: Declaration, limit: str | None, hosts: list[str] | None
+) -> None:
+    assert named(limit, declaration) == hosts
+
+
+def test_choice_of_a_host_takes_that_host_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        """
+import pytest
+
+@pytest.mark.parametrize("host", ["ansible://node-1", "ansible://node-10", "ansible://controller"])
+@pytest.mark.parametrize("unit", ["kubelet", "node-1"])
+def test_host(unit, host): pass
+
+@pytest.mark.parametrize("host", ["ansible://node-1", "ansible://node-10"])
+def test_alone(host): pass
+"""
+    )
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *choice(["node-1"])]
+    chosen = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert [line for line in chosen.splitlines() if line.startswith("test_it")] == [
+        "test_it.py::test_host[kubelet-ansible://node-1]",
+        "test_it.py::test_host[node-1-ansible://node-1]",
+        "test_it.py::test_alone[ansible://node-1]",
+    ]

@@ -1,0 +1,91 @@
+"""What `status` shows: certificates as they are on disk, pods in kubectl's words, tables as lines."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from runner import api, pki
+from runner.declaration import load
+from runner.display import tables
+from runner.paths import DECLARATION
+from runner.status import Certificate, Host, Status, certificates
+
+
+def test_certificates_are_counted_from_the_files_the_shortest_first(tmp_path: Path) -> None:
+    pki.ensure(load(DECLARATION), tmp_path)
+    found = certificates(tmp_path)
+    days = [certificate.days_left for certificate in found]
+    assert days == sorted(days)
+    assert (days[0], days[-1]) == (pki.CERTIFICATE_DAYS - 1, pki.AUTHORITY_DAYS - 1)
+    names = {certificate.name for certificate in found}
+    assert {"kube-apiserver", "kubelet-server-node-1", "etcd (authority)"} <= names
+    assert certificates(tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "deleted", "status"),
+    [
+        ({"running": {}}, "Running", False, "Running"),
+        ({"waiting": {"reason": "ImagePullBackOff"}}, "Pending", False, "ImagePullBackOff"),
+        ({"terminated": {"reason": "OOMKilled"}}, "Running", False, "OOMKilled"),
+        ({"running": {}}, "Running", True, "Terminating"),
+        (None, "Pending", False, "Pending"),
+    ],
+)
+def test_pod_status_is_the_word_that_kubectl_shows(
+    state: dict[str, Any] | None, phase: str, deleted: bool, status: str
+) -> None:
+    metadata = {"name": "pod", **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {})}
+    containers = [{"state": state, "ready": "running" in state}] if state else None
+    item = {
+        "metadata": metadata,
+        "spec": {"containers": [{}]},
+        "status": {"phase": phase, "containerStatuses": containers},
+    }
+    assert api.as_pod(item).status == status
+
+
+def test_tables_read_as_kubectl_does() -> None:
+    started = datetime.now(UTC) - timedelta(minutes=19, seconds=5)
+    found = Status(
+        hosts=[Host("controller", "172.17.8.20", "running")],
+        nodes=[
+            api.Node("172.17.8.31", True, "", "v1.37.2", "1", "924Mi"),
+            api.Node("172.17.8.32", False, "kubelet stopped posting node status", "v1.37.2", "1", "924Mi"),
+        ],
+        pods=[api.Pod("default", "inaetics-queue-controller-9jcpk", 1, 1, "Running", 0, "172.17.8.31", started)],
+        services=[
+            api.Service("default", "inaetics-viewer-service", "LoadBalancer", "10.3.21.191", "172.17.8.20", "80/TCP")
+        ],
+        certificates=[Certificate(f"c{number}", 360 + number) for number in range(7)],
+    )
+    written = io.StringIO()
+    tables.show(found, Console(file=written, width=130, markup=False, highlight=False))
+    lines = [" ".join(line.split()) for line in written.getvalue().splitlines() if line.strip()]
+    assert lines == [
+        "Hosts",
+        "name address state",
+        "controller 172.17.8.20 running",
+        "Nodes",
+        "name state version cpus memory",
+        "172.17.8.31 Ready v1.37.2 1 924Mi",
+        "172.17.8.32 not ready: kubelet stopped posting node status v1.37.2 1 924Mi",
+        "Pods",
+        "namespace name ready status restarts age node",
+        "default inaetics-queue-controller-9jcpk 1/1 Running 0 19m 172.17.8.31",
+        "Services",
+        "namespace name type address external ports",
+        "default inaetics-viewer-service LoadBalancer 10.3.21.191 172.17.8.20 80/TCP",
+        "Certificates (7)",
+        "name days left",
+        "c0 360",
+        "c1 361",
+        "c2 362",
+        "c3 363",
+        "c4 364",
+        "the others last longer",
+    ]
