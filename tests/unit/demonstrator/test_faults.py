@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -82,3 +83,16 @@ async def test_what_a_killed_data_store_held_is_lost_and_its_successor_knows(loc
     await local.stop_agent("queue")
     closed = await once(local, lambda seen: not seen["queued"] + seen["in_work"], "the queue is closed", "viewer-2")
     assert closed["produced"] >= later["produced"]
+
+
+async def test_a_producers_kind_is_set_by_a_call(local: Local) -> None:
+    producer = local.agents["producer"]
+
+    async def kind() -> Any:
+        return await local.call(producer, "inaetics.producer", "kind")
+
+    assert await eventually(kind, "the producer answers") == "periodic"
+    await local.call(producer, "inaetics.producer", "set_kind", kind="burst")
+    assert await kind() == "burst"
+    with pytest.raises(aiohttp.ClientResponseError, match="400"):
+        await local.call(producer, "inaetics.producer", "set_kind", kind="seldom")
