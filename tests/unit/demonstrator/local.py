@@ -82,7 +82,7 @@ class Local:
         return self
 
     async def start_provisioning(self) -> None:
-        """Start the provisioning server, at the address that it had before."""
+        """Start the provisioning server, at the address that it had before, and wait until it answers."""
         self.provisioning, _ = await self._start(
             "provisioning",
             PROVISIONING_PARTS,
@@ -95,6 +95,12 @@ class Local:
                 "SERVICE_ACCOUNT_DIR": str(self.account),
             },
         )
+
+        async def ready() -> bool:
+            async with self.session.get(f"{self.provisioning_url}/ready") as response:
+                return response.status == 200
+
+        await eventually(ready, "the provisioning server is ready")
 
     async def change(self, method: str, path: str, **body: Any) -> Any:
         """Ask the provisioning server for a change, with the token."""

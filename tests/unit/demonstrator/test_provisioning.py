@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ async def client(start: Start) -> AsyncIterator[Client]:
         yield client
 
 
-def packed(changes: dict[str, Any] | None = None, **files: str) -> bytes:
+def packed(changes: dict[str, Any] | None = None, files: Mapping[str, str] | None = None) -> bytes:
     """The archive of a bundle of one's own."""
     manifest = OWN | (changes or {})
     content = io.BytesIO()
@@ -77,7 +77,7 @@ def packed(changes: dict[str, Any] | None = None, **files: str) -> bytes:
         archive.writestr("bundle.json", json.dumps(manifest))
         archive.writestr("own_bundle/", "")
         archive.writestr("own_bundle/__init__.py", "")
-        for name, text in files.items():
+        for name, text in (files or {}).items():
             archive.writestr(name, text)
     return content.getvalue()
 
@@ -210,7 +210,7 @@ async def test_what_is_uploaded_can_be_assigned_rolled_back_and_deleted(client: 
 async def test_a_name_and_version_are_one_archive_for_ever(client: Client, image: Image, api: KubernetesApi) -> None:
     await change(client, "POST", "/bundles", 201, data=packed())
     await change(client, "POST", "/bundles", 200, data=packed())
-    await change(client, "POST", "/bundles", 409, data=packed(**{"own_bundle/more.py": ""}))
+    await change(client, "POST", "/bundles", 409, data=packed(files={"own_bundle/more.py": ""}))
     queue = image.bundles["queue"]
     await change(client, "POST", "/bundles", 200, data=queue.archive)
     folder = queue.manifest.module.replace(".", "/")
@@ -243,12 +243,12 @@ BAD = {
     "no manifest": zipped(("own_bundle/__init__.py", b"")),
     "manifest is no JSON": zipped(("bundle.json", b"{")),
     "manifest with a member too many": packed({"more": 1}),
-    "above": packed(**{"../outside.py": ""}),
-    "absolute": packed(**{"/etc/passwd": ""}),
-    "inside and above": packed(**{"own_bundle/../../outside.py": ""}),
-    "backslash": packed(**{"own_bundle\\..\\outside.py": ""}),
-    "the contracts": packed(**{"demonstrator/contracts/wire.py": ""}),
-    "beside the module": packed(**{"json.py": ""}),
+    "above": packed(files={"../outside.py": ""}),
+    "absolute": packed(files={"/etc/passwd": ""}),
+    "inside and above": packed(files={"own_bundle/../../outside.py": ""}),
+    "backslash": packed(files={"own_bundle\\..\\outside.py": ""}),
+    "the contracts": packed(files={"demonstrator/contracts/wire.py": ""}),
+    "beside the module": packed(files={"json.py": ""}),
     "a link": zipped(
         ("bundle.json", json.dumps(OWN).encode()),
         ("own_bundle/", b""),
@@ -260,7 +260,7 @@ BAD = {
     "another's module": packed({"module": "json"}),
     "the agent's module": packed({"module": "demonstrator.contracts"}),
     "no such module": packed({"module": "another_bundle"}),
-    "a folder that is not seen": packed({"module": "acme.own"}, **{"acme/own/__init__.py": ""}),
+    "a folder that is not seen": packed({"module": "acme.own"}, files={"acme/own/__init__.py": ""}),
 }
 
 
@@ -273,10 +273,14 @@ async def test_an_archive_that_is_no_bundle_is_refused(client: Client, api: Kube
 
 
 async def test_an_archive_of_the_greatest_size_fits_into_a_config_map(client: Client, api: KubernetesApi) -> None:
-    spare = stored.ARCHIVE_LIMIT - len(packed(**{"own_bundle/filling": ""}))
-    await change(client, "POST", "/bundles", 201, data=packed(**{"own_bundle/filling": "x" * spare}))
+    spare = stored.ARCHIVE_LIMIT - len(packed(files={"own_bundle/filling": ""}))
+    await change(client, "POST", "/bundles", 201, data=packed(files={"own_bundle/filling": "x" * spare}))
     await change(
-        client, "POST", "/bundles", 413, data=packed({"version": "2.0.0"}, **{"own_bundle/filling": "x" * (spare + 1)})
+        client,
+        "POST",
+        "/bundles",
+        413,
+        data=packed({"version": "2.0.0"}, files={"own_bundle/filling": "x" * (spare + 1)}),
     )
     (kept,) = (item for name, item in api.config_maps.items() if name.startswith("bundle-"))
     assert kept["immutable"] is True
@@ -338,7 +342,7 @@ async def test_a_new_images_versions_reach_the_targets_that_nobody_has_changed(s
                 (f"{folder}/__init__.py", b""),
             )
             bundles[name] = stored.check(archive)
-        features = {name: (name,) for name in bundles}
+        features: dict[str, tuple[str, ...]] = {name: (name,) for name in bundles}
         return Image(bundles, Plan(features, image.targets))
 
     async with start() as client:
