@@ -1,5 +1,6 @@
 """Every template, rendered by Ansible with the variables that a host has, is a file of its kind."""
 
+import base64
 import configparser
 import hashlib
 import json
@@ -155,7 +156,7 @@ def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> 
 def test_the_cluster_is_told_the_sum_of_the_token_and_never_the_token(rendered: Path) -> None:
     token = (rendered.parent / "state" / "provisioning-token").read_text("utf-8")
     secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "credential.yml.j2").read_text("utf-8"))
-    assert secret["stringData"] == {"sha256": hashlib.sha256(token.encode()).hexdigest()}
+    assert base64.b64decode(secret["data"]["sha256"]).decode() == hashlib.sha256(token.encode()).hexdigest()
     for path in rendered.rglob("*"):
         assert not path.is_file() or token not in path.read_text("utf-8"), path
 

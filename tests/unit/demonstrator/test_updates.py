@@ -42,13 +42,9 @@ WAITS = COMPONENT.replace("@Instantiate", '@Requires("_queue", Queue)\n@Instanti
 @pytest_asyncio.fixture
 async def local(tmp_path: Path) -> AsyncIterator[Local]:
     async with Local(tmp_path) as running:
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            print((tmp_path / "provisioning.log").read_text())
-            raise
+        yield running
+        for log in sorted(tmp_path.glob("*.log")):
+            print(log.name, log.read_text())
 
 
 def own(tmp_path: Path, version: str, code: str = COMPONENT, imports: tuple[str, ...] = ()) -> bytes:
