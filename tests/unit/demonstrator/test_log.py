@@ -20,6 +20,6 @@ async def test_a_malformed_request_is_told_without_its_bytes(header: str, caplog
     writer.close()
     await writer.wait_closed()
     await runner.cleanup()
-    assert answer.startswith(b"HTTP/1.0 400") or answer.startswith(b"HTTP/1.1 400")
+    assert answer.startswith((b"HTTP/1.0 400", b"HTTP/1.1 400"))
     assert [record.name for record in caplog.records] == ["aiohttp.server"]
     assert "s3cret" not in caplog.text
