@@ -78,7 +78,7 @@ class Conductor:
             raise ValueError(f"{number} producers, where {FEWEST_PRODUCERS} to {MOST_PRODUCERS} may be asked for")
         self._check()
         for name, replicas in split(number, PRODUCERS).items():
-            await self._controllers.request(name, replicas)
+            await self._controllers.request(name, replicas, "dashboard")
         _logger.info("producers: %d are asked for", number)
 
     async def prefer(self, percent: int) -> None:
@@ -107,18 +107,12 @@ class Conductor:
         slope = (utilisation - before[1]) / (now - before[0]) if before else 0.0
         load = Load(utilisation, slope, scale.requested, overview.now.produced, capacity)
         wanted = rule(load)
+        why = f"utilisation {utilisation:.1f} %, slope {slope:.1f} %/s, {load.arriving:.0f} samples/s arrive"
         if wanted != scale.requested:
-            _logger.info(
-                "processors: %d are asked for, not %d: utilisation %.1f %%, slope %.1f %%/s, %.0f samples/s arrive",
-                wanted,
-                scale.requested,
-                utilisation,
-                slope,
-                load.arriving,
-            )
+            _logger.info("processors: %d are asked for, not %d: %s", wanted, scale.requested, why)
         for name, replicas in split(wanted, self._settings.processors).items():
             if self._lease.acting:
-                await self._controllers.request(name, replicas)
+                await self._controllers.request(name, replicas, "rule", why)
 
     async def _regulate(self, overview: Overview, capacity: int) -> None:
         producers = self._producers()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from demonstrator.bundles.coordinator.rates import Rates
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.overview import Overview, Point, Scaling
+from demonstrator.contracts.overview import Node, Overview, Point, Scaling
 from demonstrator.contracts.platform import PodDirectory
 from demonstrator.contracts.samples import Ledger
 from demonstrator.contracts.services import Queue, StatsProvider
@@ -36,6 +36,9 @@ class Sources(Protocol):
     @property
     def directory(self) -> PodDirectory:
         """The pods."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The machines of the cluster."""
 
     def scaling(self) -> Scaling:
         """Requested and actual numbers of what is scaled."""
@@ -82,6 +85,7 @@ class Gatherer:
             accounting=accounting,
             statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
             pods=self._sources.directory.pods(),
+            nodes=self._sources.nodes(),
             scaling=self._sources.scaling(),
         )
 
