@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from demonstrator.contracts.contract import local
 from demonstrator.contracts.platform import Pod
-from demonstrator.contracts.samples import Ledger, Statistics
+from demonstrator.contracts.samples import Accounting, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Overview:
 
     Attributes:
         now: this second; the graphs' newest point.
-        accounting: what became of all samples, summed over the queues; None without a queue.
+        accounting: what became of all samples; None while no queue was ever seen.
         statistics: the figures of every component that answered.
         pods: the pods of the namespace.
         nodes: the machines that they run on.
@@ -107,7 +107,7 @@ class Overview:
     """
 
     now: Point
-    accounting: Ledger | None
+    accounting: Accounting | None
     statistics: tuple[Statistics, ...]
     pods: tuple[Pod, ...]
     nodes: tuple[Node, ...]

@@ -1,6 +1,7 @@
 """The data that flows: samples in batches, their results, and what is counted on the way."""
 
 import re
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,16 @@ def check_name(name: str) -> None:
     """Refuse what cannot be the name of a producer or a consumer."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is not a name of letters, digits, dots and dashes")
+
+
+def new_id(pod: str) -> str:
+    """A name for what begins now in this pod and ends with it: another one after each restart."""
+    return f"{pod}.{secrets.token_hex(3)}"
+
+
+def pod_of(identity: str) -> str:
+    """The pod that a name from `new_id` belongs to."""
+    return identity.rpartition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +69,49 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The queue's answer to a batch: how many samples it took and how many it refused."""
+    """A queue's answer to a batch: how many samples it took, how many it refused, and which queue it is."""
 
     accepted: int
     refused: int
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """All answers that a producer had since it started, added up by queue."""
+
+    source: str
+    by_queue: dict[str, Receipt]
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What a queue lends, and which queue it is."""
+
+    queue: str
+    batches: tuple[Batch, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A batch after processing, by whom and when."""
+    """A batch after processing: which queue lent it, who worked on it, and when."""
 
     batch: Batch
+    queue: str
     processor: str
     finished_at: float
 
     def __post_init__(self) -> None:
+        check_name(self.queue)
         check_name(self.processor)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A data store's answer to a result: which store it is, and False when it had the result already."""
+
+    store: str
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +119,56 @@ class Ledger:
     """What a queue has seen since it started, all read at one instant, counted in samples.
 
     Attributes:
+        queue: which queue; another one after each of its restarts.
         capacity: how many samples it holds at most, waiting or in work.
         produced: offered to it by producers.
-        stored: confirmed by the data store.
+        stored: confirmed by a data store, by the store that confirmed it.
         queued: waiting.
         in_work: taken by a processor and not yet confirmed by the data store.
         refused: offered while it was full.
+    """
+
+    queue: str
+    capacity: int
+    produced: int
+    stored: dict[str, int]
+    queued: int
+    in_work: int
+    refused: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every sample is accounted for."""
+        return self.produced == sum(self.stored.values()) + self.queued + self.in_work + self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLedger:
+    """What a data store has received since it started, counted in samples.
+
+    Attributes:
+        store: which data store; another one after each of its restarts.
+        capacity: how many samples it keeps at most.
+        received: results that were new to it, by the queue that had lent them.
+    """
+
+    store: str
+    capacity: int
+    received: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What became of all samples in all queues there ever were, counted in samples.
+
+    Attributes:
+        capacity: of the queues that answer now; 0 when none does.
+        produced: offered to a queue that answered.
+        stored: reached a data store, and did not get lost with it.
+        queued: waiting.
+        in_work: taken by a processor and not yet confirmed by a data store.
+        refused: offered while a queue was full.
+        lost: held in the memory of a queue or a data store when that was killed.
     """
 
     capacity: int
@@ -95,11 +177,12 @@ class Ledger:
     queued: int
     in_work: int
     refused: int
+    lost: int
 
     @property
     def balanced(self) -> bool:
         """Whether every sample is accounted for."""
-        return self.produced == self.stored + self.queued + self.in_work + self.refused
+        return self.produced == self.stored + self.queued + self.in_work + self.refused + self.lost
 
 
 @dataclass(frozen=True, slots=True)

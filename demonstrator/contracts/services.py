@@ -3,10 +3,20 @@
 from typing import Protocol
 
 from demonstrator.contracts.contract import contract, repeatable
-from demonstrator.contracts.samples import Batch, Ledger, Receipt, Result, Statistics
+from demonstrator.contracts.samples import (
+    Batch,
+    Kept,
+    Ledger,
+    Lent,
+    Receipt,
+    Receipts,
+    Result,
+    Statistics,
+    StoreLedger,
+)
 
 
-@contract("inaetics.producer", "1.1")
+@contract("inaetics.producer", "1.2")
 class Producer(Protocol):
     """Makes samples and hands them to the queue."""
 
@@ -18,8 +28,12 @@ class Producer(Protocol):
     async def set_rate(self, rate: float) -> None:
         """Aim at this many samples a second from now on, from 0 to RATE_LIMIT; since 1.1."""
 
+    @repeatable
+    async def receipts(self) -> Receipts:
+        """What the queues answered so far; since 1.2."""
 
-@contract("inaetics.queue", "1.0")
+
+@contract("inaetics.queue", "2.0")
 class Queue(Protocol):
     """Keeps samples between producers and processors, bounded.
 
@@ -35,7 +49,7 @@ class Queue(Protocol):
         """
 
     @repeatable
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
         """Borrow whole batches of at most `most` samples in all (or a single larger batch).
 
         Nothing there: wait up to `wait` seconds (at most 1) for some. A consumer counts its takes
@@ -44,29 +58,33 @@ class Queue(Protocol):
         """
 
     @repeatable
-    async def settle(self, batches: tuple[str, ...]) -> None:
-        """Say that the results of these batches are in the data store."""
+    async def settle(self, batches: tuple[str, ...], store: str) -> None:
+        """Say that the results of these batches are in this data store."""
 
     @repeatable
     async def ledger(self) -> Ledger:
         """What became of all samples so far."""
 
 
-@contract("inaetics.processor", "1.0")
+@contract("inaetics.processor", "2.0")
 class Processor(Protocol):
     """Turns samples into results."""
 
-    async def process(self, batch: Batch) -> Result:
-        """Work on a batch."""
+    async def process(self, batch: Batch, queue: str) -> Result:
+        """Work on a batch that this queue has lent."""
 
 
-@contract("inaetics.datastore", "1.0")
+@contract("inaetics.datastore", "2.0")
 class DataStore(Protocol):
     """Keeps the last results."""
 
     @repeatable
-    async def put(self, result: Result) -> bool:
-        """Keep a result; False when it was there already."""
+    async def put(self, result: Result) -> Kept:
+        """Keep a result, which may be there already."""
+
+    @repeatable
+    async def ledger(self) -> StoreLedger:
+        """What it has received so far."""
 
     @repeatable
     async def latest(self, most: int) -> tuple[Result, ...]:

@@ -91,5 +91,5 @@ def test_the_provisioning_page_tells_who_runs_what(page: Page, provisioning: str
     page.goto(provisioning)
     for target in ("felix_1", "felix_2", "felix_3", "felix_4"):
         expect(page.get_by_role("heading", name=target)).to_be_visible()
-    expect(page.locator("body")).to_contain_text("queue 1.0.0: running", timeout=LIVE)
+    expect(page.locator("body")).to_contain_text("queue 2.0.0: running", timeout=LIVE)
     page.screenshot(path=pictures / "provisioning.png", full_page=True)

@@ -10,7 +10,7 @@ from demonstrator.bundles.coordinator.rates import Rates
 from demonstrator.contracts.contract import RemoteError
 from demonstrator.contracts.overview import Node, Overview, Point, Scaling
 from demonstrator.contracts.platform import PodDirectory
-from demonstrator.contracts.samples import Ledger
+from demonstrator.contracts.samples import Accounting, Ledger
 from demonstrator.contracts.services import Queue, StatsProvider
 
 HISTORY_SECONDS = 180
@@ -79,9 +79,8 @@ class Gatherer:
         )
         accounting = _sum(ledgers)
         now = time.time()
-        rates = self._rates.add(now, accounting) if accounting else (0.0, 0.0, 0.0)
         return Overview(
-            now=Point(now, _utilisation(accounting), *rates),
+            now=Point(now, _utilisation(ledgers), *self._rates.add(now, ledgers)),
             accounting=accounting,
             statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
             pods=self._sources.directory.pods(),
@@ -107,20 +106,22 @@ async def _ask(questions: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
     return answers
 
 
-def _sum(ledgers: Sequence[Ledger]) -> Ledger | None:
+def _sum(ledgers: Sequence[Ledger]) -> Accounting | None:
     if not ledgers:
         return None
-    return Ledger(
+    return Accounting(
         capacity=sum(ledger.capacity for ledger in ledgers),
         produced=sum(ledger.produced for ledger in ledgers),
-        stored=sum(ledger.stored for ledger in ledgers),
+        stored=sum(sum(ledger.stored.values()) for ledger in ledgers),
         queued=sum(ledger.queued for ledger in ledgers),
         in_work=sum(ledger.in_work for ledger in ledgers),
         refused=sum(ledger.refused for ledger in ledgers),
+        lost=0,
     )
 
 
-def _utilisation(accounting: Ledger | None) -> float:
-    if not accounting:
+def _utilisation(ledgers: Sequence[Ledger]) -> float:
+    if not ledgers:
         return 0.0
-    return 100 * (accounting.queued + accounting.in_work) / accounting.capacity
+    held = sum(ledger.queued + ledger.in_work for ledger in ledgers)
+    return 100 * held / sum(ledger.capacity for ledger in ledgers)

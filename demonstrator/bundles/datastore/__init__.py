@@ -1,10 +1,11 @@
 """The data store as a bundle: provides DataStore and its figures."""
 
-from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires
+from pelix.framework import BundleContext
+from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
 
 from demonstrator.bundles.datastore.memory import MemoryStore
 from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import Result, Statistic, Statistics
+from demonstrator.contracts.samples import Kept, Result, Statistic, Statistics, StoreLedger, new_id
 from demonstrator.contracts.services import DataStore, StatsProvider
 
 # An answer with more would be larger than a page needs and a call should be.
@@ -19,15 +20,24 @@ class DataStoreComponent:
     """Hands every call on to the plain store."""
 
     _runtime: Runtime
+    _store: MemoryStore
 
     def __init__(self) -> None:
-        self._store = MemoryStore()
         self._latency = 0.0
 
-    async def put(self, result: Result) -> bool:
+    @Validate
+    def start(self, context: BundleContext) -> None:
+        """Begin empty, as a data store of its own."""
+        self._store = MemoryStore(new_id(self._runtime.identity.pod))
+
+    async def put(self, result: Result) -> Kept:
         """See DataStore.put."""
         self._latency = max(0.0, result.finished_at - result.batch.made_at)
         return self._store.put(result)
+
+    async def ledger(self) -> StoreLedger:
+        """See DataStore.ledger."""
+        return self._store.ledger()
 
     async def latest(self, most: int) -> tuple[Result, ...]:
         """See DataStore.latest."""

@@ -1,14 +1,14 @@
 """The data store itself: the last results, packed, each batch known by its id."""
 
 from array import array
-from collections import deque
+from collections import Counter, deque
 from itertools import islice
 from sys import intern
 
-from demonstrator.contracts.samples import STORE_CAPACITY, Batch, Result
+from demonstrator.contracts.samples import STORE_CAPACITY, Batch, Kept, Result, StoreLedger
 
-# source, first number, made at, processor, finished at, values as packed doubles
-_Packed = tuple[str, int, float, str, float, bytes]
+# source, first number, made at, queue, processor, finished at, values as packed doubles
+_Packed = tuple[str, int, float, str, str, float, bytes]
 
 
 class MemoryStore:
@@ -19,25 +19,28 @@ class MemoryStore:
     minutes, where a processor repeats itself within seconds.
     """
 
-    def __init__(self, capacity: int = STORE_CAPACITY) -> None:
+    def __init__(self, name: str, capacity: int = STORE_CAPACITY) -> None:
         self.stored = 0
         self.held = 0
+        self._name = name
         self._capacity = capacity
+        self._received: Counter[str] = Counter()
         self._results: deque[_Packed] = deque()
         self._known: set[tuple[str, int]] = set()
 
-    def put(self, result: Result) -> bool:
-        """Keep a result; False when it was there already."""
+    def put(self, result: Result) -> Kept:
+        """Keep a result, unless it is there already."""
         batch = result.batch
         source = intern(batch.source)
         if (source, batch.first) in self._known:
-            return False
+            return Kept(self._name, new=False)
         self._known.add((source, batch.first))
         self._results.append(
             (
                 source,
                 batch.first,
                 batch.made_at,
+                intern(result.queue),
                 intern(result.processor),
                 result.finished_at,
                 array("d", batch.values).tobytes(),
@@ -45,15 +48,22 @@ class MemoryStore:
         )
         self.stored += len(batch)
         self.held += len(batch)
+        self._received[result.queue] += len(batch)
         while self.held > self._capacity:
             source, first, *_, values = self._results.popleft()
             self._known.remove((source, first))
             self.held -= len(values) // 8
-        return True
+        return Kept(self._name, new=True)
+
+    def ledger(self) -> StoreLedger:
+        """What was received so far."""
+        return StoreLedger(self._name, self._capacity, dict(self._received))
 
     def latest(self, most: int) -> tuple[Result, ...]:
         """The newest results, newest first."""
         return tuple(
-            Result(Batch(source, first, made_at, tuple(array("d", values))), processor, finished_at)
-            for source, first, made_at, processor, finished_at, values in islice(reversed(self._results), max(most, 0))
+            Result(Batch(source, first, made_at, tuple(array("d", values))), queue, processor, finished_at)
+            for source, first, made_at, queue, processor, finished_at, values in islice(
+                reversed(self._results), max(most, 0)
+            )
         )

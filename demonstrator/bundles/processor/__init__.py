@@ -1,7 +1,6 @@
 """The processor as a bundle: provides its figures, requires a Queue and a DataStore."""
 
 import asyncio
-import secrets
 
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import (
@@ -16,7 +15,7 @@ from pelix.ipopo.decorators import (
 from demonstrator.bundles.processor.identity import IdentityProcessor
 from demonstrator.bundles.processor.worker import Worker
 from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import Statistic, Statistics
+from demonstrator.contracts.samples import Statistic, Statistics, new_id
 from demonstrator.contracts.services import DataStore, Queue, StatsProvider
 
 
@@ -43,7 +42,7 @@ class ProcessorComponent:
         if self._worker is None:
             pod = self._runtime.identity.pod
             # A restarted container counts its takes from 0 again, under a name of its own.
-            self._worker = Worker(f"{pod}.{secrets.token_hex(3)}", IdentityProcessor(pod))
+            self._worker = Worker(new_id(pod), IdentityProcessor(pod))
         self._task = self._runtime.spawn(self._worker.run(self._queue, self._store), "processor")
 
     @Invalidate

@@ -13,7 +13,7 @@ class IdentityProcessor:
         self._name = name
         self._seconds_per_sample = seconds_per_sample
 
-    async def process(self, batch: Batch) -> Result:
-        """Work on a batch."""
+    async def process(self, batch: Batch, queue: str) -> Result:
+        """Work on a batch that this queue has lent."""
         await asyncio.sleep(self._seconds_per_sample * len(batch))
-        return Result(batch, self._name, time.time())
+        return Result(batch, queue, self._name, time.time())

@@ -17,6 +17,9 @@ _WAIT_SECONDS = 1.0
 _RETRY_SECONDS = 0.2
 _AHEAD = 2
 
+# A batch, the queue that lent it, and when it is too late to deliver its result.
+_Borrowed = tuple[Batch, str, float]
+
 _logger = logging.getLogger(__name__)
 
 
@@ -32,36 +35,36 @@ class Worker:
 
     async def run(self, queue: Queue, store: DataStore) -> None:
         """Work until cancelled; what is in hand then goes back when its lease ends."""
-        taken: asyncio.Queue[tuple[Batch, float]] = asyncio.Queue(maxsize=1)
+        taken: asyncio.Queue[_Borrowed] = asyncio.Queue(maxsize=1)
         results: asyncio.Queue[tuple[Result, float]] = asyncio.Queue(maxsize=_AHEAD)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._fetch(queue, taken))
             tasks.create_task(self._work(taken, results))
             tasks.create_task(self._deliver(queue, store, results))
 
-    async def _fetch(self, queue: Queue, taken: asyncio.Queue[tuple[Batch, float]]) -> None:
+    async def _fetch(self, queue: Queue, taken: asyncio.Queue[_Borrowed]) -> None:
         number = self._takes
         while True:
             until = self._clock() + GIVE_UP_SECONDS
             try:
-                batches = await queue.take(self._name, number, MOST, _WAIT_SECONDS)
+                lent = await queue.take(self._name, number, MOST, _WAIT_SECONDS)
             except RemoteError as error:
                 _logger.warning("the queue does not answer: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self._takes = number = number + 1
-            for batch in batches:
-                await taken.put((batch, until))
+            for batch in lent.batches:
+                await taken.put((batch, lent.queue, until))
 
     async def _work(
         self,
-        taken: asyncio.Queue[tuple[Batch, float]],
+        taken: asyncio.Queue[_Borrowed],
         results: asyncio.Queue[tuple[Result, float]],
     ) -> None:
         while True:
-            batch, until = await taken.get()
+            batch, queue, until = await taken.get()
             if self._clock() < until:
-                await results.put((await self._processor.process(batch), until))
+                await results.put((await self._processor.process(batch, queue), until))
                 self.processed += len(batch)
 
     async def _deliver(self, queue: Queue, store: DataStore, results: asyncio.Queue[tuple[Result, float]]) -> None:
@@ -69,8 +72,8 @@ class Worker:
             result, until = await results.get()
             while self._clock() < until:
                 try:
-                    await store.put(result)
-                    await queue.settle((result.batch.id,))
+                    kept = await store.put(result)
+                    await queue.settle((result.batch.id,), kept.store)
                     break
                 except RemoteError as error:
                     _logger.warning("a result cannot be delivered: %s", error)

@@ -1,7 +1,6 @@
 """The producer as a bundle: provides Producer and its figures, requires a Queue."""
 
 import asyncio
-import secrets
 
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import (
@@ -15,7 +14,7 @@ from pelix.ipopo.decorators import (
 
 from demonstrator.bundles.producer.periodic import DEFAULT_RATE, PeriodicProducer
 from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import RATE_LIMIT, Statistic, Statistics
+from demonstrator.contracts.samples import RATE_LIMIT, Receipts, Statistic, Statistics, new_id
 from demonstrator.contracts.services import Producer, Queue, StatsProvider
 
 
@@ -39,8 +38,7 @@ class ProducerComponent:
     def start(self, context: BundleContext) -> None:
         """Produce into the queue that was found, going on with the numbers of the last one."""
         if self._producer is None:
-            pod = self._runtime.identity.pod
-            self._producer = PeriodicProducer(f"{pod}.{secrets.token_hex(3)}", self._rate)
+            self._producer = PeriodicProducer(new_id(self._runtime.identity.pod), self._rate)
         self._task = self._runtime.spawn(self._producer.run(self._queue), "producer")
 
     @Invalidate
@@ -60,6 +58,10 @@ class ProducerComponent:
         self._rate = rate
         if self._producer:
             self._producer.set_rate(rate)
+
+    async def receipts(self) -> Receipts:
+        """See Producer.receipts."""
+        return self._producer.receipts() if self._producer else Receipts("", {})
 
     async def statistics(self) -> Statistics:
         """What was produced and what became of it."""

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import math
 import time
+from collections import OrderedDict
 
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import Batch
+from demonstrator.contracts.samples import Batch, Receipt, Receipts
 from demonstrator.contracts.services import Queue
 
 # Until the coordinator says otherwise: more than one processor can take (333 a second) and less
@@ -16,6 +17,8 @@ BATCH_SIZE = 50
 
 _RETRY_SECONDS = 0.2
 _WAVE = 1_000
+# Answers of so many queues are told; the one that was met first goes first.
+_QUEUES = 16
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ class PeriodicProducer:
         self._source = source
         self._batch_size = batch_size
         self._in_hand: Batch | None = None
+        self._answers: OrderedDict[str, Receipt] = OrderedDict()
         self._made_at = -math.inf
         self._changed = asyncio.Event()
 
@@ -56,8 +60,21 @@ class PeriodicProducer:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self._in_hand = None
-            self.accepted += receipt.accepted
-            self.refused += receipt.refused
+            self._note(receipt)
+
+    def receipts(self) -> Receipts:
+        """What the queues answered so far."""
+        return Receipts(self._source, dict(self._answers))
+
+    def _note(self, receipt: Receipt) -> None:
+        before = self._answers.get(receipt.queue, Receipt(0, 0, receipt.queue))
+        self._answers[receipt.queue] = Receipt(
+            before.accepted + receipt.accepted, before.refused + receipt.refused, receipt.queue
+        )
+        self.accepted += receipt.accepted
+        self.refused += receipt.refused
+        if len(self._answers) > _QUEUES:
+            self._answers.popitem(last=False)
 
     async def _pause(self) -> None:
         """Wait until the next batch is due, at the rate of then."""

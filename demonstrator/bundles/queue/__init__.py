@@ -7,7 +7,7 @@ from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requ
 
 from demonstrator.bundles.queue.bounded import BoundedQueue
 from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import Batch, Ledger, Receipt, Statistic, Statistics
+from demonstrator.contracts.samples import Batch, Ledger, Lent, Receipt, Statistic, Statistics, new_id
 from demonstrator.contracts.services import Queue, StatsProvider
 
 
@@ -19,27 +19,24 @@ class QueueComponent:
     """Hands every call on to the plain queue."""
 
     _runtime: Runtime
-
-    def __init__(self) -> None:
-        self._queue = BoundedQueue(time.monotonic)
-        self._pod = ""
+    _queue: BoundedQueue
 
     @Validate
     def start(self, context: BundleContext) -> None:
-        """Learn which pod this is."""
-        self._pod = self._runtime.identity.pod
+        """Begin empty, as a queue of its own."""
+        self._queue = BoundedQueue(new_id(self._runtime.identity.pod), time.monotonic)
 
     async def put(self, batch: Batch) -> Receipt:
         """See Queue.put."""
         return self._queue.put(batch)
 
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
         """See Queue.take."""
         return await self._queue.take(consumer, number, most, wait)
 
-    async def settle(self, batches: tuple[str, ...]) -> None:
+    async def settle(self, batches: tuple[str, ...], store: str) -> None:
         """See Queue.settle."""
-        self._queue.settle(batches)
+        self._queue.settle(batches, store)
 
     async def ledger(self) -> Ledger:
         """See Queue.ledger."""
@@ -51,7 +48,7 @@ class QueueComponent:
         held = ledger.queued + ledger.in_work
         return Statistics(
             "queue",
-            self._pod,
+            self._runtime.identity.pod,
             (
                 Statistic("utilisation", "gauge", "%", 100 * held / ledger.capacity),
                 Statistic("queued", "gauge", "samples", ledger.queued),

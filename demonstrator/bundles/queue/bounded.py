@@ -1,12 +1,12 @@
 """The queue itself: bounded, with leases, and a ledger that always balances."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Receipt, check_name
+from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt, check_name
 
 LEASE_SECONDS = 5.0
 LONGEST_WAIT = 1.0
@@ -34,10 +34,12 @@ class BoundedQueue:
 
     def __init__(
         self,
+        name: str,
         clock: Callable[[], float],
         capacity: int = QUEUE_CAPACITY,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
+        self._name = name
         self._clock = clock
         self._capacity = capacity
         self._lease_seconds = lease_seconds
@@ -46,7 +48,8 @@ class BoundedQueue:
         self._receipts: OrderedDict[str, tuple[int, Receipt]] = OrderedDict()
         self._takes: OrderedDict[str, tuple[int, tuple[str, ...]]] = OrderedDict()
         self._arrived = asyncio.Event()
-        self._produced = self._stored = self._queued = self._in_work = self._refused = 0
+        self._stored: Counter[str] = Counter()
+        self._produced = self._queued = self._in_work = self._refused = 0
 
     def put(self, batch: Batch) -> Receipt:
         """Take a batch or refuse it as a whole; a repeated one gets its first receipt again."""
@@ -58,17 +61,17 @@ class BoundedQueue:
         size = len(batch)
         self._produced += size
         if self._queued + self._in_work + size <= self._capacity:
-            receipt = Receipt(accepted=size, refused=0)
+            receipt = Receipt(size, 0, self._name)
             self._waiting.append(batch)
             self._queued += size
             self._arrived.set()
         else:
-            receipt = Receipt(accepted=0, refused=size)
+            receipt = Receipt(0, size, self._name)
             self._refused += size
         _remember(self._receipts, batch.source, (batch.first, receipt))
         return receipt
 
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
         """Lend batches to a consumer; the same number lends the same ones again."""
         check_name(consumer)
         deadline = self._clock() + min(wait, LONGEST_WAIT)
@@ -78,37 +81,39 @@ class BoundedQueue:
             if number < last:
                 raise ValueError(f"{consumer} has gone on from take {number} to {last}")
             if number == last:
-                return self._lend_again(consumer, lent)
+                return Lent(self._name, self._lend_again(consumer, lent))
             if self._waiting:
-                return self._lend(consumer, number, most)
+                return Lent(self._name, self._lend(consumer, number, most))
             if (left := deadline - self._clock()) <= 0:
-                return ()
+                return Lent(self._name, ())
             self._arrived.clear()
             try:
                 async with asyncio.timeout(left):
                     await self._arrived.wait()
             except TimeoutError:
-                return ()
+                return Lent(self._name, ())
 
-    def settle(self, batches: tuple[str, ...]) -> None:
+    def settle(self, batches: tuple[str, ...], store: str) -> None:
         """Forget batches whose results are stored, whoever stored them."""
+        check_name(store)
         for batch_id in batches:
             if lease := self._leases.pop(batch_id, None):
                 self._in_work -= len(lease.batch)
-                self._stored += len(lease.batch)
+                self._stored[store] += len(lease.batch)
             elif waiting := next((item for item in self._waiting if item.id == batch_id), None):
                 # Its lease had ended, but its processor was only late.
                 self._waiting.remove(waiting)
                 self._queued -= len(waiting)
-                self._stored += len(waiting)
+                self._stored[store] += len(waiting)
 
     def ledger(self) -> Ledger:
         """What became of all samples so far."""
         self._end_leases()
         return Ledger(
+            queue=self._name,
             capacity=self._capacity,
             produced=self._produced,
-            stored=self._stored,
+            stored=dict(self._stored),
             queued=self._queued,
             in_work=self._in_work,
             refused=self._refused,

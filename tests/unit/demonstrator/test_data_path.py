@@ -12,7 +12,7 @@ from demonstrator.bundles.processor.worker import Worker
 from demonstrator.bundles.producer.periodic import PeriodicProducer
 from demonstrator.bundles.queue.bounded import BoundedQueue
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import Batch, Ledger, Receipt, Result
+from demonstrator.contracts.samples import Batch, Kept, Lent, Receipt, Receipts, Result
 
 pytestmark = pytest.mark.asyncio
 
@@ -29,32 +29,29 @@ class Flaky:
         if self._chance.random() < 0.2:
             raise RemoteError("lost")
 
-    async def put(self, item: Batch | Result) -> Receipt | bool:
+    async def put(self, item: Batch | Result) -> Receipt | Kept:
         self._lose()
         answer = self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
         self._lose()
         return answer
 
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> tuple[Batch, ...]:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
         self._lose()
-        batches = await self._queue.take(consumer, number, most, wait)
+        lent = await self._queue.take(consumer, number, most, wait)
         self._lose()
-        return batches
+        return lent
 
-    async def settle(self, batches: tuple[str, ...]) -> None:
+    async def settle(self, batches: tuple[str, ...], store: str) -> None:
         self._lose()
-        self._queue.settle(batches)
+        self._queue.settle(batches, store)
         self._lose()
-
-    async def ledger(self) -> Ledger:
-        return self._queue.ledger()
 
     async def latest(self, most: int) -> tuple[Result, ...]:
         return self._store.latest(most)
 
 
 async def test_a_lossy_network_neither_loses_nor_doubles() -> None:
-    queue, store = BoundedQueue(asyncio.get_running_loop().time), MemoryStore()
+    queue, store = BoundedQueue("queue.1", asyncio.get_running_loop().time), MemoryStore("store.1")
     network = Flaky(queue, store)
     producer = PeriodicProducer("p", rate=2_000, batch_size=20)
     worker = Worker("w", IdentityProcessor("w", seconds_per_sample=0.0))
@@ -68,7 +65,7 @@ async def test_a_lossy_network_neither_loses_nor_doubles() -> None:
     await asyncio.gather(producing, working, return_exceptions=True)
     ledger = queue.ledger()
     assert ledger.produced > 100
-    assert ledger.stored == store.stored == ledger.produced
+    assert ledger.stored["store.1"] == store.stored == store.ledger().received["queue.1"] == ledger.produced
     # A batch may be in hand whose answer was lost when the producer was stopped.
     assert producer.produced - ledger.produced in (0, 20)
 
@@ -79,7 +76,7 @@ async def test_a_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
     class Listener:
         async def put(self, batch: Batch) -> Receipt:
             offered.append(batch)
-            return Receipt(0, len(batch))
+            return Receipt(0, len(batch), "queue.1")
 
     producer = PeriodicProducer("p", rate=1_000, batch_size=10)
     running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
@@ -88,12 +85,13 @@ async def test_a_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
     assert all(first.first + len(first) == second.first for first, second in pairwise(offered))
     assert 900 <= producer.produced <= 1_010
     assert producer.refused == len(offered) * 10
+    assert producer.receipts() == Receipts("p", {"queue.1": Receipt(0, producer.refused, "queue.1")})
 
 
 async def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
     class Listener:
         async def put(self, batch: Batch) -> Receipt:
-            return Receipt(len(batch), 0)
+            return Receipt(len(batch), 0, "queue.1")
 
     producer = PeriodicProducer("p", rate=0, batch_size=10)
     running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
@@ -128,18 +126,18 @@ async def test_a_processor_takes_three_milliseconds_a_sample() -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
     batch = Batch("p", 0, 0.0, (1.0, 2.0) * 25)
-    result = await IdentityProcessor("w").process(batch)
+    result = await IdentityProcessor("w").process(batch, "queue.1")
     assert result.batch == batch
     assert 0.15 <= loop.time() - started < 0.3
 
 
 def result(first: int, size: int = 10) -> Result:
-    return Result(Batch("p", first, 0.0, (float(first),) * size), "w", 1.0)
+    return Result(Batch("p", first, 0.0, (float(first),) * size), "queue.1", "w", 1.0)
 
 
 async def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
-    store = MemoryStore(capacity=25)
-    assert [store.put(result(first)) for first in (0, 10, 10, 20)] == [True, True, False, True]
+    store = MemoryStore("store.1", capacity=25)
+    assert [store.put(result(first)).new for first in (0, 10, 10, 20)] == [True, True, False, True]
     assert (store.stored, store.held) == (30, 20)
     assert store.latest(5) == (result(20), result(10))
     assert store.latest(0) == ()

@@ -14,8 +14,8 @@ BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
     ("kind", "value"),
     [
         (Batch, BATCH),
-        (Result, Result(BATCH, "processor", 2.5)),
-        (Ledger, Ledger(10, 9, 4, 3, 2, 0)),
+        (Result, Result(BATCH, "queue.1", "processor", 2.5)),
+        (Ledger, Ledger("queue.1", 10, 9, {"store.1": 4}, 3, 2, 0)),
         (Statistics, Statistics("queue", "pod", (Statistic("queued", "gauge", "samples", 1.0),))),
         (tuple[Batch, ...], (BATCH, BATCH)),
         (dict[str, int | None], {"a": 1, "b": None}),
