@@ -144,4 +144,5 @@ class CoordinatorComponent:
             pods=seen.pods,
             nodes=seen.nodes,
             bundles=self._bundles.bundles(),
+            lost=seen.accounting.lost if seen.accounting else None,
         )

@@ -87,8 +87,10 @@ def controller(pod: str) -> str:
 
 def _coordinator(before: Observation, after: Observation) -> Iterator[Happening]:
     if after.coordinator not in ("", before.coordinator):
-        instead = f" instead of {before.coordinator}" if before.coordinator else ""
-        yield Happening("moved", after.coordinator, f"acts as the coordinator{instead}")
+        if before.coordinator:
+            yield Happening("moved", after.coordinator, f"acts as the coordinator, instead of {before.coordinator}")
+        else:
+            yield Happening("started", after.coordinator, "acts as the coordinator")
     elif before.coordinator and after.preference != before.preference:
         text = f"{before.preference} → {after.preference} %"
         yield Happening("set", "preferred utilisation", text, "dashboard")

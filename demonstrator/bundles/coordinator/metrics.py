@@ -50,6 +50,7 @@ def _samples(overview: Overview) -> Iterable[Metric]:
         total.add(accounting.produced, outcome="produced")
         total.add(accounting.stored, outcome="stored")
         total.add(accounting.refused, outcome="refused")
+        total.add(accounting.lost, outcome="lost")
         held.add(accounting.queued, state="queued")
         held.add(accounting.in_work, state="in_work")
         capacity.add(accounting.capacity)
