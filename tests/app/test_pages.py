@@ -104,7 +104,7 @@ def test_a_scaling_is_among_the_events(page: Page, viewer: str) -> None:
         page.keyboard.press("Enter")
         expect(requested).to_have_text("2")
         open_live(page, f"{viewer}events")
-        page.get_by_text("scaled", exact=True).first.click()
+        page.get_by_role("radio", name="scaled").check()
         newest = page.locator("#log li.scaled", has_text="inaetics-producer-controller").first
         expect(newest).to_contain_text("1 → 2 replicas", timeout=LIVE)
         expect(newest).to_contain_text("by a person")

@@ -15,6 +15,7 @@ from pelix.ipopo.decorators import (
     Validate,
 )
 
+from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.bundles import Bundles
 from demonstrator.bundles.coordinator.chronicle import Chronicle
 from demonstrator.bundles.coordinator.conductor import Conductor
@@ -29,7 +30,7 @@ from demonstrator.bundles.coordinator.settings import Settings
 from demonstrator.contracts import overview
 from demonstrator.contracts.platform import KubernetesApi, Pages, Pod, PodDirectory, Runtime
 from demonstrator.contracts.samples import Statistics
-from demonstrator.contracts.services import Producer, Queue, StatsProvider
+from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
 
 
 @ComponentFactory("inaetics.coordinator")
@@ -38,6 +39,7 @@ from demonstrator.contracts.services import Producer, Queue, StatsProvider
 @Requires("_directory", PodDirectory)
 @Requires("_kubernetes", KubernetesApi)
 @Requires("_queues", Queue, aggregate=True, optional=True)
+@Requires("_stores", DataStore, aggregate=True, optional=True)
 @Requires("_providers", StatsProvider, aggregate=True, optional=True)
 @Requires("_producers", Producer, aggregate=True, optional=True)
 @Instantiate("coordinator")
@@ -48,6 +50,7 @@ class CoordinatorComponent:
     _directory: PodDirectory
     _kubernetes: KubernetesApi
     _queues: list[Queue] | None
+    _stores: list[DataStore] | None
     _providers: list[StatsProvider] | None
     _producers: list[Producer] | None
     _gatherer: Gatherer
@@ -63,14 +66,14 @@ class CoordinatorComponent:
     def start(self, context: BundleContext) -> None:
         """Begin to gather and to steer."""
         identity, spawn = self._runtime.identity, self._runtime.spawn
-        lease = Lease(self._kubernetes, identity.namespace, identity.pod)
-        settings = Settings.read(os.environ)
+        settings, books = Settings.read(os.environ), Books()
+        lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
         self._password = Password(settings.password)
         self._controllers = Controllers(self._kubernetes, identity.namespace)
         self._nodes = Nodes(self._kubernetes)
         self._bundles = Bundles(settings.provisioning_url)
-        self._conductor = Conductor(settings, lease, self._controllers, lambda: tuple(self._producers or ()))
-        self._gatherer = Gatherer(self)
+        self._conductor = Conductor(settings, lease, self._controllers, lambda: self.producers)
+        self._gatherer = Gatherer(self, books)
         self._chronicle = Chronicle(self._observe)
         self._tasks = [
             spawn(self._gatherer.run(), "coordinator"),
@@ -92,6 +95,16 @@ class CoordinatorComponent:
     def queues(self) -> Sequence[Queue]:
         """See Sources.queues."""
         return self._queues or ()
+
+    @property
+    def stores(self) -> Sequence[DataStore]:
+        """See Sources.stores."""
+        return self._stores or ()
+
+    @property
+    def producers(self) -> Sequence[Producer]:
+        """See Sources.producers."""
+        return tuple(self._producers or ())
 
     @property
     def providers(self) -> Sequence[StatsProvider]:
