@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from demonstrator.contracts.contract import local
 from demonstrator.contracts.platform import Pod
-from demonstrator.contracts.samples import Accounting, Statistics
+from demonstrator.contracts.samples import Accounting, Kind, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Scaling:
         rule: by which the number of processors is chosen; manual when people choose it.
         coordinator: the pod that acts, of however many run; "" when none does.
         preferred_utilisation: in percent, what the producers' rate aims at.
+        producer_kind: how producers spread their batches over time.
         processors: None while Kubernetes has not told.
         producers: None while Kubernetes has not told.
     """
@@ -55,6 +56,7 @@ class Scaling:
     rule: Mode
     coordinator: str
     preferred_utilisation: int
+    producer_kind: Kind
     processors: Scale | None
     producers: Scale | None
 

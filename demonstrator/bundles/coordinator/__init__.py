@@ -154,6 +154,7 @@ class CoordinatorComponent:
             asked=self._controllers.asked(),
             coordinator=seen.scaling.coordinator,
             preference=seen.scaling.preferred_utilisation,
+            kind=seen.scaling.producer_kind,
             pods=seen.pods,
             nodes=seen.nodes,
             bundles=self._bundles.bundles(),

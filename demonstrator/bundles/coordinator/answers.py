@@ -9,7 +9,7 @@ from demonstrator.bundles.coordinator.openapi import Limits
 from demonstrator.bundles.coordinator.regulator import PREFERENCE_STEP
 from demonstrator.contracts.overview import Event, Node, Point
 from demonstrator.contracts.platform import Container, Pod
-from demonstrator.contracts.samples import Statistics
+from demonstrator.contracts.samples import Kind, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,13 @@ class ProducersChange:
     """How many producers there shall be."""
 
     producers: Annotated[int, Limits(FEWEST_PRODUCERS, MOST_PRODUCERS)]
+
+
+@dataclass(frozen=True, slots=True)
+class KindChange:
+    """How the producers spread their batches over time."""
+
+    producer_kind: Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from demonstrator.bundles.coordinator.controllers import Asked
 from demonstrator.contracts.manifest import BundleState
 from demonstrator.contracts.overview import By, EventKind, Node
 from demonstrator.contracts.platform import Container, Pod
+from demonstrator.contracts.samples import Kind
 
 TERMINATING = "Terminating"
 # A container waits for these at every start.
@@ -22,6 +23,7 @@ class Observation:
         asked: what this coordinator has asked each of them for last.
         coordinator: the pod whose coordinator acts.
         preference: the preferred utilisation, in percent.
+        kind: of the producers.
         pods: the pods of the namespace.
         nodes: the machines of the cluster.
         bundles: what each pod's agent has reported, by the bundle's name.
@@ -32,6 +34,7 @@ class Observation:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     coordinator: str = ""
     preference: int = 0
+    kind: Kind = "periodic"
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
     bundles: Mapping[str, Mapping[str, BundleState]] = field(default_factory=dict)
@@ -91,9 +94,12 @@ def _coordinator(before: Observation, after: Observation) -> Iterator[Happening]
             yield Happening("moved", after.coordinator, f"acts as the coordinator, instead of {before.coordinator}")
         else:
             yield Happening("started", after.coordinator, "acts as the coordinator")
-    elif before.coordinator and after.preference != before.preference:
-        text = f"{before.preference} → {after.preference} %"
-        yield Happening("set", "preferred utilisation", text, "dashboard")
+    elif before.coordinator:
+        if after.preference != before.preference:
+            text = f"{before.preference} → {after.preference} %"
+            yield Happening("set", "preferred utilisation", text, "dashboard")
+        if after.kind != before.kind:
+            yield Happening("set", "producers", f"{before.kind} → {after.kind}", "dashboard")
 
 
 def _scaled(name: str, number: int, after: Observation) -> Happening:

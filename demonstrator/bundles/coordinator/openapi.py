@@ -37,7 +37,7 @@ class Change:
 
     path: str
     summary: str
-    body: type
+    body: type | types.UnionType
     carry_out: Callable[[Any], Awaitable[None]]
 
 
@@ -145,7 +145,7 @@ def _answer(text: str, kind: type, schemas: dict[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": _content(kind, schemas)}
 
 
-def _content(kind: type, schemas: dict[str, Any]) -> dict[str, Any]:
+def _content(kind: type | types.UnionType, schemas: dict[str, Any]) -> dict[str, Any]:
     return {_JSON: {"schema": schema(kind, schemas)}}
 
 

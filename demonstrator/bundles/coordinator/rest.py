@@ -1,7 +1,8 @@
 """The REST interface below /coordinator/: what is, for everybody, and changes from the page itself."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from dataclasses import fields
+from typing import Any, Protocol, get_args
 
 from aiohttp import web
 
@@ -67,7 +68,12 @@ class Rest:
             Reading("/coordinator/figures", "Every component's figures over time", answers.Figures, self._figures),
         )
         self._changes = (
-            Change("/coordinator/systemStats", "Scale the producers", answers.ProducersChange, self._scale),
+            Change(
+                "/coordinator/systemStats",
+                "Scale the producers, or have another kind of them",
+                answers.ProducersChange | answers.KindChange,
+                self._scale,
+            ),
             Change("/coordinator/utilisation", "Prefer a utilisation", answers.PreferenceChange, self._prefer),
         )
         changing = Changing(Scaling, answers.ErrorAnswer, _REASONS, password.needed)
@@ -99,8 +105,11 @@ class Rest:
     async def _figures(self) -> answers.Figures:
         return answers.figures(self._known.figures())
 
-    async def _scale(self, body: answers.ProducersChange) -> None:
-        await self._conductor.scale_producers(body.producers)
+    async def _scale(self, body: answers.ProducersChange | answers.KindChange) -> None:
+        if isinstance(body, answers.KindChange):
+            await self._conductor.choose(body.producer_kind)
+        else:
+            await self._conductor.scale_producers(body.producers)
 
     async def _prefer(self, body: answers.PreferenceChange) -> None:
         await self._conductor.prefer(body.preferred_utilisation)
@@ -120,7 +129,7 @@ class Rest:
                 check_origin(request)
                 if not await self._password.admits(request.headers.get("Authorization")):
                     return _refuse(401, "the dashboard's password is needed")
-                body = wire.decode(change.body, _whole(wire.loads(await _body(request))), "body")
+                body = _decode(change.body, wire.loads(await _body(request)))
                 await change.carry_out(body)
             except RefusedError as error:
                 return _refuse(error.status, str(error))
@@ -159,13 +168,17 @@ async def _body(request: web.Request) -> bytes:
     return body
 
 
-def _whole(body: Any) -> Any:
-    """The body with 5.0 as 5: JSON does not tell them apart, and all that is changed here is counted."""
-    if not isinstance(body, dict):
-        return body
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in body.items()
-    }
+def _decode(kind: Any, body: Any) -> Any:
+    """The body, as that of the possible kinds that has its members, or else as the first one."""
+    kinds = get_args(kind) or (kind,)
+    if isinstance(body, dict):
+        # 5.0 is 5: JSON does not tell them apart, and the numbers that are changed here are counted.
+        body = {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in body.items()
+        }
+        kinds = tuple(kind for kind in kinds if body.keys() == {field.name for field in fields(kind)}) or kinds
+    return wire.decode(kinds[0], body, "body")
 
 
 def _refuse(status: int, reason: str) -> web.Response:

@@ -74,6 +74,7 @@ def bundle(version: str, state: str = "running") -> dict[str, dict[str, BundleSt
             [("scaled", CONTROLLER, "1 → 3 replicas, asked for from outside the dashboard", "")],
         ),
         ({"preference": 45}, [("set", "preferred utilisation", "20 → 45 %", "dashboard")]),
+        ({"kind": "burst"}, [("set", "producers", "periodic → burst", "dashboard")]),
         ({"coordinator": "another"}, [("moved", "another", "acts as the coordinator, instead of viewer", "")]),
         ({"coordinator": ""}, []),
         (

@@ -21,7 +21,7 @@ OVERVIEW = Overview(
     ),
     pods=(Pod("q-1", "Running", True, "node-1", "", None, (Container("c", "running", "", 2),)),),
     nodes=(Node("node-1", ready=True), Node("node-2", ready=False)),
-    scaling=Scaling("original", "viewer", 20, Scale(3, 2), None),
+    scaling=Scaling("original", "viewer", 20, "periodic", Scale(3, 2), None),
 )
 
 

@@ -51,7 +51,7 @@ def test_the_same_files_give_the_same_digest(tmp_path: Path) -> None:
 def test_an_archive_is_importable_and_carries_its_manifest(repository: Repository) -> None:
     archive = zipfile.ZipFile(io.BytesIO(repository.bundles["viewer"].archive))
     names = archive.namelist()
-    assert "demonstrator/bundles/viewer/static/index.html" in names
+    assert "demonstrator/bundles/viewer/static/overview.html" in names
     assert parse(archive.read("bundle.json")).name == "viewer"
 
 

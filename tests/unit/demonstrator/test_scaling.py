@@ -97,6 +97,12 @@ async def test_the_first_processor_is_asked_for_and_the_rate_follows_the_prefere
         return bool(await rate() == 1_000)
 
     await eventually(flat_out, "100 % lets them run flat out")
+    assert (await send(local, viewer, SYSTEM, {"producer_kind": "burst"}))[1]["producer_kind"] == "burst"
+
+    async def in_bursts() -> bool:
+        return bool(await local.call(local.agents["producer"], "inaetics.producer", "kind") == "burst")
+
+    await eventually(in_bursts, "producers are told their kind")
     said = await local.page(viewer, UTILISATION)
     assert said["preferred_utilisation"] == 100
     assert said["history"][-1]["utilisation"] == said["utilisation"] > 0
@@ -141,6 +147,7 @@ async def test_changes_are_checked(local: Local) -> None:
         (SYSTEM, {"producers": "3"}, 400, "body.producers: an integer expected, not a string"),
         (SYSTEM, {"producers": True}, 400, "an integer expected, not a truth value"),
         (SYSTEM, {}, 400, "producers missing"),
+        (SYSTEM, {"producer_kind": "steady"}, 400, "one of periodic, burst expected"),
         (SYSTEM, {"producers": 3, "processors": 3}, 400, "processors unknown"),
         (SYSTEM, b"", 400, "not JSON"),
         (SYSTEM, b"[" * 1000, 400, "not JSON"),

@@ -1,4 +1,4 @@
-// What people set: producers and preferred utilisation.
+// What people set: producers, their kind, and preferred utilisation.
 
 import { showScaling } from "/viewer/flow.js";
 import { on } from "/viewer/stream.js";
@@ -30,6 +30,7 @@ function update(scaling) {
   // Said to be disabled, and still in reach of the keyboard: a button that vanishes takes the focus away.
   element("fewer").setAttribute("aria-disabled", !(requested > FEWEST));
   element("more").setAttribute("aria-disabled", !(requested < MOST));
+  element("kind").value = scaling.producer_kind;
   slider.disabled = false;
   if (!setting) showPreference(scaling.preferred_utilisation);
 }
@@ -85,6 +86,8 @@ for (const [id, step] of [["fewer", -1], ["more", 1]]) {
     if (wanted >= FEWEST && wanted <= MOST) change("/coordinator/systemStats", { producers: wanted });
   });
 }
+
+element("kind").addEventListener("change", () => change("/coordinator/systemStats", { producer_kind: element("kind").value }));
 
 slider.addEventListener("input", () => {
   setting = true;

@@ -19,6 +19,9 @@ function axisText(value) {
   return value >= 1e4 ? `${value / 1e3}k` : `${value}`;
 }
 
+// uPlot asks for one mark more than there is room for.
+const minutes = (plot, marks) => marks.map((mark) => (mark <= plot.scales.x.max ? clock(mark).slice(0, 5) : ""));
+
 export class Plot {
   // `lines`: for each its shade, a variable of the style sheet, and whether it is filled or dashed.
   constructor(place, lines, range) {
@@ -47,12 +50,12 @@ export class Plot {
       {
         width: this.place.clientWidth,
         height: this.place.clientHeight,
-        padding: [10, 36, 0, 0],
+        padding: [10, 24, 0, 0],
         cursor: { show: false },
         legend: { show: false },
         scales: { x: { range: (_, __, last) => [last - SECONDS, last] }, y: { range: this.range } },
         axes: [
-          { ...axis, grid: { show: false }, space: 80, size: 28, values: (_, splits) => splits.map(clock) },
+          { ...axis, grid: { show: false }, incrs: [60], space: 0, size: 28, values: minutes },
           { ...axis, size: 52, space: 26, values: (_, splits) => splits.map(axisText) },
         ],
         series: [{}, ...series],

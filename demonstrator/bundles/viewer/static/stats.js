@@ -26,7 +26,7 @@ class Graph {
     Object.assign(this.root.dataset, { component, pod, figure: name });
     const caption = make("figcaption");
     const title = make("h3", "", name.replaceAll("_", " "));
-    title.append(make("span", "soft", ` ${unit}`));
+    if (kind === "gauge") title.append(make("span", "soft", ` ${unit}`));
     this.value = make("span", "now", "–");
     caption.append(title, this.value, make("span", "whose", pod));
     this.place = make("div", "graph small");
