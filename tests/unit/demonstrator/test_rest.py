@@ -27,12 +27,7 @@ async def local(tmp_path: Path) -> AsyncIterator[Local]:
         running.api.add_controller(PRODUCERS, 1, 1)
         running.api.add_lease()
         running.api.add_node("172.17.8.31")
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            raise
+        yield running
 
 
 async def coordinator(local: Local, **environment: str) -> Agent:
