@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,18 @@ async def test_figures_are_kept_over_time(local: Local) -> None:
     async with local.session.get(f"http://{agent.address}:{local.pages_port}/metrics") as answer:
         assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert 'inaetics_queue_queued{pod="queue"} ' in await answer.text()
+
+
+async def test_another_version_of_a_bundle_is_an_event(local: Local) -> None:
+    """As the provisioning server is told by an agent; the coordinator asks that server."""
+    agent = await coordinator(local)
+    report = {"target": "felix_2", "node": "172.17.8.32"}
+    versions = count()
+
+    async def told() -> bool:
+        bundle = {"name": "queue", "version": f"1.0.{next(versions)}", "state": "running"}
+        url = f"{local.provisioning_url}/agents/by-hand"
+        async with local.session.put(url, json=report | {"bundles": [bundle]}, raise_for_status=True):
+            return ("updated", "by-hand") in await events(local, agent)
+
+    await eventually(told, "another version is seen")
