@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import Pod
+from demonstrator.contracts.platform import Container, Pod
 
 SERVICES_PORT_NAME = "services"
 
@@ -48,4 +48,19 @@ def read_pod(data: dict[str, Any]) -> Pod:
         node=specification.get("nodeName", ""),
         address=status.get("podIP", ""),
         services_port=next(ports, None),
+        containers=_containers(specification, status),
     )
+
+
+def _containers(specification: dict[str, Any], status: dict[str, Any]) -> tuple[Container, ...]:
+    """The containers in the template's order; what its node has not told yet is empty."""
+    told = {item["name"]: item for item in status.get("containerStatuses", ())}
+    return tuple(_container(item["name"], told.get(item["name"], {})) for item in specification["containers"])
+
+
+def _container(name: str, told: dict[str, Any]) -> Container:
+    states: dict[str, Any] = told.get("state", {})
+    state = next(iter(states), "")
+    ended = told.get("lastState", {}).get("terminated", {})
+    reason = states.get(state, {}).get("reason") or ended.get("reason") or ""
+    return Container(name, state, reason, told.get("restartCount", 0))

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 from demonstrator.contracts.contract import local
 from demonstrator.contracts.platform import Pod
-from demonstrator.contracts.samples import Accounting, Statistics
+from demonstrator.contracts.samples import Accounting, Kind, Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Scaling:
         rule: by which the number of processors is chosen; manual when people choose it.
         coordinator: the pod that acts, of however many run; "" when none does.
         preferred_utilisation: in percent, what the producers' rate aims at.
+        producer_kind: how producers spread their batches over time.
         processors: None while Kubernetes has not told.
         producers: None while Kubernetes has not told.
     """
@@ -55,8 +56,43 @@ class Scaling:
     rule: Mode
     coordinator: str
     preferred_utilisation: int
+    producer_kind: Kind
     processors: Scale | None
     producers: Scale | None
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster, and whether Kubernetes places pods on it."""
+
+    name: str
+    ready: bool
+
+
+EventKind = Literal["scaled", "set", "started", "moved", "ended", "failed", "recovered", "updated", "lost"]
+# Who asked for it: a rule, a person at the dashboard, or "" for what just happened.
+By = Literal["rule", "dashboard", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened.
+
+    Attributes:
+        number: counts up from 1 for as long as the coordinator lives.
+        at: when it was seen, in seconds since the epoch.
+        kind: what sort of event it is.
+        subject: the pod, node, controller or bundle that it happened to.
+        text: what has happened, in words.
+        by: who asked for it.
+    """
+
+    number: int
+    at: float
+    kind: EventKind
+    subject: str
+    text: str
+    by: By
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +104,7 @@ class Overview:
         accounting: what became of all samples; None while no queue was ever seen.
         statistics: the figures of every component that answered.
         pods: the pods of the namespace.
+        nodes: the machines that they run on.
         scaling: requested and actual numbers, and what they follow from.
     """
 
@@ -75,6 +112,7 @@ class Overview:
     accounting: Accounting | None
     statistics: tuple[Statistics, ...]
     pods: tuple[Pod, ...]
+    nodes: tuple[Node, ...]
     scaling: Scaling
 
 
@@ -84,6 +122,9 @@ class Coordinator(Protocol):
 
     def history(self) -> tuple[Point, ...]:
         """The last minutes, second by second, oldest first."""
+
+    def events(self, after: int) -> tuple[Event, ...]:
+        """What has happened since the event of that number, oldest first; 0 for all that is kept."""
 
     async def next(self) -> Overview:
         """The next overview: there is one every second."""

@@ -21,6 +21,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """A container of a pod.
+
+    Attributes:
+        name: its name in the pod.
+        state: running, waiting or terminated; "" while its node has not told.
+        reason: why it waits or has ended, or else what ended it the last time.
+        restarts: how often it was started again.
+    """
+
+    name: str
+    state: str
+    reason: str
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A pod of the namespace, as the Kubernetes API describes it."""
 
@@ -30,6 +47,7 @@ class Pod:
     node: str
     address: str
     services_port: int | None
+    containers: tuple[Container, ...] = ()
 
 
 @local("inaetics.agent.runtime")

@@ -4,23 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from runner import hosts
 from runner.declaration import Declaration, load
 from runner.paths import DECLARATION, STATE
-
-CHROMIUM = "/usr/bin/chromium"
-# Chromium's own sandbox does not start for root; the other switches keep it from calling its maker.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.app.live import chromium
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +36,8 @@ def provisioning(declaration: Declaration) -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all tests; each test gets a page of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

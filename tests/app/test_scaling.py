@@ -59,7 +59,7 @@ def await_rate(page: Page, holds: str) -> None:
 
 def test_the_slider_changes_the_rate_and_processors_follow(page: Page, viewer: str) -> None:
     """A full queue brings processors, an idle one takes all but one of them away."""
-    open_live(page, viewer)
+    open_live(page, f"{viewer}dashboard")
     slide(page, "End")
     expect(page.locator("#preferred")).to_have_text("100")
     await_rate(page, "rate > 700")
@@ -74,7 +74,7 @@ def test_the_slider_changes_the_rate_and_processors_follow(page: Page, viewer: s
 
 def test_plus_and_minus_change_the_producers(page: Page, viewer: str) -> None:
     """Requested at once, there within 15 s, and never more than four or fewer than one."""
-    open_live(page, viewer)
+    open_live(page, f"{viewer}dashboard")
     expect(page.locator("#producers-requested")).to_have_text("1", timeout=LIVE)
     expect(page.locator("#fewer")).to_have_attribute("aria-disabled", "true")
     for number in ("2", "3", "4"):
@@ -90,7 +90,7 @@ def test_plus_and_minus_change_the_producers(page: Page, viewer: str) -> None:
 
 def test_no_other_page_changes_anything(page: Page, viewer: str) -> None:
     """A page from elsewhere that a visitor has open must not steer the cluster."""
-    open_live(page, viewer)
+    open_live(page, f"{viewer}dashboard")
     path = f"{viewer}coordinator/systemStats"
     before = page.request.get(path).json()["producers"]
     for headers in ({"Origin": "http://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.live import LIVE, open_live
@@ -67,23 +66,6 @@ def test_the_graphs_draw(page: Page, viewer: str) -> None:
     }"""
     for graph in ("queue-graph", "flow-graph"):
         page.wait_for_function(inked, arg=graph, timeout=LIVE)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_looks_right(page: Page, viewer: str, pictures: Path, scheme: str) -> None:
-    """A screenshot for people; that nothing is cut off can be asserted."""
-    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # the parameters above are the two allowed
-    open_live(page, viewer)
-    page.screenshot(path=pictures / f"viewer-{scheme}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-def test_it_fits_a_phone(page: Page, viewer: str, pictures: Path) -> None:
-    """A visitor at a stand looks at it on a phone."""
-    page.set_viewport_size({"width": 390, "height": 844})
-    open_live(page, viewer)
-    page.screenshot(path=pictures / "viewer-phone.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_the_provisioning_page_tells_who_runs_what(page: Page, provisioning: str, pictures: Path) -> None:

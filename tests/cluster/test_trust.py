@@ -134,7 +134,7 @@ def test_the_demonstrators_pods_may_see_pods_and_nothing_else(core: CoreApi, may
             ("create", "pods/exec"),
             ("list", "secrets"),
             ("update", "replicationcontrollers"),
-            ("get", "nodes"),
+            ("patch", "nodes"),
         ):
             assert not may("default", account, verb, resource), f"{account}: {verb} {resource}"
 
@@ -149,6 +149,8 @@ def test_only_the_coordinator_may_scale_and_only_what_it_has_to(may: May) -> Non
     for name in ("", "inaetics-queue-controller", "ace-provisioning-controller"):
         assert not may("default", account, "patch", scale, name)
     assert may("default", account, "watch", "replicationcontrollers")
+    assert may("default", account, "watch", "nodes")
+    assert not may("default", "inaetics-agent", "get", "nodes")
     assert may("default", account, "patch", "leases", "inaetics-coordinator")
     for verb, named in (("create", ""), ("delete", "inaetics-coordinator"), ("patch", "another"), ("list", "")):
         assert not may("default", account, verb, "leases", named)

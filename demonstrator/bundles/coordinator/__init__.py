@@ -16,14 +16,20 @@ from pelix.ipopo.decorators import (
 )
 
 from demonstrator.bundles.coordinator.books import Books
+from demonstrator.bundles.coordinator.bundles import Bundles
+from demonstrator.bundles.coordinator.chronicle import Chronicle
 from demonstrator.bundles.coordinator.conductor import Conductor
 from demonstrator.bundles.coordinator.controllers import Controllers
+from demonstrator.bundles.coordinator.events import Observation
 from demonstrator.bundles.coordinator.gatherer import Gatherer
 from demonstrator.bundles.coordinator.lease import Lease
+from demonstrator.bundles.coordinator.nodes import Nodes
+from demonstrator.bundles.coordinator.password import Password
 from demonstrator.bundles.coordinator.rest import Rest
 from demonstrator.bundles.coordinator.settings import Settings
 from demonstrator.contracts import overview
-from demonstrator.contracts.platform import KubernetesApi, Pages, PodDirectory, Runtime
+from demonstrator.contracts.platform import KubernetesApi, Pages, Pod, PodDirectory, Runtime
+from demonstrator.contracts.samples import Statistics
 from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
 
 
@@ -49,22 +55,34 @@ class CoordinatorComponent:
     _producers: list[Producer] | None
     _gatherer: Gatherer
     _conductor: Conductor
+    _controllers: Controllers
+    _nodes: Nodes
+    _bundles: Bundles
+    _chronicle: Chronicle
+    _password: Password
     _tasks: list[asyncio.Task[None]]
 
     @Validate
     def start(self, context: BundleContext) -> None:
         """Begin to gather and to steer."""
         identity, spawn = self._runtime.identity, self._runtime.spawn
-        books = Books()
+        settings, books = Settings.read(os.environ), Books()
         lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
-        controllers = Controllers(self._kubernetes, identity.namespace)
-        self._conductor = Conductor(Settings.read(os.environ), lease, controllers, lambda: self.producers)
+        self._password = Password(settings.password)
+        self._controllers = Controllers(self._kubernetes, identity.namespace)
+        self._nodes = Nodes(self._kubernetes)
+        self._bundles = Bundles(settings.provisioning_url)
+        self._conductor = Conductor(settings, lease, self._controllers, lambda: self.producers)
         self._gatherer = Gatherer(self, books)
+        self._chronicle = Chronicle(self._observe)
         self._tasks = [
             spawn(self._gatherer.run(), "coordinator"),
-            spawn(controllers.run(), "controllers"),
+            spawn(self._controllers.run(), "controllers"),
+            spawn(self._nodes.run(), "nodes"),
+            spawn(self._bundles.run(), "bundles"),
             spawn(lease.run(), "lease"),
             spawn(self._conductor.run(self._gatherer.next), "conductor"),
+            spawn(self._chronicle.run(self._gatherer.next), "chronicle"),
         ]
 
     @Invalidate
@@ -102,9 +120,25 @@ class CoordinatorComponent:
         """See Sources.scaling."""
         return self._conductor.scaling()
 
+    def pods(self) -> tuple[Pod, ...]:
+        """See Known.pods."""
+        return self._directory.pods()
+
+    def nodes(self) -> tuple[overview.Node, ...]:
+        """See Known.nodes."""
+        return self._nodes.nodes()
+
+    def figures(self) -> tuple[tuple[float, tuple[Statistics, ...]], ...]:
+        """See Known.figures."""
+        return self._chronicle.figures()
+
     def history(self) -> tuple[overview.Point, ...]:
         """See Coordinator.history."""
         return self._gatherer.history()
+
+    def events(self, after: int) -> tuple[overview.Event, ...]:
+        """See Coordinator.events."""
+        return self._chronicle.events(after)
 
     async def next(self) -> overview.Overview:
         """See Coordinator.next."""
@@ -112,4 +146,17 @@ class CoordinatorComponent:
 
     def routes(self) -> Iterable[web.RouteDef]:
         """See Pages.routes."""
-        return Rest(self._gatherer, self._conductor, self._directory.pods).routes()
+        return Rest(self, self._conductor, self._password).routes()
+
+    def _observe(self, seen: overview.Overview) -> Observation:
+        return Observation(
+            requested=self._controllers.requested(),
+            asked=self._controllers.asked(),
+            coordinator=seen.scaling.coordinator,
+            preference=seen.scaling.preferred_utilisation,
+            kind=seen.scaling.producer_kind,
+            pods=seen.pods,
+            nodes=seen.nodes,
+            bundles=self._bundles.bundles(),
+            lost=seen.accounting.lost if seen.accounting else None,
+        )

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from demonstrator.bundles.coordinator.autoscaler import PERIOD_SECONDS, RULES, Load, split
 from demonstrator.bundles.coordinator.controllers import Controllers
@@ -13,6 +14,7 @@ from demonstrator.bundles.coordinator.settings import PRODUCERS, Settings
 from demonstrator.contracts.contract import RemoteError
 from demonstrator.contracts.overview import Overview, Scaling
 from demonstrator.contracts.platform import KubernetesError
+from demonstrator.contracts.samples import Kind
 from demonstrator.contracts.services import Producer
 
 FEWEST_PRODUCERS, MOST_PRODUCERS = 1, 4
@@ -53,15 +55,20 @@ class Conductor:
             rule=self._settings.rule,
             coordinator=self._lease.holder,
             preferred_utilisation=self._lease.preference,
+            producer_kind=self._lease.kind,
             processors=self._controllers.scale(self._settings.processors),
             producers=self._controllers.scale(PRODUCERS),
         )
 
     async def run(self, following: Callable[[], Awaitable[Overview]]) -> None:
-        """Act on each overview until cancelled; with manual scaling there is nothing to do."""
+        """Act on each overview until cancelled; with manual scaling just the producers' kind is set."""
         rule = self._settings.rule
-        while rule != "manual":
+        while True:
             overview = await following()
+            if self._lease.acting:
+                await _tell(producer.set_kind(self._lease.kind) for producer in self._producers())
+            if rule == "manual":
+                continue
             # Without a queue there is nothing to go by, and a slope over the gap means nothing.
             capacity = overview.accounting.capacity if overview.accounting else 0
             if not self._lease.acting or not capacity:
@@ -79,7 +86,7 @@ class Conductor:
             raise ValueError(f"{number} producers, where {FEWEST_PRODUCERS} to {MOST_PRODUCERS} may be asked for")
         self._check()
         for name, replicas in split(number, PRODUCERS).items():
-            await self._controllers.request(name, replicas)
+            await self._controllers.request(name, replicas, "dashboard")
         _logger.info("producers: %d are asked for", number)
 
     async def prefer(self, percent: int) -> None:
@@ -90,6 +97,12 @@ class Conductor:
         self._check()
         await self._lease.prefer(percent)
         _logger.info("preferred utilisation: %d %%", percent)
+
+    async def choose(self, kind: Kind) -> None:
+        """Have another kind of producers."""
+        self._check()
+        await self._lease.choose(kind)
+        _logger.info("producers: %s", kind)
 
     def _check(self) -> None:
         if not self._lease.acting:
@@ -108,18 +121,12 @@ class Conductor:
         slope = (utilisation - before[1]) / (now - before[0]) if before else 0.0
         load = Load(utilisation, slope, scale.requested, overview.now.produced, capacity)
         wanted = rule(load)
+        why = f"utilisation {utilisation:.1f} %, slope {slope:.1f} %/s, {load.arriving:.0f} samples/s arrive"
         if wanted != scale.requested:
-            _logger.info(
-                "processors: %d are asked for, not %d: utilisation %.1f %%, slope %.1f %%/s, %.0f samples/s arrive",
-                wanted,
-                scale.requested,
-                utilisation,
-                slope,
-                load.arriving,
-            )
+            _logger.info("processors: %d are asked for, not %d: %s", wanted, scale.requested, why)
         for name, replicas in split(wanted, self._settings.processors).items():
             if self._lease.acting:
-                await self._controllers.request(name, replicas)
+                await self._controllers.request(name, replicas, "rule", why)
 
     async def _regulate(self, overview: Overview, capacity: int) -> None:
         producers = self._producers()
@@ -127,10 +134,17 @@ class Conductor:
             return
         now = overview.now
         rate = production_rate(self._lease.preference, now.utilisation, now.stored, capacity, len(producers))
-        tasks = [asyncio.create_task(producer.set_rate(rate)) for producer in producers]
-        done, late = await asyncio.wait(tasks, timeout=_PATIENCE)
-        for task in late:
-            task.cancel()
-        for task in done:
-            if (error := task.exception()) and not isinstance(error, RemoteError):
-                raise error
+        await _tell(producer.set_rate(rate) for producer in producers)
+
+
+async def _tell(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Tell all producers at once; those that do not answer are told again a second later."""
+    tasks = [asyncio.create_task(call) for call in calls]
+    if not tasks:
+        return
+    done, late = await asyncio.wait(tasks, timeout=_PATIENCE)
+    for task in late:
+        task.cancel()
+    for task in done:
+        if (error := task.exception()) and not isinstance(error, RemoteError):
+            raise error

@@ -1,10 +1,20 @@
 """The replication controllers: how many pods they are asked for and have, and changing that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from demonstrator.contracts.overview import Scale
+from demonstrator.contracts.overview import By, Scale
 from demonstrator.contracts.platform import KubernetesApi
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What this coordinator has asked for last: how many pods, on whose behalf and why."""
+
+    replicas: int
+    by: By
+    why: str
 
 
 class Controllers:
@@ -14,6 +24,7 @@ class Controllers:
         self._api = api
         self._path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
         self._scales: dict[str, Scale] = {}
+        self._asked: dict[str, Asked] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -28,11 +39,21 @@ class Controllers:
             return None
         return Scale(sum(scale.requested for scale in known), sum(scale.actual for scale in known))
 
-    async def request(self, name: str, replicas: int) -> None:
+    def requested(self) -> Mapping[str, int]:
+        """How many pods each controller is asked for."""
+        return {name: scale.requested for name, scale in self._scales.items()}
+
+    def asked(self) -> Mapping[str, Asked]:
+        """The last request to each controller that came from here."""
+        return dict(self._asked)
+
+    async def request(self, name: str, replicas: int, by: By, why: str = "") -> None:
         """Ask for another number of pods; nothing is sent when it is asked for already."""
         scale = self._scales.get(name)
         if scale and scale.requested == replicas:
             return
+        # Before the watch can tell of it.
+        self._asked[name] = Asked(replicas, by, why)
         await self._api.patch(f"{self._path}/{name}/scale", {"spec": {"replicas": replicas}})
         if scale:
             # Seen at once, before the watch tells the same: the next decision builds on it.

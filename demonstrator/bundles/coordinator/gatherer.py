@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.rates import Rates
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.overview import Overview, Point, Scaling
+from demonstrator.contracts.overview import Node, Overview, Point, Scaling
 from demonstrator.contracts.platform import PodDirectory
 from demonstrator.contracts.samples import Ledger
 from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
@@ -47,6 +47,9 @@ class Sources(Protocol):
     @property
     def directory(self) -> PodDirectory:
         """The pods."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The machines of the cluster."""
 
     def scaling(self) -> Scaling:
         """Requested and actual numbers of what is scaled."""
@@ -96,6 +99,7 @@ class Gatherer:
             accounting=self._books.observe(Seen(ledgers, stores, receipts, living)),
             statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
             pods=pods,
+            nodes=self._sources.nodes(),
             scaling=self._sources.scaling(),
         )
 

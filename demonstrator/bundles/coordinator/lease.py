@@ -10,6 +10,7 @@ from typing import Any
 from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.regulator import DEFAULT_PREFERENCE, check_preference
 from demonstrator.contracts.platform import KubernetesApi, KubernetesError
+from demonstrator.contracts.samples import Kind
 
 NAME = "inaetics-coordinator"
 RENEW_SECONDS = 2.0
@@ -20,6 +21,7 @@ LEASE_SECONDS = 10.0
 
 _ACCOUNTS = "inaetics.org/accounts"
 _PREFERENCE = "inaetics.org/preferred-utilisation"
+_KIND = "inaetics.org/producer-kind"
 
 _logger = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ class Lease:
     """Takes the Lease when nobody else renews it, and renews it.
 
     Whether somebody else renews is told by this clock alone: the clocks of two nodes may differ.
-    The preferred utilisation and the books are kept with the Lease, so that they outlive the pod they
+    What people prefer and the books are kept with the Lease, so that they outlive the pod they
     were made in: who acts writes them with each renewal, and everybody else reads them.
     """
 
@@ -42,6 +44,7 @@ class Lease:
     ) -> None:
         self.holder = ""
         self.preference = DEFAULT_PREFERENCE
+        self.kind: Kind = "periodic"
         self._api = api
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
         self._me = me
@@ -88,6 +91,7 @@ class Lease:
             self._seen, self._seen_at = seen, started
         self.holder = holder
         self.preference = _preference(lease)
+        self.kind = "burst" if _annotation(lease, _KIND) == "burst" else "periodic"
         # What is kept already says nothing new; what was seen since then would be forgotten.
         if self._accounts != (accounts := _annotation(lease, _ACCOUNTS)):
             self._books.load(accounts)
@@ -114,8 +118,17 @@ class Lease:
     async def prefer(self, percent: int) -> None:
         """Keep another preferred utilisation."""
         async with self._lock:
-            await self._api.patch(self._path, {"metadata": {"annotations": {_PREFERENCE: str(percent)}}})
+            await self._annotate(_PREFERENCE, str(percent))
             self.preference = percent
+
+    async def choose(self, kind: Kind) -> None:
+        """Keep another kind of producers."""
+        async with self._lock:
+            await self._annotate(_KIND, kind)
+            self.kind = kind
+
+    async def _annotate(self, name: str, value: str) -> None:
+        await self._api.patch(self._path, {"metadata": {"annotations": {name: value}}})
 
 
 def _annotation(lease: dict[str, Any], name: str) -> str:

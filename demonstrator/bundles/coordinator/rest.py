@@ -1,34 +1,34 @@
 """The REST interface below /coordinator/: what is, for everybody, and changes from the page itself."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import fields
+from typing import Any, Protocol, get_args
 
 from aiohttp import web
 
+from demonstrator.bundles.coordinator import answers, metrics
 from demonstrator.bundles.coordinator.conductor import Conductor, NotActingError
-from demonstrator.bundles.coordinator.gatherer import Gatherer
+from demonstrator.bundles.coordinator.openapi import Change, Changing, Reading, document
+from demonstrator.bundles.coordinator.password import Password
 from demonstrator.contracts import wire
+from demonstrator.contracts.overview import Coordinator, Node, Overview, Scaling
 from demonstrator.contracts.platform import KubernetesError, Pod
+from demonstrator.contracts.samples import Statistics
 
 # Far more than any change needs.
 BODY_LIMIT = 1024
+# Of the interface: its minor part rises with what is added, its major part when something goes.
+VERSION = "1.2"
 
 _JSON = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Producers:
-    """The body of a change of /coordinator/systemStats."""
-
-    producers: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """The body of a change of /coordinator/utilisation."""
-
-    preferred_utilisation: int
+_REASONS = {
+    400: "The body is not as described; the error says where.",
+    401: "The password is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    413: f"The body has more than {BODY_LIMIT} bytes.",
+    415: f"The body is not {_JSON}.",
+    503: "No coordinator can act now; try again.",
+}
 
 
 class RefusedError(Exception):
@@ -39,74 +39,104 @@ class RefusedError(Exception):
         self.status = status
 
 
-class Rest:
-    """Answers everything below /coordinator/."""
+class Known(Coordinator, Protocol):
+    """What there is to be read."""
 
-    def __init__(self, gatherer: Gatherer, conductor: Conductor, pods: Callable[[], tuple[Pod, ...]]) -> None:
-        self._gatherer = gatherer
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods of the namespace."""
+
+    def nodes(self) -> tuple[Node, ...]:
+        """The machines of the cluster."""
+
+    def figures(self) -> tuple[tuple[float, tuple[Statistics, ...]], ...]:
+        """Every component's figures, second by second."""
+
+
+class Rest:
+    """Answers everything below /coordinator/, and /metrics."""
+
+    def __init__(self, known: Known, conductor: Conductor, password: Password) -> None:
+        self._known = known
         self._conductor = conductor
-        self._pods = pods
+        self._password = password
+        self._readings = (
+            Reading("/coordinator/statistics", "Everything that the page shows", Overview, known.next),
+            Reading("/coordinator/systemStats", "Requested and actual numbers", Scaling, self._system),
+            Reading("/coordinator/utilisation", "The queue's utilisation", answers.Utilisation, self._utilisation),
+            Reading("/coordinator/clusterInfo", "Nodes, pods and containers", answers.ClusterInfo, self._cluster),
+            Reading("/coordinator/events", "What has happened", answers.EventList, self._events),
+            Reading("/coordinator/figures", "Every component's figures over time", answers.Figures, self._figures),
+        )
+        self._changes = (
+            Change(
+                "/coordinator/systemStats",
+                "Scale the producers, or have another kind of them",
+                answers.ProducersChange | answers.KindChange,
+                self._scale,
+            ),
+            Change("/coordinator/utilisation", "Prefer a utilisation", answers.PreferenceChange, self._prefer),
+        )
+        changing = Changing(Scaling, answers.ErrorAnswer, _REASONS, password.needed)
+        self._document = document(VERSION, self._readings, self._changes, changing)
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Every path, for reading and for changing."""
-        changes = {
-            "/coordinator/systemStats": self._change(Producers, self._scale),
-            "/coordinator/utilisation": self._change(Preference, self._prefer),
-        }
+        changes = {change.path: self._change(change) for change in self._changes}
         return [
-            web.get("/coordinator/statistics", self._statistics),
-            web.get("/coordinator/systemStats", self._system),
-            web.get("/coordinator/utilisation", self._utilisation),
-            web.get("/coordinator/clusterInfo", self._cluster),
+            *(web.get(reading.path, _read(reading)) for reading in self._readings),
             *(web.post(path, handler) for path, handler in changes.items()),
             *(web.put(path, handler) for path, handler in changes.items()),
+            web.get("/coordinator/openapi.json", self._describe),
+            web.get("/metrics", self._metrics),
         ]
 
-    async def _statistics(self, request: web.Request) -> web.Response:
-        return _json(await self._gatherer.next())
+    async def _system(self) -> Scaling:
+        return self._conductor.scaling()
 
-    async def _system(self, request: web.Request) -> web.Response:
-        return _json(self._conductor.scaling())
+    async def _utilisation(self) -> answers.Utilisation:
+        return answers.utilisation(self._known.history(), self._conductor.scaling().preferred_utilisation)
 
-    async def _utilisation(self, request: web.Request) -> web.Response:
-        history = self._gatherer.history()
-        return _json(
-            {
-                "utilisation": history[-1].utilisation if history else None,
-                "preferred_utilisation": self._conductor.scaling().preferred_utilisation,
-                "history": [{"at": point.at, "utilisation": point.utilisation} for point in history],
-            }
-        )
+    async def _cluster(self) -> answers.ClusterInfo:
+        return answers.cluster_info(self._known.nodes(), self._known.pods())
 
-    async def _cluster(self, request: web.Request) -> web.Response:
-        nodes: dict[str, list[dict[str, Any]]] = {}
-        for pod in self._pods():
-            entry = {"name": pod.name, "phase": pod.phase, "ready": pod.ready, "address": pod.address}
-            nodes.setdefault(pod.node, []).append(entry)
-        return _json({"nodes": [{"name": name, "pods": nodes[name]} for name in sorted(nodes)]})
+    async def _events(self) -> answers.EventList:
+        return answers.EventList(self._known.events(0))
 
-    async def _scale(self, body: Producers) -> None:
-        await self._conductor.scale_producers(body.producers)
+    async def _figures(self) -> answers.Figures:
+        return answers.figures(self._known.figures())
 
-    async def _prefer(self, body: Preference) -> None:
+    async def _scale(self, body: answers.ProducersChange | answers.KindChange) -> None:
+        if isinstance(body, answers.KindChange):
+            await self._conductor.choose(body.producer_kind)
+        else:
+            await self._conductor.scale_producers(body.producers)
+
+    async def _prefer(self, body: answers.PreferenceChange) -> None:
         await self._conductor.prefer(body.preferred_utilisation)
 
-    def _change(
-        self, kind: type, carry_out: Callable[[Any], Awaitable[None]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def _describe(self, request: web.Request) -> web.Response:
+        return _json(self._document)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        text = metrics.render(metrics.collect(await self._known.next()))
+        return web.Response(body=text.encode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    def _change(self, change: Change) -> Callable[[web.Request], Awaitable[web.Response]]:
         """A handler that checks a request, carries it out and answers what is asked for now."""
 
         async def handle(request: web.Request) -> web.Response:
             try:
                 check_origin(request)
-                body = wire.decode(kind, wire.loads(await _read(request)), "body")
-                await carry_out(body)
+                if not await self._password.admits(request.headers.get("Authorization")):
+                    return _refuse(401, "the dashboard's password is needed")
+                body = _decode(change.body, wire.loads(await _body(request)))
+                await change.carry_out(body)
             except RefusedError as error:
-                return _json({"error": str(error)}, error.status)
+                return _refuse(error.status, str(error))
             except ValueError as error:
-                return _json({"error": str(error)}, 400)
+                return _refuse(400, str(error))
             except (NotActingError, KubernetesError) as error:
-                return _json({"error": f"not now, try again: {error}"}, 503)
+                return _refuse(503, f"not now, try again: {error}")
             return _json(self._conductor.scaling())
 
         return handle
@@ -120,7 +150,14 @@ def check_origin(request: web.Request) -> None:
         raise RefusedError(403, "changes are made from the demonstrator's own page")
 
 
-async def _read(request: web.Request) -> bytes:
+def _read(reading: Reading) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        return _json(await reading.ask())
+
+    return handle
+
+
+async def _body(request: web.Request) -> bytes:
     if request.content_type != _JSON:
         raise RefusedError(415, f"the body has to be {_JSON}")
     body = b""
@@ -131,5 +168,25 @@ async def _read(request: web.Request) -> bytes:
     return body
 
 
-def _json(data: object, status: int = 200) -> web.Response:
+def _decode(kind: Any, body: Any) -> Any:
+    """The body, as that of the possible kinds that has its members, or else as the first one."""
+    kinds = get_args(kind) or (kind,)
+    if isinstance(body, dict):
+        # 5.0 is 5: JSON does not tell them apart, and the numbers that are changed here are counted.
+        body = {
+            name: int(value) if isinstance(value, float) and value.is_integer() else value
+            for name, value in body.items()
+        }
+        kinds = tuple(kind for kind in kinds if body.keys() == {field.name for field in fields(kind)}) or kinds
+    return wire.decode(kinds[0], body, "body")
+
+
+def _refuse(status: int, reason: str) -> web.Response:
+    answer = _json(answers.ErrorAnswer(reason), status)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Basic realm="INAETICS demonstrator", charset="UTF-8"'
+    return answer
+
+
+def _json(data: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=wire.dumps(data), content_type=_JSON, headers={"Cache-Control": "no-store"})

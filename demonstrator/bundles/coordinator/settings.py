@@ -1,7 +1,7 @@
 """What the coordinator is told through its pod's environment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from demonstrator.contracts.overview import Mode
@@ -18,10 +18,14 @@ class Settings:
             the producers' rate are left alone.
         processors: PROCESSOR_CONTROLLERS, the replication controllers that share them, with
             commas in between. Each must have an image that exists: its share does no work else.
+        password: DASHBOARD_PASSWORD_HASH, of the password that changes need; "" when they need none.
+        provisioning_url: PROVISIONING_URL, where the agents report their bundles.
     """
 
     rule: Mode = "manual"
     processors: tuple[str, ...] = ("inaetics-processor-controller",)
+    password: str = field(default="", repr=False)
+    provisioning_url: str = ""
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
@@ -36,4 +40,5 @@ class Settings:
         names = environment.get("PROCESSOR_CONTROLLERS", ",".join(cls().processors)).split(",")
         if not all(names) or len(set(names)) < len(names):
             raise ValueError(f"PROCESSOR_CONTROLLERS={','.join(names)!r} are not different names")
-        return cls(rule, tuple(names))
+        password = environment.get("DASHBOARD_PASSWORD_HASH", "")
+        return cls(rule, tuple(names), password, environment.get("PROVISIONING_URL", "").rstrip("/"))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from demonstrator.bundles.coordinator.password import Password
 from runner import inventory, pki
 from runner.declaration import load
 from runner.paths import CHECKOUT, DECLARATION
@@ -31,8 +32,12 @@ RENDER = [
         "with_fileglob": "templates/*.j2",
     }
 ]
-# What a task of the role asks the host: 2 CPUs and 16 GiB.
-ASKED = {"__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]}}
+PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
+# What a task of the role asks the host (2 CPUs and 16 GiB), and what a user sets.
+ASKED = {
+    "__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]},
+    "inaetics_app_dashboard_password": PASSWORD,
+}
 PROGRAMS = [
     "containerd",
     "etcd",
@@ -132,6 +137,16 @@ def test_a_node_offers_what_is_declared_however_large_the_machine(rendered: Path
     evicting = int(kubelet["evictionHard"]["memory.available"].removesuffix("Mi")) * 1024
     assert 2 - int(kubelet["systemReserved"]["cpu"]) == 1
     assert 16 * 2**20 - int(kubelet["systemReserved"]["memory"].removesuffix("Ki")) - evicting == 1024 * 1024
+
+
+async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:
+    files = [path.read_text("utf-8") for path in (rendered / "controller").glob("*/*")]
+    assert [text for text in files if PASSWORD in text] == []
+    secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "dashboard.yml.j2").read_text("utf-8"))
+    kept = base64.b64decode(secret["data"]["password-hash"]).decode()
+    assert await Password(kept).admits("Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode())
+    # Its salt stays with the cluster, so that another run makes the same hash.
+    assert (rendered.parent / "state" / "dashboard-salt").read_text("utf-8").strip() == kept.split("$")[4]
 
 
 def test_each_host_knows_every_other_by_name(rendered: Path) -> None:

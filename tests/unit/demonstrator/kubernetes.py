@@ -20,6 +20,7 @@ Object = dict[str, Any]
 _DATA_LIMIT = 2**20
 _OBJECT_LIMIT = 3 * 2**20
 
+_NODES = "/api/v1/nodes"
 _PODS = "/api/v1/namespaces/default/pods"
 _CONTROLLERS = "/api/v1/namespaces/default/replicationcontrollers"
 _CONFIG_MAPS = "/api/v1/namespaces/inaetics-provisioning/configmaps"
@@ -64,12 +65,13 @@ class Collection:
 
 
 class KubernetesApi:
-    """Pods, replication controllers, one Lease and ConfigMaps, for whoever has the token."""
+    """Pods, nodes, replication controllers, one Lease and ConfigMaps, for whoever has the token."""
 
     TOKEN = TOKEN
 
     def __init__(self) -> None:
         self.pods = Collection()
+        self.nodes = Collection()
         self.controllers = Collection()
         self.lease: Object | None = None
         self.scaled: list[tuple[str, int]] = []
@@ -79,6 +81,7 @@ class KubernetesApi:
     def make_app(self) -> web.Application:
         app = web.Application(middlewares=[_authenticate], client_max_size=_OBJECT_LIMIT)
         app.router.add_get(_PODS, self.pods.answer)
+        app.router.add_get(_NODES, self.nodes.answer)
         app.router.add_get(_CONTROLLERS, self.controllers.answer)
         app.router.add_patch(_CONTROLLERS + "/{name}/scale", self._scale)
         app.router.add_post(_CONFIG_MAPS, self._create_config_map)
@@ -90,17 +93,29 @@ class KubernetesApi:
         return app
 
     def add_pod(self, name: str, address: str, node: str, port: int) -> None:
-        containers = [{"name": "c", "ports": [{"name": "services", "containerPort": port}]}]
+        container = f"{name.partition('-controller')[0]}-container"
+        containers = [{"name": container, "ports": [{"name": "services", "containerPort": port}]}]
+        running = [{"name": container, "state": {"running": {}}, "lastState": {}, "restartCount": 0}]
         conditions = [{"type": "Ready", "status": "True"}]
         pod = {
             "metadata": {"name": name},
             "spec": {"nodeName": node, "containers": containers},
-            "status": {"phase": "Running", "podIP": address, "conditions": conditions},
+            "status": {
+                "phase": "Running",
+                "podIP": address,
+                "conditions": conditions,
+                "containerStatuses": running,
+            },
         }
         self.pods.put(name, pod)
 
     def remove_pod(self, name: str) -> None:
         self.pods.tell("DELETED", self.pods.objects.pop(name))
+
+    def add_node(self, name: str, *, ready: bool = True) -> None:
+        """Add a node, or say what became of it."""
+        conditions = [{"type": "Ready", "status": "True" if ready else "Unknown"}]
+        self.nodes.put(name, {"metadata": {"name": name}, "status": {"conditions": conditions}})
 
     def add_controller(self, name: str, requested: int, ready: int) -> None:
         """Add a replication controller, or say what became of it."""

@@ -252,7 +252,7 @@ async def test_the_page_and_its_files_are_served_and_nothing_else(local: Local) 
     text = await eventually(page, "the page is there")
     base = f"http://{viewer.address}:{local.pages_port}"
     files = [part.split('"')[0] for part in text.split('="/viewer/')[1:]]
-    assert "viewer.js" in files
+    assert "overview.js" in files
     for name in files:
         async with local.session.get(f"{base}/viewer/{name}") as answer:
             assert answer.status == 200, name
@@ -266,6 +266,9 @@ async def test_the_page_and_its_files_are_served_and_nothing_else(local: Local) 
             assert answer.status == status, (method, path)
     async with local.session.get(f"{base}/viewer/events") as stream:
         assert await stream.content.readline() == b"event: history\n"
+        await stream.content.readline()
+        await stream.content.readline()
+        assert await stream.content.readline() == b"event: log\n"
         await stream.content.readline()
         await stream.content.readline()
         assert await stream.content.readline() == b"event: overview\n"

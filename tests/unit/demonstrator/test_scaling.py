@@ -97,6 +97,12 @@ async def test_the_first_processor_is_asked_for_and_the_rate_follows_the_prefere
         return bool(await rate() == 1_000)
 
     await eventually(flat_out, "100 % lets them run flat out")
+    assert (await send(local, viewer, SYSTEM, {"producer_kind": "burst"}))[1]["producer_kind"] == "burst"
+
+    async def in_bursts() -> bool:
+        return bool(await local.call(local.agents["producer"], "inaetics.producer", "kind") == "burst")
+
+    await eventually(in_bursts, "producers are told their kind")
     said = await local.page(viewer, UTILISATION)
     assert said["preferred_utilisation"] == 100
     assert said["history"][-1]["utilisation"] == said["utilisation"] > 0
@@ -125,6 +131,8 @@ async def test_manual_scaling_leaves_processors_and_rate_alone(local: Local) -> 
 async def test_changes_are_checked(local: Local) -> None:
     await local.start_agent("felix_1", "viewer", SCALING_RULE="original")
     viewer = await acting(local, "viewer")
+    local.api.add_node("172.17.8.31", ready=False)
+    local.api.add_node("172.17.8.32")
     status, said = await send(local, viewer, SYSTEM, {"producers": 3})
     assert (status, said["producers"]) == (200, {"requested": 3, "actual": 1})
     assert local.api.requested(PRODUCERS) == 3
@@ -139,13 +147,14 @@ async def test_changes_are_checked(local: Local) -> None:
         (SYSTEM, {"producers": "3"}, 400, "body.producers: an integer expected, not a string"),
         (SYSTEM, {"producers": True}, 400, "an integer expected, not a truth value"),
         (SYSTEM, {}, 400, "producers missing"),
+        (SYSTEM, {"producer_kind": "steady"}, 400, "one of periodic, burst expected"),
         (SYSTEM, {"producers": 3, "processors": 3}, 400, "processors unknown"),
         (SYSTEM, b"", 400, "not JSON"),
         (SYSTEM, b"[" * 1000, 400, "not JSON"),
         (SYSTEM, b" " * 1025, 413, "at most 1024 bytes"),
         (UTILISATION, {"preferred_utilisation": 12}, 400, "12 is not one of 0, 5"),
         (UTILISATION, {"preferred_utilisation": 105}, 400, "105 is not one of"),
-        (UTILISATION, {"preferred_utilisation": 5.0}, 400, "an integer expected"),
+        (UTILISATION, {"preferred_utilisation": 5.5}, 400, "an integer expected"),
     ):
         status, said = await send(local, viewer, path, body)
         assert (status, reason in said["error"]) == (expected, True), (body, status, said)
@@ -164,8 +173,18 @@ async def test_changes_are_checked(local: Local) -> None:
     assert (await local.page(viewer, "/coordinator/clusterInfo"))["nodes"] == [
         {
             "name": "172.17.8.31",
-            "pods": [{"name": "viewer", "phase": "Running", "ready": True, "address": viewer.address}],
-        }
+            "ready": False,
+            "pods": [
+                {
+                    "name": "viewer",
+                    "phase": "Running",
+                    "ready": True,
+                    "address": viewer.address,
+                    "containers": [{"name": "viewer-container", "state": "running", "reason": "", "restarts": 0}],
+                }
+            ],
+        },
+        {"name": "172.17.8.32", "ready": True, "pods": []},
     ]
     assert "Traceback" not in viewer.log.read_text()
 

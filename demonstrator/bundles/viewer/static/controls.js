@@ -1,18 +1,17 @@
-// Requested and actual numbers, and the two things that people set: producers and preferred utilisation.
+// What people set: producers, their kind, and preferred utilisation.
+
+import { showScaling } from "/viewer/flow.js";
+import { on } from "/viewer/stream.js";
+import { element } from "/viewer/text.js";
 
 const FEWEST = 1;
 const MOST = 4;
 
-const element = (id) => document.getElementById(id);
 const slider = element("preference");
+const dialog = element("password-dialog");
 let requested; // producers, as Kubernetes was last asked for
 let setting = false; // while a hand is on the slider the stream does not move it
-
-function numbers(name, scale) {
-  element(name).textContent = scale ? scale.actual : "–";
-  element(`${name}-requested`).textContent = scale ? scale.requested : "–";
-  element(name).parentElement.classList.toggle("changing", Boolean(scale) && scale.actual !== scale.requested);
-}
+let authorization; // until the page is left, and nowhere else
 
 function showPreference(percent) {
   slider.value = percent;
@@ -25,31 +24,57 @@ function refusal(text) {
   element("refusal").textContent = text;
 }
 
-export function update(scaling) {
-  numbers("processors", scaling.processors);
-  numbers("producers", scaling.producers);
-  const manual = scaling.rule === "manual";
-  const steered = scaling.coordinator ? `scaled by the ${scaling.rule} rule` : "not scaled: no coordinator acts";
-  element("rule").textContent = manual ? "scaled by hand" : steered;
-  slider.parentElement.hidden = manual;
+function update(scaling) {
+  element("steered-queue").hidden = scaling.rule === "manual";
   requested = scaling.producers?.requested;
   // Said to be disabled, and still in reach of the keyboard: a button that vanishes takes the focus away.
   element("fewer").setAttribute("aria-disabled", !(requested > FEWEST));
   element("more").setAttribute("aria-disabled", !(requested < MOST));
+  element("kind").value = scaling.producer_kind;
   slider.disabled = false;
   if (!setting) showPreference(scaling.preferred_utilisation);
 }
 
+// Asks for the password; false when it is not given.
+function askPassword() {
+  const field = element("password");
+  field.value = "";
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener(
+      "close",
+      () => {
+        const bytes = new TextEncoder().encode(`:${field.value}`);
+        if (dialog.returnValue) authorization = `Basic ${btoa(String.fromCharCode(...bytes))}`;
+        field.value = "";
+        resolve(Boolean(dialog.returnValue));
+      },
+      { once: true },
+    );
+  });
+}
+
+function post(path, body) {
+  return fetch(path, {
+    method: "POST",
+    credentials: "omit", // the browser would ask for a password by itself, in a window of its own
+    headers: { "Content-Type": "application/json", ...(authorization ? { Authorization: authorization } : {}) },
+    body: JSON.stringify(body),
+  });
+}
+
 async function change(path, body) {
   try {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    let answer = await post(path, body);
+    if (answer.status === 401 && (await askPassword())) answer = await post(path, body);
+    if (answer.status === 401) authorization = undefined;
     const said = await answer.json();
     refusal(answer.ok ? "" : `Not changed: ${said.error}.`);
-    if (answer.ok) update(said);
+    if (answer.ok) {
+      update(said);
+      showScaling(said);
+    }
   } catch {
     refusal("Not changed: the demonstrator does not answer.");
   }
@@ -62,6 +87,8 @@ for (const [id, step] of [["fewer", -1], ["more", 1]]) {
   });
 }
 
+element("kind").addEventListener("change", () => change("/coordinator/systemStats", { producer_kind: element("kind").value }));
+
 slider.addEventListener("input", () => {
   setting = true;
   showPreference(slider.valueAsNumber);
@@ -73,3 +100,11 @@ slider.addEventListener("change", async () => {
   // Moved again meanwhile: that change tells when it is done.
   if (slider.valueAsNumber === wanted) setting = false;
 });
+
+element("password-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  dialog.close("given");
+});
+element("password-cancel").addEventListener("click", () => dialog.close());
+
+on("overview", ({ scaling }) => update(scaling));

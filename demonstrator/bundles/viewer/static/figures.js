@@ -1,0 +1,70 @@
+// Every component's figures over the last minutes: what the coordinator has kept, then what the stream brings.
+
+import { SECONDS } from "/viewer/plot.js";
+import { on } from "/viewer/stream.js";
+
+const RATE_OVER = 3; // values; samples come in batches
+
+const followers = [];
+let at = [];
+let series = new Map();
+
+const key = (component, pod, name) => JSON.stringify([component, pod, name]);
+
+function load(kept) {
+  at = kept.at;
+  series = new Map(kept.series.map((item) => [key(item.component, item.pod, item.name), item]));
+}
+
+function add({ now, statistics }) {
+  if (at.length && now.at <= at.at(-1)) return;
+  for (const item of series.values()) item.values.push(null);
+  for (const { component, pod, figures } of statistics) {
+    for (const { name, kind, unit, value } of figures) {
+      const known = key(component, pod, name);
+      if (!series.has(known)) {
+        series.set(known, { component, pod, name, kind, unit, values: Array(at.length + 1).fill(null) });
+      }
+      series.get(known).values[at.length] = value;
+    }
+  }
+  at.push(now.at);
+  while (at[0] < now.at - SECONDS) {
+    at.shift();
+    for (const item of series.values()) item.values.shift();
+  }
+  for (const [known, item] of series) {
+    if (item.values.every((value) => value === null)) series.delete(known);
+  }
+}
+
+// What a counter counts in a second; a gauge as it is.
+export function drawn({ kind, values }) {
+  if (kind !== "counter") return values;
+  return values.map((value, index) => {
+    const since = Math.max(0, index - RATE_OVER);
+    const before = values[since];
+    if (value === null || before === null || since === index || value < before) return null;
+    return (value - before) / (at[index] - at[since]);
+  });
+}
+
+export function follow(draw) {
+  followers.push(draw);
+}
+
+function tell() {
+  for (const draw of followers) draw(at, [...series.values()]);
+}
+
+on("history", async () => {
+  const answer = await fetch("/coordinator/figures").catch(() => undefined);
+  if (!answer?.ok) return; // the stream brings the figures from now on
+  load(await answer.json());
+  tell();
+});
+
+on("overview", (overview) => {
+  add(overview);
+  tell();
+});

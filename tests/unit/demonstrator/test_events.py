@@ -1,0 +1,157 @@
+"""Events are found in what changes from one observation to the next, each once and in words."""
+
+from dataclasses import replace
+
+import pytest
+
+from demonstrator.bundles.coordinator.controllers import Asked
+from demonstrator.bundles.coordinator.events import TERMINATING, Memory, Observation, compare
+from demonstrator.contracts.manifest import BundleState
+from demonstrator.contracts.overview import Node
+from demonstrator.contracts.platform import Container, Pod
+
+QUEUE, OTHER = "inaetics-queue-controller-aaaaa", "inaetics-queue-controller-bbbbb"
+CONTROLLER = "inaetics-queue-controller"
+FINE = Container("c", "running", "", 0)
+Told = tuple[str, str, str, str]
+
+
+def pod(
+    name: str = QUEUE,
+    node: str = "node-1",
+    *,
+    ready: bool = True,
+    phase: str = "Running",
+    container: Container = FINE,
+) -> Pod:
+    return Pod(name, phase, ready, node, "", None, (container,))
+
+
+BEFORE = Observation(
+    requested={CONTROLLER: 1},
+    coordinator="viewer",
+    preference=20,
+    pods=(pod(),),
+    nodes=(Node("node-1", ready=True), Node("node-2", ready=True)),
+    bundles={QUEUE: {"queue": BundleState("queue", "1.0.0", "running")}},
+    lost=0,
+)
+
+
+def told(before: Observation, *following: Observation) -> list[Told]:
+    """The events of a series of observations, of which the first is where things start."""
+    _, memory = compare(Observation(), before, Memory())
+    found: list[Told] = []
+    for after in following:
+        happened, memory = compare(before, after, memory)
+        found += [(item.kind, item.subject, item.text, item.by) for item in happened]
+        before = after
+    return found
+
+
+def bundle(version: str, state: str = "running") -> dict[str, dict[str, BundleState]]:
+    return {QUEUE: {"queue": BundleState("queue", version, state)}}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        (
+            {"requested": {CONTROLLER: 2}},
+            [("scaled", CONTROLLER, "1 → 2 replicas, asked for from outside the dashboard", "")],
+        ),
+        (
+            {"requested": {CONTROLLER: 2}, "asked": {CONTROLLER: Asked(2, "rule", "slope 6 %/s")}},
+            [("scaled", CONTROLLER, "1 → 2 replicas: slope 6 %/s", "rule")],
+        ),
+        (
+            {"requested": {CONTROLLER: 2}, "asked": {CONTROLLER: Asked(2, "dashboard", "")}},
+            [("scaled", CONTROLLER, "1 → 2 replicas", "dashboard")],
+        ),
+        (
+            {"requested": {CONTROLLER: 3}, "asked": {CONTROLLER: Asked(2, "rule", "before")}},
+            [("scaled", CONTROLLER, "1 → 3 replicas, asked for from outside the dashboard", "")],
+        ),
+        ({"preference": 45}, [("set", "preferred utilisation", "20 → 45 %", "dashboard")]),
+        ({"kind": "burst"}, [("set", "producers", "periodic → burst", "dashboard")]),
+        ({"coordinator": "another"}, [("moved", "another", "acts as the coordinator, instead of viewer", "")]),
+        ({"coordinator": ""}, []),
+        (
+            {"nodes": (Node("node-1", ready=False), Node("node-2", ready=True))},
+            [("failed", "node-1", "is NotReady", "")],
+        ),
+        ({"nodes": (Node("node-1", ready=True),)}, [("ended", "node-2", "left the cluster", "")]),
+        (
+            {"nodes": (*BEFORE.nodes, Node("node-3", ready=True))},
+            [("started", "node-3", "joined the cluster", "")],
+        ),
+        ({"pods": (pod(ready=False),)}, [("failed", QUEUE, "is not ready any more on node-1", "")]),
+        ({"pods": (pod(phase=TERMINATING),)}, [("ended", QUEUE, "ends on node-1", "")]),
+        ({"pods": (pod(phase="Failed"),)}, [("failed", QUEUE, "failed on node-1", "")]),
+        (
+            {"pods": (pod(ready=False, container=Container("c", "running", "OOMKilled", 1)),)},
+            [("failed", QUEUE, "c was restarted (1, OOMKilled)", "")],
+        ),
+        ({"pods": (pod(), pod(OTHER))}, [("started", OTHER, "runs on node-1", "")]),
+        ({"pods": (pod(), pod(OTHER, ready=False))}, []),
+        (
+            {"pods": (pod(), pod(OTHER, ready=False, container=Container("c", "waiting", "ImagePullBackOff", 0)))},
+            [("failed", OTHER, "c waits: ImagePullBackOff", "")],
+        ),
+        ({"pods": (pod(), pod(OTHER, ready=False, container=Container("c", "waiting", "ContainerCreating", 0)))}, []),
+        ({"bundles": bundle("1.1.0")}, [("updated", QUEUE, "bundle queue 1.0.0 → 1.1.0", "")]),
+        (
+            {"bundles": bundle("1.1.0", "failed")},
+            [
+                ("updated", QUEUE, "bundle queue 1.0.0 → 1.1.0", ""),
+                ("failed", QUEUE, "bundle queue 1.1.0 is failed", ""),
+            ],
+        ),
+        ({"bundles": {QUEUE: {}}}, [("updated", QUEUE, "bundle queue was removed", "")]),
+        ({"bundles": {}}, []),
+        ({"lost": 1500}, [("lost", "samples", "1,500 lost, 1,500 in all", "")]),
+        ({"lost": None}, []),
+    ],
+)
+def test_a_change_is_told_in_words(change: dict[str, object], expected: list[Told]) -> None:
+    assert told(BEFORE, replace(BEFORE, **change)) == expected  # type: ignore[arg-type]
+
+
+def test_what_was_there_at_the_start_has_not_happened() -> None:
+    """A coordinator that begins knows nothing of before; only that it acts now is news."""
+    happened, _ = compare(Observation(), BEFORE, Memory())
+    assert [(item.kind, item.subject) for item in happened] == [("started", "viewer")]
+
+
+def test_what_ends_comes_back() -> None:
+    down = replace(BEFORE, nodes=(Node("node-1", ready=False), BEFORE.nodes[1]), pods=(pod(ready=False),))
+    assert [event[:2] for event in told(BEFORE, down, BEFORE)] == [
+        ("failed", "node-1"),
+        ("failed", QUEUE),
+        ("recovered", "node-1"),
+        ("recovered", QUEUE),
+    ]
+
+
+def test_a_pod_that_replaces_another_on_another_node_has_moved() -> None:
+    """The old pod may stay, Terminating, for as long as its node is silent; it ends once."""
+    leaving = pod(phase=TERMINATING)
+    placed = pod(OTHER, "node-2", ready=False)
+    events = told(
+        BEFORE,
+        replace(BEFORE, pods=(leaving, placed)),
+        replace(BEFORE, pods=(leaving, replace(placed, ready=True))),
+        replace(BEFORE, pods=(replace(placed, ready=True),)),
+    )
+    assert events == [
+        ("ended", QUEUE, "ends on node-1", ""),
+        ("moved", OTHER, f"runs on node-2, instead of {QUEUE} on node-1", ""),
+    ]
+
+
+def test_a_pod_that_is_asked_for_anew_has_not_moved() -> None:
+    """Scaled down and up again: what runs now replaces nothing."""
+    none = replace(BEFORE, requested={CONTROLLER: 0}, pods=(pod("another-controller-ccccc"),))
+    again = replace(BEFORE, pods=(*none.pods, pod(OTHER, "node-2")))
+    assert [event[:2] for event in told(BEFORE, none, again) if event[1] == OTHER] == [("started", OTHER)]
