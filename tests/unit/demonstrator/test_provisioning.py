@@ -70,15 +70,13 @@ async def client(start: Start) -> AsyncIterator[Client]:
 
 
 def packed(changes: dict[str, Any] | None = None, files: Mapping[str, str] | None = None) -> bytes:
-    """The archive of a bundle of one's own."""
-    manifest = OWN | (changes or {})
+    """The archive of a bundle of one's own: the same bytes whenever it is made."""
+    manifest = json.dumps(OWN | (changes or {}))
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("bundle.json", json.dumps(manifest))
-        archive.writestr("own_bundle/", "")
-        archive.writestr("own_bundle/__init__.py", "")
-        for name, text in (files or {}).items():
-            archive.writestr(name, text)
+        whole = {"bundle.json": manifest, "own_bundle/": "", "own_bundle/__init__.py": "", **(files or {})}
+        for name, text in whole.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
     return content.getvalue()
 
 
