@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 
 from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.bundles.processor.identity import IdentityProcessor
 from demonstrator.bundles.processor.worker import Worker
 from demonstrator.bundles.producer.periodic import PeriodicProducer
-from demonstrator.bundles.queue.bounded import BoundedQueue
+from demonstrator.bundles.queue.service import QueueService
 from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.native import Library
 from demonstrator.contracts.samples import Batch, Kept, Lent, Receipt, Receipts, Result
+from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 
 pytestmark = pytest.mark.asyncio
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.asyncio
 class Flaky:
     """Queue and data store behind a network that loses one in five requests and answers."""
 
-    def __init__(self, queue: BoundedQueue, store: MemoryStore) -> None:
+    def __init__(self, queue: QueueService, store: MemoryStore) -> None:
         self._queue = queue
         self._store = store
         self._chance = random.Random(1)  # noqa: S311 - no secret
@@ -31,7 +32,7 @@ class Flaky:
 
     async def put(self, item: Batch | Result) -> Receipt | Kept:
         self._lose()
-        answer = self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
+        answer = await self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
         self._lose()
         return answer
 
@@ -43,27 +44,31 @@ class Flaky:
 
     async def settle(self, batches: tuple[str, ...], store: str) -> None:
         self._lose()
-        self._queue.settle(batches, store)
+        await self._queue.settle(batches, store)
         self._lose()
 
     async def latest(self, most: int) -> tuple[Result, ...]:
         return self._store.latest(most)
 
 
-async def test_a_lossy_network_neither_loses_nor_doubles() -> None:
-    queue, store = BoundedQueue("queue.1", asyncio.get_running_loop().time), MemoryStore("store.1")
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_lossy_network_neither_loses_nor_doubles(
+    kind: str, queue_library: Library, processor_library: Library
+) -> None:
+    queue = make_queue(kind, queue_library, asyncio.get_running_loop().time)
+    store = MemoryStore("store.1")
     network = Flaky(queue, store)
     producer = PeriodicProducer("p", rate=2_000, batch_size=20)
-    worker = Worker("w", IdentityProcessor("w", seconds_per_sample=0.0))
+    worker = Worker("w", make_processor(kind, processor_library, 0.0))
     producing = asyncio.create_task(producer.run(network))  # type: ignore[arg-type]
     working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
     await asyncio.sleep(1.5)
     producing.cancel()
-    while queue.ledger().queued + queue.ledger().in_work:
+    while (ledger := await queue.ledger()).queued + ledger.in_work:
         await asyncio.sleep(0.01)
     working.cancel()
     await asyncio.gather(producing, working, return_exceptions=True)
-    ledger = queue.ledger()
+    ledger = await queue.ledger()
     assert ledger.produced > 100
     assert ledger.stored["store.1"] == store.stored == store.ledger().received["queue.1"] == ledger.produced
     # A batch may be in hand whose answer was lost when the producer was stopped.
@@ -122,11 +127,12 @@ async def test_a_producer_without_an_answer_makes_nothing_new() -> None:
     assert producer.produced == 10
 
 
-async def test_a_processor_takes_three_milliseconds_a_sample() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_processor_takes_three_milliseconds_a_sample(kind: str, processor_library: Library) -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
     batch = Batch("p", 0, 0.0, (1.0, 2.0) * 25)
-    result = await IdentityProcessor("w").process(batch, "queue.1")
+    result = await make_processor(kind, processor_library).process(batch, "queue.1")
     assert result.batch == batch
     assert 0.15 <= loop.time() - started < 0.3
 
