@@ -34,6 +34,8 @@ def test_the_originals_targets_have_their_bundles(repository: Repository) -> Non
         "felix_2": ("queue",),
         "felix_3": ("processor",),
         "felix_4": ("producer",),
+        "celix_2": ("queue-celix",),
+        "celix_3": ("processor-celix",),
     }
 
 
