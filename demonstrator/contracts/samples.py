@@ -13,6 +13,9 @@ RATE_LIMIT = 1_000.0
 # Of a processor: what it takes its time for.
 SECONDS_PER_SAMPLE = 0.003
 
+# How a producer spreads its batches over time.
+Kind = Literal["periodic", "burst"]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 

@@ -6,6 +6,7 @@ from demonstrator.contracts.contract import contract, repeatable
 from demonstrator.contracts.samples import (
     Batch,
     Kept,
+    Kind,
     Ledger,
     Lent,
     Receipt,
@@ -27,6 +28,14 @@ class Producer(Protocol):
     @repeatable
     async def set_rate(self, rate: float) -> None:
         """Aim at this many samples a second from now on, from 0 to RATE_LIMIT; since 1.1."""
+
+    @repeatable
+    async def kind(self) -> Kind:
+        """How it spreads its batches over time; since 1.2."""
+
+    @repeatable
+    async def set_kind(self, kind: Kind) -> None:
+        """Make batches one by one, or ten at once and then a pause, at the same rate; since 1.2."""
 
     @repeatable
     async def receipts(self) -> Receipts:

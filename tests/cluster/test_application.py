@@ -63,7 +63,7 @@ def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes
 
 
 def test_no_sample_is_lost(url: str, scale: Callable[[int], None]) -> None:
-    """What was produced is stored, queued, in work or refused: it flows, and the sum is always right."""
+    """What was produced is stored, queued, in work, refused or lost: it flows, and the sum is always right."""
     scale(1)
     first = eventually("samples are counted", lambda: statistics(url)["accounting"], within=FLOW)
     last = eventually(
@@ -72,7 +72,9 @@ def test_no_sample_is_lost(url: str, scale: Callable[[int], None]) -> None:
         lambda now: now["stored"] > first["stored"],
         within=FLOW,
     )
-    assert last["produced"] == last["stored"] + last["queued"] + last["in_work"] + last["refused"]
+    parts = ("stored", "queued", "in_work", "refused", "lost")
+    assert last["produced"] == sum(last[part] for part in parts)
+    assert last["lost"] == first["lost"]
 
 
 def test_more_processors_more_flow(url: str, scale: Callable[[int], None], on: Callable[[str], Shell]) -> None:

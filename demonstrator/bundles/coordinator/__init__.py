@@ -15,6 +15,7 @@ from pelix.ipopo.decorators import (
     Validate,
 )
 
+from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.conductor import Conductor
 from demonstrator.bundles.coordinator.controllers import Controllers
 from demonstrator.bundles.coordinator.gatherer import Gatherer
@@ -23,7 +24,7 @@ from demonstrator.bundles.coordinator.rest import Rest
 from demonstrator.bundles.coordinator.settings import Settings
 from demonstrator.contracts import overview
 from demonstrator.contracts.platform import KubernetesApi, Pages, PodDirectory, Runtime
-from demonstrator.contracts.services import Producer, Queue, StatsProvider
+from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
 
 
 @ComponentFactory("inaetics.coordinator")
@@ -32,6 +33,7 @@ from demonstrator.contracts.services import Producer, Queue, StatsProvider
 @Requires("_directory", PodDirectory)
 @Requires("_kubernetes", KubernetesApi)
 @Requires("_queues", Queue, aggregate=True, optional=True)
+@Requires("_stores", DataStore, aggregate=True, optional=True)
 @Requires("_providers", StatsProvider, aggregate=True, optional=True)
 @Requires("_producers", Producer, aggregate=True, optional=True)
 @Instantiate("coordinator")
@@ -42,6 +44,7 @@ class CoordinatorComponent:
     _directory: PodDirectory
     _kubernetes: KubernetesApi
     _queues: list[Queue] | None
+    _stores: list[DataStore] | None
     _providers: list[StatsProvider] | None
     _producers: list[Producer] | None
     _gatherer: Gatherer
@@ -52,10 +55,11 @@ class CoordinatorComponent:
     def start(self, context: BundleContext) -> None:
         """Begin to gather and to steer."""
         identity, spawn = self._runtime.identity, self._runtime.spawn
-        lease = Lease(self._kubernetes, identity.namespace, identity.pod)
+        books = Books()
+        lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
         controllers = Controllers(self._kubernetes, identity.namespace)
-        self._conductor = Conductor(Settings.read(os.environ), lease, controllers, lambda: tuple(self._producers or ()))
-        self._gatherer = Gatherer(self)
+        self._conductor = Conductor(Settings.read(os.environ), lease, controllers, lambda: self.producers)
+        self._gatherer = Gatherer(self, books)
         self._tasks = [
             spawn(self._gatherer.run(), "coordinator"),
             spawn(controllers.run(), "controllers"),
@@ -73,6 +77,16 @@ class CoordinatorComponent:
     def queues(self) -> Sequence[Queue]:
         """See Sources.queues."""
         return self._queues or ()
+
+    @property
+    def stores(self) -> Sequence[DataStore]:
+        """See Sources.stores."""
+        return self._stores or ()
+
+    @property
+    def producers(self) -> Sequence[Producer]:
+        """See Sources.producers."""
+        return tuple(self._producers or ())
 
     @property
     def providers(self) -> Sequence[StatsProvider]:

@@ -63,12 +63,13 @@ class Conductor:
         while rule != "manual":
             overview = await following()
             # Without a queue there is nothing to go by, and a slope over the gap means nothing.
-            if not self._lease.acting or not overview.accounting:
+            capacity = overview.accounting.capacity if overview.accounting else 0
+            if not self._lease.acting or not capacity:
                 self._measured = None
                 continue
-            await self._regulate(overview, overview.accounting.capacity)
+            await self._regulate(overview, capacity)
             try:
-                await self._decide(RULES[rule], overview, overview.accounting.capacity)
+                await self._decide(RULES[rule], overview, capacity)
             except KubernetesError as error:
                 _logger.warning("processors cannot be scaled: %s", error)
 

@@ -6,18 +6,21 @@ from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
+from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.rates import Rates
 from demonstrator.contracts.contract import RemoteError
 from demonstrator.contracts.overview import Overview, Point, Scaling
 from demonstrator.contracts.platform import PodDirectory
-from demonstrator.contracts.samples import Accounting, Ledger
-from demonstrator.contracts.services import Queue, StatsProvider
+from demonstrator.contracts.samples import Ledger
+from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
 
 HISTORY_SECONDS = 180
 
 _INTERVAL = 1.0
 # Who answers later than this is missing from one overview; the others are not held up.
 _PATIENCE = 0.8
+# Phases of a pod whose memory is gone or about to go.
+_ENDED = ("Terminating", "Succeeded", "Failed")
 
 _T = TypeVar("_T")
 
@@ -28,6 +31,14 @@ class Sources(Protocol):
     @property
     def queues(self) -> Sequence[Queue]:
         """All queues."""
+
+    @property
+    def stores(self) -> Sequence[DataStore]:
+        """All data stores."""
+
+    @property
+    def producers(self) -> Sequence[Producer]:
+        """All producers."""
 
     @property
     def providers(self) -> Sequence[StatsProvider]:
@@ -44,8 +55,9 @@ class Sources(Protocol):
 class Gatherer:
     """The coordinator's eyes."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, books: Books) -> None:
         self._sources = sources
+        self._books = books
         self._rates = Rates()
         self._history: deque[Point] = deque(maxlen=HISTORY_SECONDS)
         self._next: asyncio.Future[Overview] = asyncio.get_running_loop().create_future()
@@ -70,17 +82,20 @@ class Gatherer:
             await asyncio.sleep(max(0.0, started + _INTERVAL - loop.time()))
 
     async def _gather(self) -> Overview:
-        ledgers, statistics = await asyncio.gather(
+        ledgers, stores, receipts, statistics = await asyncio.gather(
             _ask([queue.ledger() for queue in self._sources.queues]),
+            _ask([store.ledger() for store in self._sources.stores]),
+            _ask([producer.receipts() for producer in self._sources.producers]),
             _ask([provider.statistics() for provider in self._sources.providers]),
         )
-        accounting = _sum(ledgers)
+        pods = self._sources.directory.pods()
+        living = {pod.name for pod in pods if pod.phase not in _ENDED}
         now = time.time()
         return Overview(
             now=Point(now, _utilisation(ledgers), *self._rates.add(now, ledgers)),
-            accounting=accounting,
+            accounting=self._books.observe(Seen(ledgers, stores, receipts, living)),
             statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
-            pods=self._sources.directory.pods(),
+            pods=pods,
             scaling=self._sources.scaling(),
         )
 
@@ -100,20 +115,6 @@ async def _ask(questions: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
         except RemoteError:
             continue
     return answers
-
-
-def _sum(ledgers: Sequence[Ledger]) -> Accounting | None:
-    if not ledgers:
-        return None
-    return Accounting(
-        capacity=sum(ledger.capacity for ledger in ledgers),
-        produced=sum(ledger.produced for ledger in ledgers),
-        stored=sum(sum(ledger.stored.values()) for ledger in ledgers),
-        queued=sum(ledger.queued for ledger in ledgers),
-        in_work=sum(ledger.in_work for ledger in ledgers),
-        refused=sum(ledger.refused for ledger in ledgers),
-        lost=0,
-    )
 
 
 def _utilisation(ledgers: Sequence[Ledger]) -> float:

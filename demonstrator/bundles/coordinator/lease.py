@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.regulator import DEFAULT_PREFERENCE, check_preference
 from demonstrator.contracts.platform import KubernetesApi, KubernetesError
 
@@ -17,6 +18,7 @@ RENEW_SECONDS = 2.0
 ACT_SECONDS = 6.0
 LEASE_SECONDS = 10.0
 
+_ACCOUNTS = "inaetics.org/accounts"
 _PREFERENCE = "inaetics.org/preferred-utilisation"
 
 _logger = logging.getLogger(__name__)
@@ -26,17 +28,25 @@ class Lease:
     """Takes the Lease when nobody else renews it, and renews it.
 
     Whether somebody else renews is told by this clock alone: the clocks of two nodes may differ.
-    The preferred utilisation is kept with the Lease, so that it outlives the pod it was set in.
+    The preferred utilisation and the books are kept with the Lease, so that they outlive the pod they
+    were made in: who acts writes them with each renewal, and everybody else reads them.
     """
 
     def __init__(
-        self, api: KubernetesApi, namespace: str, me: str, clock: Callable[[], float] = time.monotonic
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        me: str,
+        books: Books,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.holder = ""
         self.preference = DEFAULT_PREFERENCE
         self._api = api
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
         self._me = me
+        self._books = books
+        self._accounts = ""
         self._clock = clock
         self._renewed: float | None = None
         self._seen: tuple[str, str] | None = None
@@ -78,6 +88,10 @@ class Lease:
             self._seen, self._seen_at = seen, started
         self.holder = holder
         self.preference = _preference(lease)
+        # What is kept already says nothing new; what was seen since then would be forgotten.
+        if self._accounts != (accounts := _annotation(lease, _ACCOUNTS)):
+            self._books.load(accounts)
+            self._accounts = accounts
         if holder not in ("", self._me):
             self._renewed = None
             if started - self._seen_at < LEASE_SECONDS:
@@ -92,8 +106,10 @@ class Lease:
             }
         # Refused with 409 when somebody else has written since it was read.
         version = lease["metadata"]["resourceVersion"]
-        await self._api.patch(self._path, {"metadata": {"resourceVersion": version}, "spec": change})
-        self.holder, self._renewed = self._me, started
+        accounts = self._books.save()
+        metadata = {"resourceVersion": version, "annotations": {_ACCOUNTS: accounts}}
+        await self._api.patch(self._path, {"metadata": metadata, "spec": change})
+        self.holder, self._renewed, self._accounts = self._me, started, accounts
 
     async def prefer(self, percent: int) -> None:
         """Keep another preferred utilisation."""
@@ -102,10 +118,13 @@ class Lease:
             self.preference = percent
 
 
+def _annotation(lease: dict[str, Any], name: str) -> str:
+    return str((lease["metadata"].get("annotations") or {}).get(name, ""))
+
+
 def _preference(lease: dict[str, Any]) -> int:
-    kept = (lease["metadata"].get("annotations") or {}).get(_PREFERENCE, "")
     try:
-        percent = int(kept)
+        percent = int(_annotation(lease, _PREFERENCE))
         check_preference(percent)
     except ValueError:
         return DEFAULT_PREFERENCE

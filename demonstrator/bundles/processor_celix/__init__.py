@@ -2,12 +2,12 @@
 
 from pelix.ipopo.decorators import ComponentFactory, Instantiate
 
-from demonstrator.contracts import native
+from demonstrator.contracts.native import load
 from demonstrator.contracts.services import Processor
 
 from .identity import IdentityProcessor
-from .native import NativeWork
 from .service import ProcessorService
+from .work import NativeWork
 
 
 @ComponentFactory("inaetics.processor.celix")
@@ -17,4 +17,4 @@ class ProcessorComponent(ProcessorService):
 
     def make(self, pod: str) -> Processor:
         """See ProcessorService.make."""
-        return IdentityProcessor(pod, work=NativeWork(native.load(__name__, "processor.h")))
+        return IdentityProcessor(pod, work=NativeWork(load(__name__, "processor.h")))

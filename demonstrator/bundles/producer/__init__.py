@@ -12,13 +12,13 @@ from pelix.ipopo.decorators import (
     Validate,
 )
 
-from demonstrator.bundles.producer.periodic import DEFAULT_RATE, PeriodicProducer
+from demonstrator.bundles.producer.source import DEFAULT_RATE, SampleSource
 from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import RATE_LIMIT, Receipts, Statistic, Statistics, new_id
+from demonstrator.contracts.samples import RATE_LIMIT, Kind, Receipts, Statistic, Statistics, new_id
 from demonstrator.contracts.services import Producer, Queue, StatsProvider
 
 
-@ComponentFactory("inaetics.producer.periodic")
+@ComponentFactory("inaetics.producer")
 @Provides([Producer, StatsProvider])
 @Requires("_runtime", Runtime)
 @Requires("_queue", Queue)
@@ -30,15 +30,16 @@ class ProducerComponent:
     _queue: Queue
 
     def __init__(self) -> None:
-        self._producer: PeriodicProducer | None = None
+        self._producer: SampleSource | None = None
         self._rate = DEFAULT_RATE
+        self._kind: Kind = "periodic"
         self._task: asyncio.Task[None] | None = None
 
     @Validate
     def start(self, context: BundleContext) -> None:
         """Produce into the queue that was found, going on with the numbers of the last one."""
         if self._producer is None:
-            self._producer = PeriodicProducer(new_id(self._runtime.identity.pod), self._rate)
+            self._producer = SampleSource(new_id(self._runtime.identity.pod), self._rate, self._kind)
         self._task = self._runtime.spawn(self._producer.run(self._queue), "producer")
 
     @Invalidate
@@ -57,7 +58,17 @@ class ProducerComponent:
             raise ValueError(f"rate is {rate}, where 0 to {RATE_LIMIT:g} may be asked for")
         self._rate = rate
         if self._producer:
-            self._producer.set_rate(rate)
+            self._producer.pacer.set_rate(rate)
+
+    async def kind(self) -> Kind:
+        """See Producer.kind."""
+        return self._kind
+
+    async def set_kind(self, kind: Kind) -> None:
+        """See Producer.set_kind."""
+        self._kind = kind
+        if self._producer:
+            self._producer.pacer.kind = kind
 
     async def receipts(self) -> Receipts:
         """See Producer.receipts."""
@@ -68,7 +79,7 @@ class ProducerComponent:
         producer = self._producer
         figures = (
             (
-                Statistic("rate", "gauge", "samples/s", producer.rate),
+                Statistic("rate", "gauge", "samples/s", producer.pacer.rate),
                 Statistic("produced", "counter", "samples", producer.produced),
                 Statistic("accepted", "counter", "samples", producer.accepted),
                 Statistic("refused", "counter", "samples", producer.refused),

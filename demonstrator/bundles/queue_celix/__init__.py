@@ -5,10 +5,10 @@ import time
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Validate
 
-from demonstrator.contracts import native
+from demonstrator.contracts.native import load
 from demonstrator.contracts.samples import new_id
 
-from .native import NativeQueue
+from .engine import NativeQueue
 from .service import QueueService
 
 
@@ -20,5 +20,5 @@ class QueueComponent(QueueService):
     @Validate
     def start(self, context: BundleContext) -> None:
         """Begin empty, as a queue of its own."""
-        library = native.load(__name__, "queue.h")
+        library = load(__name__, "queue.h")
         self.begin(NativeQueue(library, new_id(self._runtime.identity.pod), time.monotonic))

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from demonstrator.bundles.processor.identity import IdentityProcessor, unchanged
-from demonstrator.bundles.processor_celix.native import NativeWork
+from demonstrator.bundles.processor_celix.work import NativeWork
 from demonstrator.bundles.queue.bounded import BoundedQueue
 from demonstrator.bundles.queue.service import Engine, QueueService
-from demonstrator.bundles.queue_celix.native import NativeQueue
+from demonstrator.bundles.queue_celix.engine import NativeQueue
 from demonstrator.contracts.native import Library
 from demonstrator.contracts.samples import QUEUE_CAPACITY, SECONDS_PER_SAMPLE
 from demonstrator.contracts.services import Processor
@@ -30,6 +30,8 @@ def make_queue(
     return queue
 
 
-def make_processor(kind: str, library: Library, seconds_per_sample: float = SECONDS_PER_SAMPLE) -> Processor:
+def make_processor(
+    kind: str, library: Library, clock: Callable[[], float], seconds_per_sample: float = SECONDS_PER_SAMPLE
+) -> Processor:
     work = unchanged if kind == "python" else NativeWork(library)
-    return IdentityProcessor("w", seconds_per_sample, work)
+    return IdentityProcessor("w", clock, seconds_per_sample, work)

@@ -2,20 +2,20 @@
 
 import asyncio
 import random
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from demonstrator.bundles.datastore.memory import MemoryStore
 from demonstrator.bundles.processor.worker import Worker
-from demonstrator.bundles.producer.periodic import PeriodicProducer
+from demonstrator.bundles.producer.source import SampleSource
 from demonstrator.bundles.queue.service import QueueService
 from demonstrator.contracts.contract import RemoteError
 from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import Batch, Kept, Lent, Receipt, Receipts, Result
+from demonstrator.contracts.samples import Batch, Kept, Kind, Lent, Receipt, Receipts, Result
+from tests.unit.demonstrator import virtual
 from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
-
-pytestmark = pytest.mark.asyncio
 
 
 class Flaky:
@@ -51,97 +51,191 @@ class Flaky:
         return self._store.latest(most)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_lossy_network_neither_loses_nor_doubles(
-    kind: str, queue_library: Library, processor_library: Library
-) -> None:
-    queue = make_queue(kind, queue_library, asyncio.get_running_loop().time)
-    store = MemoryStore("store.1")
-    network = Flaky(queue, store)
-    producer = PeriodicProducer("p", rate=2_000, batch_size=20)
-    worker = Worker("w", make_processor(kind, processor_library, 0.0))
-    producing = asyncio.create_task(producer.run(network))  # type: ignore[arg-type]
-    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
-    await asyncio.sleep(1.5)
-    producing.cancel()
-    while (ledger := await queue.ledger()).queued + ledger.in_work:
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():
         await asyncio.sleep(0.01)
+
+
+async def _lossy(kind: str, queue_library: Library, processor_library: Library) -> None:
+    clock = asyncio.get_running_loop().time
+    queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
+    network = Flaky(queue, store)
+    source = SampleSource("p", rate=1_000, batch_size=20)
+    worker = Worker("w", make_processor(kind, processor_library, clock, 0.0), clock)
+    producing = asyncio.create_task(source.run(network))  # type: ignore[arg-type]
+    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
+
+    async def made() -> bool:
+        return source.produced >= 5_000
+
+    async def emptied() -> bool:
+        ledger = await queue.ledger()
+        return not ledger.queued + ledger.in_work
+
+    await _until(made)
+    producing.cancel()
+    await _until(emptied)
     working.cancel()
     await asyncio.gather(producing, working, return_exceptions=True)
     ledger = await queue.ledger()
-    assert ledger.produced > 100
     assert ledger.stored["store.1"] == store.stored == store.ledger().received["queue.1"] == ledger.produced
     # A batch may be in hand whose answer was lost when the producer was stopped.
-    assert producer.produced - ledger.produced in (0, 20)
+    assert source.produced - ledger.produced in (0, 20)
 
 
-async def test_a_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
-    offered: list[Batch] = []
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lossy_network_neither_loses_nor_doubles(
+    kind: str, queue_library: Library, processor_library: Library
+) -> None:
+    virtual.run(_lossy(kind, queue_library, processor_library))
 
-    class Listener:
-        async def put(self, batch: Batch) -> Receipt:
-            offered.append(batch)
-            return Receipt(0, len(batch), "queue.1")
 
-    producer = PeriodicProducer("p", rate=1_000, batch_size=10)
-    running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
-    await asyncio.sleep(1.0)
+class Listener:
+    """A queue that refuses everything and remembers when it came."""
+
+    def __init__(self) -> None:
+        self.offered: list[tuple[float, Batch]] = []
+
+    async def put(self, batch: Batch) -> Receipt:
+        self.offered.append((round(asyncio.get_running_loop().time(), 6), batch))
+        return Receipt(0, len(batch), "queue.1")
+
+
+async def _produce(source: SampleSource, *steps: tuple[Callable[[], None], float]) -> list[tuple[float, Batch]]:
+    """What a source offers when something is done to it and so many seconds pass, and so on."""
+    listener = Listener()
+    running = asyncio.create_task(source.run(listener))  # type: ignore[arg-type]
+    for step, seconds in steps:
+        step()
+        await asyncio.sleep(seconds)
     running.cancel()
-    assert all(first.first + len(first) == second.first for first, second in pairwise(offered))
-    assert 900 <= producer.produced <= 1_010
-    assert producer.refused == len(offered) * 10
-    assert producer.receipts() == Receipts("p", {"queue.1": Receipt(0, producer.refused, "queue.1")})
+    return listener.offered
 
 
-async def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
-    class Listener:
-        async def put(self, batch: Batch) -> Receipt:
-            return Receipt(len(batch), 0, "queue.1")
-
-    producer = PeriodicProducer("p", rate=0, batch_size=10)
-    running = asyncio.create_task(producer.run(Listener()))  # type: ignore[arg-type]
-    await asyncio.sleep(0.1)
-    assert producer.produced == 0
-    producer.set_rate(1)  # the next batch after this one is 10 s away
-    await asyncio.sleep(0.1)
-    assert producer.produced == 10
-    producer.set_rate(500)
-    await asyncio.sleep(0.5)
-    assert 150 <= producer.produced <= 270
-    producer.set_rate(0)
-    stopped_at = producer.produced
-    await asyncio.sleep(0.2)
-    assert producer.produced == stopped_at
-    running.cancel()
+def nothing() -> None:
+    """As a step."""
 
 
-async def test_a_producer_without_an_answer_makes_nothing_new() -> None:
+def test_a_periodic_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
+    source = SampleSource("p", rate=1_000, batch_size=10)
+    offered = virtual.run(_produce(source, (nothing, 0.995)))
+    assert [at for at, _ in offered] == [round(number * 0.01, 6) for number in range(100)]
+    assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
+    assert source.produced == source.refused == 1_000
+    assert source.receipts() == Receipts("p", {"queue.1": Receipt(0, 1_000, "queue.1")})
+
+
+def test_a_bursting_producer_makes_ten_batches_at_once_at_the_same_mean_rate() -> None:
+    source = SampleSource("p", rate=1_000, kind="burst", batch_size=10)
+    offered = virtual.run(_produce(source, (nothing, 0.995)))
+    assert [at for at, _ in offered] == [round(number // 10 * 0.1, 6) for number in range(100)]
+    assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
+
+
+def test_a_producer_changes_its_kind_and_keeps_its_rate() -> None:
+    source = SampleSource("p", rate=1_000, batch_size=10)
+
+    def become(kind: Kind) -> Callable[[], None]:
+        return lambda: setattr(source.pacer, "kind", kind)
+
+    offered = virtual.run(_produce(source, (nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8)))
+    assert [batch.first for _, batch in offered] == [number * 10 for number in range(len(offered))]
+    moments = Counter(at for at, _ in offered)
+    assert sorted(set(moments.values())) == [1, 10]
+    assert abs(len(offered) - 200) <= 10
+
+
+def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
+    source = SampleSource("p", rate=0, batch_size=10)
+
+    def rate(rate: float) -> Callable[[], None]:
+        return lambda: source.pacer.set_rate(rate)
+
+    offered = virtual.run(
+        # The second batch at the rate of 1 would be 10 s after the first.
+        _produce(source, (nothing, 5), (rate(1), 1), (rate(500), 0.205), (rate(0), 5), (rate(1_000), 0.005))
+    )
+    moments = [at for at, _ in offered]
+    assert moments[:12] == [5, 6, *(round(6 + number * 0.02, 6) for number in range(1, 11))]
+    assert moments[12:] == [11.205]
+
+
+def test_a_producer_without_an_answer_makes_nothing_new() -> None:
     class Silent:
         async def put(self, batch: Batch) -> Receipt:
             raise RemoteError("silence")
 
-    producer = PeriodicProducer("p", rate=1_000, batch_size=10)
-    running = asyncio.create_task(producer.run(Silent()))  # type: ignore[arg-type]
-    await asyncio.sleep(0.5)
-    running.cancel()
-    assert producer.produced == 10
+    source = SampleSource("p", rate=1_000, batch_size=10)
+
+    async def wait() -> None:
+        running = asyncio.create_task(source.run(Silent()))  # type: ignore[arg-type]
+        await asyncio.sleep(5)
+        running.cancel()
+
+    virtual.run(wait())
+    assert source.produced == 10
+
+
+def test_what_many_queues_answered_is_added_up_by_queue() -> None:
+    class Restarting:
+        puts = 0
+
+        async def put(self, batch: Batch) -> Receipt:
+            self.puts += 1
+            return Receipt(len(batch), 0, f"queue.{self.puts // 10}")
+
+    source = SampleSource("p", rate=1_000, batch_size=10)
+
+    async def wait() -> None:
+        running = asyncio.create_task(source.run(Restarting()))  # type: ignore[arg-type]
+        await asyncio.sleep(2.995)
+        running.cancel()
+
+    virtual.run(wait())
+    told = source.receipts().by_queue
+    assert (len(told), told["queue.29"], source.accepted) == (16, Receipt(100, 0, "queue.29"), 3_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_processor_takes_three_milliseconds_a_sample(kind: str, processor_library: Library) -> None:
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_late(
+    kind: str, processor_library: Library
+) -> None:
     batch = Batch("p", 0, 0.0, (1.0, 2.0) * 25)
-    result = await make_processor(kind, processor_library).process(batch, "queue.1")
-    assert result.batch == batch
-    assert 0.15 <= loop.time() - started < 0.3
+
+    async def work(pause: float) -> float:
+        """The time that ten batches take, with a pause before each."""
+        loop = asyncio.get_running_loop()
+        processor = make_processor(kind, processor_library, loop.time)
+        for _ in range(10):
+            await asyncio.sleep(pause)
+            assert (await processor.process(batch, "queue.1")).batch == batch
+        return round(loop.time(), 6)
+
+    assert virtual.run(work(0)) == 1.5
+    assert virtual.run(work(0.01)) == 1.51
+    # Without work for longer, it begins when there is some.
+    assert virtual.run(work(0.1)) == 2.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_processor_works_on_one_batch_at_a_time(kind: str, processor_library: Library) -> None:
+    """Also while one queue takes over from another, when there is a worker for each."""
+
+    async def work() -> float:
+        loop = asyncio.get_running_loop()
+        processor = make_processor(kind, processor_library, loop.time)
+        batches = [Batch("p", first, 0.0, (1.0,) * 50) for first in (0, 50)]
+        await asyncio.gather(*(processor.process(batch, f"queue.{batch.first}") for batch in batches))
+        return round(loop.time(), 6)
+
+    assert virtual.run(work()) == 0.3
 
 
 def result(first: int, size: int = 10) -> Result:
     return Result(Batch("p", first, 0.0, (float(first),) * size), "queue.1", "w", 1.0)
 
 
-async def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
+def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
     store = MemoryStore("store.1", capacity=25)
     assert [store.put(result(first)).new for first in (0, 10, 10, 20)] == [True, True, False, True]
     assert (store.stored, store.held) == (30, 20)

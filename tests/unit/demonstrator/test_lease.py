@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.lease import ACT_SECONDS, LEASE_SECONDS, Lease
 from demonstrator.contracts.platform import KubernetesError
+from demonstrator.contracts.samples import Ledger
 from tests.unit.demonstrator.kubernetes import merge
 
 pytestmark = pytest.mark.asyncio
@@ -55,7 +57,7 @@ class Clock:
 
 async def test_one_acts_and_the_other_takes_over_when_it_is_silent() -> None:
     server, clock = Server(), Clock()
-    first, second = (Lease(server, "default", name, clock) for name in ("first", "second"))
+    first, second = (Lease(server, "default", name, Books(), clock) for name in ("first", "second"))
     assert not first.acting
     await first.renew()
     await second.renew()
@@ -81,7 +83,7 @@ async def test_one_acts_and_the_other_takes_over_when_it_is_silent() -> None:
 
 async def test_who_cannot_renew_stops_before_another_may_begin() -> None:
     server, clock = Server(), Clock()
-    lease = Lease(server, "default", "first", clock)
+    lease = Lease(server, "default", "first", Books(), clock)
     await lease.renew()
     server.down = True
     clock.now += ACT_SECONDS - 0.1
@@ -98,7 +100,7 @@ async def test_who_cannot_renew_stops_before_another_may_begin() -> None:
 
 async def test_of_two_that_take_it_at_once_one_is_refused() -> None:
     server, clock = Server(), Clock()
-    lease = Lease(server, "default", "late", clock)
+    lease = Lease(server, "default", "late", Books(), clock)
     server.meanwhile = {"spec": {"holderIdentity": "early", "renewTime": "now"}}
     with pytest.raises(KubernetesError) as refused:
         await lease.renew()
@@ -111,16 +113,40 @@ async def test_of_two_that_take_it_at_once_one_is_refused() -> None:
 
 async def test_a_restarted_container_goes_on_with_its_pods_lease() -> None:
     server, clock = Server(), Clock()
-    await Lease(server, "default", "pod", clock).renew()
-    again = Lease(server, "default", "pod", clock)
+    await Lease(server, "default", "pod", Books(), clock).renew()
+    again = Lease(server, "default", "pod", Books(), clock)
     await again.renew()
     assert again.acting
     assert server.lease["spec"]["leaseTransitions"] == 1
 
 
+async def test_the_books_outlive_the_pod() -> None:
+    server, clock = Server(), Clock()
+    books = {name: Books() for name in ("first", "second", "third")}
+    first, second, third = (Lease(server, "default", name, kept, clock) for name, kept in books.items())
+    seen = Seen([Ledger("q.1", 100, 30, {"s.1": 10}, 20, 0, 0)], (), (), {"q", "s"})
+    books["first"].observe(seen)
+    await first.renew()
+    await second.renew()
+    assert books["second"].save() == books["first"].save()
+
+    # What another one sees while nobody writes is its own, and is what it goes on from.
+    books["second"].observe(Seen((), (), (), {"s"}))
+    clock.now += LEASE_SECONDS
+    await second.renew()
+    assert second.acting
+    await third.renew()
+    accounting = books["third"].observe(Seen((), (), (), {"s"}))
+    assert accounting
+    assert (accounting.produced, accounting.stored, accounting.lost) == (30, 10, 20)
+    server.lease["metadata"]["annotations"]["inaetics.org/accounts"] = "none"
+    await second.renew()
+    assert books["second"].observe(Seen((), (), (), {"s"})) == accounting
+
+
 async def test_the_preference_outlives_the_pod() -> None:
     server, clock = Server(), Clock()
-    first, second = (Lease(server, "default", name, clock) for name in ("first", "second"))
+    first, second = (Lease(server, "default", name, Books(), clock) for name in ("first", "second"))
     await first.renew()
     assert first.preference == 20
     await first.prefer(65)

@@ -42,7 +42,7 @@ function showFlow(overview) {
 }
 
 function showAccounting(accounting) {
-  const names = ["produced", "stored", "queued", "in_work", "refused"];
+  const names = ["produced", "stored", "queued", "in_work", "refused", "lost"];
   for (const name of names) {
     show(`sum-${name.replace("_", "-")}`, accounting ? whole(accounting[name]) : "–");
   }
@@ -52,8 +52,8 @@ function showAccounting(accounting) {
     balance.className = "off";
     return;
   }
-  const { produced, stored, queued, in_work: inWork, refused } = accounting;
-  const missing = produced - stored - queued - inWork - refused;
+  const { produced, stored, queued, in_work: inWork, refused, lost } = accounting;
+  const missing = produced - stored - queued - inWork - refused - lost;
   balance.textContent = missing ? `${whole(missing)} samples are missing.` : "✓ The sum is exact.";
   balance.className = missing ? "off" : "";
 }

@@ -1,4 +1,4 @@
-"""The periodic producer: batches of numbered samples at a steady rate."""
+"""The producer itself: batches of numbered samples, each offered until a queue has answered."""
 
 import asyncio
 import logging
@@ -6,8 +6,9 @@ import math
 import time
 from collections import OrderedDict
 
+from demonstrator.bundles.producer.pacing import Pacer
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import Batch, Receipt, Receipts
+from demonstrator.contracts.samples import Batch, Kind, Receipt, Receipts
 from demonstrator.contracts.services import Queue
 
 # Until the coordinator says otherwise: more than one processor can take (333 a second) and less
@@ -23,14 +24,16 @@ _QUEUES = 16
 _logger = logging.getLogger(__name__)
 
 
-class PeriodicProducer:
+class SampleSource:
     """Makes samples, in batches numbered from 0, and offers each until the queue has answered.
 
-    It makes nothing while a batch waits for its answer: without a queue the numbers stand still.
+    `pacer` says when. It makes nothing while a batch waits for its answer: without a queue the numbers stand still.
     """
 
-    def __init__(self, source: str, rate: float = DEFAULT_RATE, batch_size: int = BATCH_SIZE) -> None:
-        self.rate = rate
+    def __init__(
+        self, source: str, rate: float = DEFAULT_RATE, kind: Kind = "periodic", batch_size: int = BATCH_SIZE
+    ) -> None:
+        self.pacer = Pacer(rate, kind, batch_size)
         self.produced = 0
         self.accepted = 0
         self.refused = 0
@@ -38,20 +41,12 @@ class PeriodicProducer:
         self._batch_size = batch_size
         self._in_hand: Batch | None = None
         self._answers: OrderedDict[str, Receipt] = OrderedDict()
-        self._made_at = -math.inf
-        self._changed = asyncio.Event()
-
-    def set_rate(self, rate: float) -> None:
-        """Aim at another rate from now on, in the middle of a pause too; 0 makes nothing."""
-        if rate != self.rate:
-            self.rate = rate
-            self._changed.set()
 
     async def run(self, queue: Queue) -> None:
         """Produce into this queue until cancelled; what is in hand is kept for the next one."""
         while True:
             if self._in_hand is None:
-                await self._pause()
+                await self.pacer.due()
                 self._in_hand = self._make()
             try:
                 receipt = await queue.put(self._in_hand)
@@ -75,24 +70,6 @@ class PeriodicProducer:
         self.refused += receipt.refused
         if len(self._answers) > _QUEUES:
             self._answers.popitem(last=False)
-
-    async def _pause(self) -> None:
-        """Wait until the next batch is due, at the rate of then."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            self._changed.clear()
-            interval = self._batch_size / self.rate if self.rate else math.inf
-            now, due = clock(), self._made_at + interval
-            left = due - now
-            if left <= 0:
-                # A little late is made up for by the next pause; what is lost beyond that is lost.
-                self._made_at = due if -left < interval else now
-                return
-            try:
-                async with asyncio.timeout(left if self.rate else None):
-                    await self._changed.wait()
-            except TimeoutError:
-                continue
 
     def _make(self) -> Batch:
         first = self.produced
