@@ -89,14 +89,6 @@ static step *remember(memory *self, const char *name) {
     return found;
 }
 
-static void empty(link *list) {
-    while (!list_empty(list)) {
-        link *item = list->next;
-        list_remove(item);
-        free(item);
-    }
-}
-
 /* Puts batches back whose time is over, to the front: they have waited longest. */
 static void end_leases(queue *self, double now) {
     self->cursor = &self->leases;
@@ -170,11 +162,11 @@ queue *queue_new(int64_t capacity, double lease_seconds) {
 
 void queue_free(queue *self) {
     if (self) {
-        empty(&self->waiting);
-        empty(&self->leases);
-        empty(&self->sources.order);
-        empty(&self->consumers.order);
-        empty(&self->stores);
+        list_free(&self->waiting);
+        list_free(&self->leases);
+        list_free(&self->sources.order);
+        list_free(&self->consumers.order);
+        list_free(&self->stores);
         free(self);
     }
 }

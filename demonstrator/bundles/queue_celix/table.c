@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 void list_begin(link *list) {
@@ -39,6 +40,14 @@ void name_copy(char *to, const char *from) {
     }
     memcpy(to, from, length);
     to[length] = '\0';
+}
+
+void list_free(link *list) {
+    while (!list_empty(list)) {
+        link *item = list->next;
+        list_remove(item);
+        free(item);
+    }
 }
 
 /* FNV-1a */

@@ -28,6 +28,8 @@ bool list_empty(const link *list);
 void list_append(link *list, link *item);
 void list_prepend(link *list, link *item);
 void list_remove(link *item);
+/* Frees all items; each is the beginning of what was allocated. */
+void list_free(link *list);
 
 /* Copies a name, cut to what fits. */
 void name_copy(char *to, const char *from);

@@ -18,12 +18,7 @@ PARTS = ("stored", "queued", "in_work", "refused", "lost")
 async def local(tmp_path: Path, libraries: Mapping[str, Path]) -> AsyncIterator[Local]:
     async with Local(tmp_path, libraries=libraries) as running:
         running.api.add_lease()
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            raise
+        yield running
 
 
 async def look(local: Local) -> Any:
