@@ -12,6 +12,8 @@ BATCH_LIMIT = 1_000
 RATE_LIMIT = 1_000.0
 # Of a processor: what it takes its time for.
 SECONDS_PER_SAMPLE = 0.003
+# Producers and data stores tell of so many queues, those that they met last.
+QUEUES_TOLD = 16
 
 # How a producer spreads its batches over time.
 Kind = Literal["periodic", "burst"]
@@ -81,7 +83,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """All answers that a producer had since it started, added up by queue."""
+    """All answers that a producer had of the last QUEUES_TOLD queues, added up by queue."""
 
     source: str
     by_queue: dict[str, Receipt]
@@ -152,7 +154,7 @@ class StoreLedger:
     Attributes:
         store: which data store; another one after each of its restarts.
         capacity: how many samples it keeps at most.
-        received: results that were new to it, by the queue that had lent them.
+        received: results that were new to it, by the queue that had lent them, of the last QUEUES_TOLD queues.
     """
 
     store: str

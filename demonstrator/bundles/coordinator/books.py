@@ -11,8 +11,9 @@ from demonstrator.contracts.samples import Accounting, Ledger, Receipt, Receipts
 
 # So many closed queues are still corrected by what producers and data stores say of them later.
 OPEN_TO_CORRECTION = 16
-# Of so many others it is known that they are in the closed total: a producer tells of 16 queues.
-REMEMBERED = 100
+# Of so many others it is known that they are in the closed total: some of the queues that producers and
+# data stores tell of may be as old.
+REMEMBERED = 500
 
 # Where the answers to producers that are gone are added up.
 _FORMER = ""

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from demonstrator.bundles.producer.pacing import Pacer
 from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import Batch, Kind, Receipt, Receipts
+from demonstrator.contracts.samples import QUEUES_TOLD, Batch, Kind, Receipt, Receipts
 from demonstrator.contracts.services import Queue
 
 # Until the coordinator says otherwise: more than one processor can take (333 a second) and less
@@ -18,8 +18,6 @@ BATCH_SIZE = 50
 
 _RETRY_SECONDS = 0.2
 _WAVE = 1_000
-# Answers of so many queues are told; the one that was met first goes first.
-_QUEUES = 16
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +66,7 @@ class SampleSource:
         )
         self.accepted += receipt.accepted
         self.refused += receipt.refused
-        if len(self._answers) > _QUEUES:
+        if len(self._answers) > QUEUES_TOLD:
             self._answers.popitem(last=False)
 
     def _make(self) -> Batch:

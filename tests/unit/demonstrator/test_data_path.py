@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +15,7 @@ from demonstrator.bundles.producer.source import SampleSource
 from demonstrator.bundles.queue.service import QueueService
 from demonstrator.contracts.contract import RemoteError
 from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import Batch, Kept, Kind, Lent, Receipt, Receipts, Result
+from demonstrator.contracts.samples import QUEUES_TOLD, Batch, Kept, Kind, Lent, Receipt, Receipts, Result, StoreLedger
 from tests.unit.demonstrator import virtual
 from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 
@@ -104,12 +106,16 @@ class Listener:
 async def _produce(source: SampleSource, *steps: tuple[Callable[[], None], float]) -> list[tuple[float, Batch]]:
     """What a source offers when something is done to it and so many seconds pass, and so on."""
     listener = Listener()
-    running = asyncio.create_task(source.run(listener))  # type: ignore[arg-type]
+    await _offer(source, listener, *steps)
+    return listener.offered
+
+
+async def _offer(source: SampleSource, queue: object, *steps: tuple[Callable[[], None], float]) -> None:
+    running = asyncio.create_task(source.run(queue))  # type: ignore[arg-type]
     for step, seconds in steps:
         step()
         await asyncio.sleep(seconds)
     running.cancel()
-    return listener.offered
 
 
 def nothing() -> None:
@@ -166,13 +172,7 @@ def test_a_producer_without_an_answer_makes_nothing_new() -> None:
             raise RemoteError("silence")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
-
-    async def wait() -> None:
-        running = asyncio.create_task(source.run(Silent()))  # type: ignore[arg-type]
-        await asyncio.sleep(5)
-        running.cancel()
-
-    virtual.run(wait())
+    virtual.run(_offer(source, Silent(), (nothing, 5)))
     assert source.produced == 10
 
 
@@ -185,15 +185,9 @@ def test_what_many_queues_answered_is_added_up_by_queue() -> None:
             return Receipt(len(batch), 0, f"queue.{self.puts // 10}")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
-
-    async def wait() -> None:
-        running = asyncio.create_task(source.run(Restarting()))  # type: ignore[arg-type]
-        await asyncio.sleep(2.995)
-        running.cancel()
-
-    virtual.run(wait())
+    virtual.run(_offer(source, Restarting(), (nothing, 2.995)))
     told = source.receipts().by_queue
-    assert (len(told), told["queue.29"], source.accepted) == (16, Receipt(100, 0, "queue.29"), 3_000)
+    assert (len(told), told["queue.29"], source.accepted) == (QUEUES_TOLD, Receipt(100, 0, "queue.29"), 3_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -241,3 +235,20 @@ def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
     assert (store.stored, store.held) == (30, 20)
     assert store.latest(5) == (result(20), result(10))
     assert store.latest(0) == ()
+
+
+def test_the_store_packs_a_value_into_its_eight_bytes_and_tells_of_its_last_queues() -> None:
+    """The packing itself; `python -m bench.loopback` measures the memory of a full store."""
+    store = MemoryStore("store.1", capacity=10_000)
+    batch = Batch("p", 2**40, 1.5, tuple(number / 7 for number in range(50)))
+    tracemalloc.start()
+    for number in range(400):
+        kept = Result(replace(batch, first=batch.first + 50 * number), f"queue.{number // 20}", "w", 2.5)
+        assert store.put(kept) == Kept("store.1", new=True)
+        assert store.latest(1) == (kept,)
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (store.stored, store.held) == (20_000, 10_000)
+    # 8 bytes are the value; a list of floats has 32 for each.
+    assert used < 16 * store.held
+    assert store.ledger() == StoreLedger("store.1", 10_000, {f"queue.{n}": 1_000 for n in range(4, 20)})

@@ -22,12 +22,7 @@ async def local(tmp_path: Path) -> AsyncIterator[Local]:
         running.api.add_lease()
         for target, pod in (("felix_1", "viewer"), ("felix_2", "queue"), ("felix_4", "producer")):
             await running.start_agent(target, pod)
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            raise
+        yield running
 
 
 async def accounting(local: Local, viewer: str = "viewer") -> Any:

@@ -1,0 +1,264 @@
+"""What the demonstrator does on the running cluster under full load.
+
+    .venv/bin/python -m bench.app [--seconds 60]     figures as JSON and as a table; fails when a target is missed
+
+Asks for four producers at full rate and eight processors, waits until all of them work, and measures for that long:
+samples from producer to data store, the age of each overview when a reader of the dashboard's events has it, and the
+memory of each pod against its limit. Replicas, rates and the preferred utilisation are then what they were before.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import aiohttp
+from kubernetes import client, config
+
+from bench.targets import ANY, Figures, Targets, judge
+from runner.api import Api, kubeconfig
+from runner.declaration import load
+from runner.paths import DECLARATION, STATE
+
+PRODUCERS, PROCESSORS = 4, 8
+FULL_RATE = 1_000.0
+STORED, AGE = "end to end, samples/s", "dashboard: age of an overview on arrival, worst, s"
+CAPABLE = PROCESSORS / 0.003  # samples/s, at 3 ms each
+READY = 120.0  # seconds for the pods to start and to work
+
+_NAMESPACE = "/api/v1/namespaces/default"
+_PRODUCERS, _PROCESSORS = "inaetics-producer-controller", "inaetics-processor-controller"
+_CELIX = "inaetics-processor-celix-controller"
+_METRICS = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods"
+_PAGES, _SERVICES = 8080, 8081
+_UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+@dataclass
+class Measured:
+    """What came of it, and what it had to reach."""
+
+    figures: Figures
+    targets: Targets
+
+
+def main() -> None:
+    """Measure, print JSON on standard output and a table on standard error."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure (default 60)")
+    seconds = parser.parse_args().seconds
+    declaration = load(DECLARATION)
+    cluster = Cluster(f"http://{declaration.controller.address}", kubeconfig(declaration, STATE))
+    measured = asyncio.run(measure(cluster, seconds))
+    print(json.dumps(measured.figures, indent=2))
+    if not judge(measured.figures, measured.targets):
+        sys.exit(1)
+
+
+class Cluster:
+    """The dashboard's address and the Kubernetes API."""
+
+    def __init__(self, url: str, path: Path) -> None:
+        self.url = url
+        settings = client.Configuration()
+        read: Any = config.load_kube_config  # has no types
+        read(str(path), client_configuration=settings, persist_config=False)
+        settings.proxy = None
+        self._client = client.ApiClient(settings)
+        self._core = client.CoreV1Api(self._client)
+        self.api = Api(path)
+
+    def scale(self, name: str, replicas: int) -> int:
+        """Ask for so many pods of a controller; how many were asked for before."""
+        before: Any = self._core.read_namespaced_replication_controller_scale(name, "default").spec
+        self._core.patch_namespaced_replication_controller_scale(name, "default", {"spec": {"replicas": replicas}})
+        return int(before.replicas or 0)
+
+    def call_producers(self, method: str, **arguments: Any) -> list[Any]:
+        """Call every producer that runs, through the API server."""
+        answers = []
+        for pod in self.api.pods("default"):
+            if pod.name.startswith(_PRODUCERS) and pod.status == "Running":
+                listing = json.loads(self.api.text(f"{_NAMESPACE}/pods/{pod.name}:{_PAGES}/proxy/services"))
+                number = next(item["id"] for item in listing["services"] if item["contract"] == "inaetics.producer")
+                path = f"{_NAMESPACE}/pods/{pod.name}:{_SERVICES}/proxy/services/{number}/inaetics.producer/{method}"
+                answer = self._client.call_api(
+                    "POST", self.api.server + path, {"Content-Type": "application/json"}, body=arguments
+                )
+                answers.append(json.loads(answer.response.data)["result"])
+        return answers
+
+    def limits(self) -> dict[str, float]:
+        """The memory that each pod may use, in MiB."""
+        limits = {}
+        for item in self.api.items(f"{_NAMESPACE}/pods"):
+            containers = [container["resources"]["limits"]["memory"] for container in item["spec"]["containers"]]
+            limits[item["metadata"]["name"]] = sum(map(mebibytes, containers))
+        return limits
+
+    def memory(self) -> dict[str, float]:
+        """The memory that each pod uses, in MiB, as metrics-server has it."""
+        return {
+            item["metadata"]["name"]: sum(mebibytes(part["usage"]["memory"]) for part in item["containers"])
+            for item in self.api.items(_METRICS)
+        }
+
+
+def mebibytes(quantity: str) -> float:
+    """A quantity of Kubernetes in MiB."""
+    number = quantity.rstrip("KMGi")
+    return int(number) * _UNITS[quantity[len(number) :]] / 2**20
+
+
+async def measure(cluster: Cluster, seconds: float) -> Measured:
+    """Load the demonstrator, measure, and leave it as it was."""
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+
+        async def statistics() -> Any:
+            async with session.get(f"{cluster.url}/coordinator/statistics") as answer:
+                return await answer.json()
+
+        async with loaded(cluster, session, statistics):
+            print(f"measuring for {seconds:g} s …", file=sys.stderr, flush=True)
+            return await under_load(cluster, session, statistics, seconds)
+
+
+@asynccontextmanager
+async def loaded(
+    cluster: Cluster, session: aiohttp.ClientSession, statistics: Callable[[], Awaitable[Any]]
+) -> AsyncIterator[None]:
+    """Four producers at full rate and eight processors that work."""
+    first = (await statistics())["scaling"]
+    manual = first["rule"] == "manual"
+
+    async def prefer(percent: int) -> None:
+        body = {"preferred_utilisation": percent}
+        async with session.post(f"{cluster.url}/coordinator/utilisation", json=body):
+            pass
+
+    rates = await asyncio.to_thread(cluster.call_producers, "rate")
+    replicas = {_PRODUCERS: await asyncio.to_thread(cluster.scale, _PRODUCERS, PRODUCERS)}
+    try:
+        names = [item.name for item in cluster.api.replication_controllers("default")]
+        if _CELIX in names:
+            replicas[_CELIX] = await asyncio.to_thread(cluster.scale, _CELIX, 0)
+        replicas[_PROCESSORS] = await asyncio.to_thread(cluster.scale, _PROCESSORS, PROCESSORS)
+        if not manual:
+            await prefer(100)
+        await until(statistics, lambda seen: components(seen, "producer") == PRODUCERS, "producers do not answer")
+        if manual:
+            await asyncio.to_thread(cluster.call_producers, "set_rate", rate=FULL_RATE)
+        await until(statistics, working, "not everything works at full rate")
+        yield
+    finally:
+        for name, before in replicas.items():
+            await asyncio.to_thread(cluster.scale, name, before)
+        if not manual:
+            await prefer(first["preferred_utilisation"])
+        elif rates:
+            wanted = replicas[_PRODUCERS]
+            await until(statistics, lambda seen: components(seen, "producer") == wanted, "too many producers")
+            await asyncio.to_thread(cluster.call_producers, "set_rate", rate=rates[0])
+
+
+async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], trouble: str) -> None:
+    """Look, once for each overview, until it holds."""
+    try:
+        async with asyncio.timeout(READY):
+            while not holds(await look()):
+                pass
+    except TimeoutError:
+        sys.exit(f"after {READY:g} s still: {trouble}")
+
+
+def components(seen: Any, component: str) -> int:
+    """How many of a kind told their figures."""
+    return sum(item["component"] == component for item in seen["statistics"])
+
+
+def figures_of(seen: Any, component: str, name: str) -> list[float]:
+    """One figure of each of a kind."""
+    return [
+        figure["value"]
+        for item in seen["statistics"]
+        if item["component"] == component
+        for figure in item["figures"]
+        if figure["name"] == name
+    ]
+
+
+def working(seen: Any) -> bool:
+    """Whether all producers aim at the full rate and all processors have worked."""
+    processed = figures_of(seen, "processor", "processed")
+    return (
+        figures_of(seen, "producer", "rate") == [FULL_RATE] * PRODUCERS
+        and len(processed) == PROCESSORS
+        and all(processed)
+    )
+
+
+async def under_load(
+    cluster: Cluster, session: aiohttp.ClientSession, statistics: Callable[[], Awaitable[Any]], seconds: float
+) -> Measured:
+    """The figures themselves."""
+    most: Figures = {}
+    ages: list[float] = []
+    arrivals: list[float] = []
+    listening = asyncio.create_task(listen(session, cluster.url, ages, arrivals))
+    first = await statistics()
+    limits = await asyncio.to_thread(cluster.limits)
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        for pod, used in (await asyncio.to_thread(cluster.memory)).items():
+            most[pod] = max(most.get(pod, 0.0), used)
+        await asyncio.sleep(min(left, 5.0))
+    last = await statistics()
+    if listening.done():
+        listening.result()
+    listening.cancel()
+    passed = last["now"]["at"] - first["now"]["at"]
+    moved = {name: last["accounting"][name] - first["accounting"][name] for name in ("produced", "stored", "lost")}
+    spacings = [later - earlier for earlier, later in pairwise(arrivals)]
+    figures = {
+        "seconds": passed,
+        "produced, samples/s": moved["produced"] / passed,
+        STORED: moved["stored"] / passed,
+        "of what the processors can do, %": 100 * moved["stored"] / passed / CAPABLE,
+        "lost, samples": moved["lost"],
+        "dashboard: age of an overview on arrival, median, s": median(ages),
+        AGE: max(ages),
+        "dashboard: time between two overviews, median, s": median(spacings),
+        "dashboard: time between two overviews, worst, s": max(spacings),
+        **{f"memory: {pod}, MiB": used for pod, used in sorted(most.items())},
+    }
+    targets = {STORED: (2_400.0, ANY), AGE: (0.0, 1.0)}
+    return Measured(figures, targets | {f"memory: {pod}, MiB": (0.0, limit) for pod, limit in limits.items()})
+
+
+async def listen(session: aiohttp.ClientSession, url: str, ages: list[float], arrivals: list[float]) -> None:
+    """Read the dashboard's events as a browser does, until cancelled.
+
+    Workstation and local hosts share one clock; with machines of one's own their clocks must agree.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=10)
+    async with session.get(f"{url}/viewer/events", timeout=timeout, read_bufsize=2**20) as response:
+        event = b""
+        async for line in response.content:
+            if line.startswith(b"event: "):
+                event = line.removeprefix(b"event: ").strip()
+            elif line.startswith(b"data: ") and event == b"overview":
+                now = time.time()
+                ages.append(now - json.loads(line.removeprefix(b"data: "))["now"]["at"])
+                arrivals.append(now)
+
+
+if __name__ == "__main__":
+    main()
