@@ -133,7 +133,7 @@ def site(  # noqa: PLR0913, PLR0917 - each is an option of the command
     declaration = _declaration()
     with running(paths.STATE, as_json, verbose) as run:
         run_site(play, mirror, declaration, Places(paths.STATE, paths.cache(), run.directory), run.report)
-        run.addresses = addresses(declaration)
+        run.addresses = addresses(declaration, paths.STATE)
 
 
 @app.command(epilog=_examples("doctor", "doctor --fix"))

@@ -8,6 +8,11 @@ DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
 STATE = CHECKOUT / ".cluster"
 
 
+def near(path: Path) -> Path:
+    """A path as a person in the checkout would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def cache() -> Path:
     """The cache shared by every checkout of this user, per the XDG Base Directory Specification."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

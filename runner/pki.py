@@ -6,7 +6,8 @@ etcd, and a machine that trusts the registry trusts nothing else by it.
 
 Everything lies below `<state>/pki` (0700; keys and kubeconfigs 0600):
 ca/NAME.{crt,key}, certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig, service-account.{key,pub},
-encryption-key. Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
+encryption-key. The provisioning server's token lies beside it.
+Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
 """
 
 import base64
@@ -141,8 +142,14 @@ def ensure(declaration: Declaration, state: Path) -> None:
             _write(pki / "kubeconfigs" / f"{row.name}.kubeconfig", kubeconfig)
     _write(state / "kubeconfig", _kubeconfig(declaration.name, server, "admin", pki))
     _service_account_key(pki)
-    if not (pki / "encryption-key").exists():
-        _write(pki / "encryption-key", base64.b64encode(secrets.token_bytes(32)))
+    for secret in (pki / "encryption-key", provisioning_token(state)):
+        if not secret.exists():
+            _write(secret, base64.b64encode(secrets.token_bytes(32)))
+
+
+def provisioning_token(state: Path) -> Path:
+    """Whoever has what is in this file may change what the agents run; the cluster is told its SHA-256 sum alone."""
+    return state / "provisioning-token"
 
 
 def _authority(directory: Path, name: str, cluster: str) -> Authority:

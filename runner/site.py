@@ -11,6 +11,7 @@ from runner.declaration import Declaration
 from runner.errors import MachineError
 from runner.events import Note, Report, StepFinished, StepStarted
 from runner.limit import named
+from runner.paths import near
 from runner.prepare import prepare
 from runner.roles import Play
 
@@ -90,7 +91,8 @@ def sound(declaration: Declaration, report: Report) -> str:
     return f"{len(findings)} checks"
 
 
-def addresses(declaration: Declaration) -> dict[str, str]:
-    """What to open when the cluster runs."""
+def addresses(declaration: Declaration, state: Path) -> dict[str, str]:
+    """What to open when the cluster runs, and where the token is that changes what runs."""
     page = f"http://{declaration.controller.address}"
-    return {"dashboard": f"{page}/", "provisioning": f"{page}:90/"}
+    token = near(pki.provisioning_token(state))
+    return {"dashboard": f"{page}/", "provisioning": f"{page}:90/", "its token": str(token)}

@@ -12,15 +12,17 @@ from pelix.internals.registry import ServiceReference
 
 import demonstrator
 from demonstrator.agent import calls
+from demonstrator.agent.bundles import Bundles
 from demonstrator.agent.exports import Exports
 from demonstrator.agent.health import Health
 from demonstrator.agent.imports import Imports
 from demonstrator.agent.installer import Installer
-from demonstrator.agent.kubernetes import Kubernetes
 from demonstrator.agent.pages import PagesServer
 from demonstrator.agent.pods import PodWatch
+from demonstrator.agent.server import Server
 from demonstrator.agent.settings import Settings
 from demonstrator.contracts.contract import name_of
+from demonstrator.contracts.kubernetes import Kubernetes
 from demonstrator.contracts.platform import Drainable, Identity, KubernetesApi, PodDirectory, Runtime
 
 _logger = logging.getLogger(__name__)
@@ -79,12 +81,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         kubernetes = Kubernetes(settings.kubernetes_url, settings.service_account, session)
         pods = PodWatch(kubernetes, identity.namespace, lambda: imports.follow(pods.pods()))
         installer = Installer(
-            context,
-            identity,
-            settings.provisioning_url,
+            Bundles(context, imports),
+            Server(session, settings.provisioning_url, identity),
             settings.state / "bundles",
-            imports,
-            session,
         )
         context.register_service(Runtime, runtime, {})
         context.register_service(PodDirectory, pods, {})

@@ -1,12 +1,10 @@
-"""A bundle's archive: fetched, checked against its digest, and put where Python finds it."""
+"""A bundle's archive: checked against its digest, and kept where Python can import from it."""
 
 import hashlib
 import io
-import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
 
 from demonstrator.contracts import manifest, wire
 from demonstrator.contracts.manifest import Manifest, Offer
@@ -18,22 +16,28 @@ class BundleError(Exception):
     """A bundle that cannot be used, with the reason."""
 
 
-async def fetch(session: aiohttp.ClientSession, url: str, offer: Offer) -> bytes:
-    """The archive that the server offers; raises BundleError unless it is just that."""
-    async with session.get(url + offer.path, raise_for_status=True) as response:
-        content = bytearray()
-        async for chunk in response.content.iter_chunked(2**16):
-            content += chunk
-            if len(content) > ARCHIVE_LIMIT:
-                raise BundleError(f"{offer.name} {offer.version} is larger than {ARCHIVE_LIMIT} bytes")
+class DamagedError(BundleError):
+    """What was fetched is not what was offered: the next attempt may bring the right one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A checked archive in this agent's own directory."""
+
+    manifest: Manifest
+    digest: str
+    path: Path
+
+
+def check(content: bytes, offer: Offer) -> None:
+    """Raise DamagedError unless this is just what is offered."""
     found = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if found != offer.digest:
-        raise BundleError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
-    return bytes(content)
+        raise DamagedError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
 
 
-def unpack(content: bytes, offer: Offer, directory: Path) -> Manifest:
-    """Keep a checked archive in `directory`, make it importable and return its manifest."""
+def keep(content: bytes, offer: Offer, directory: Path) -> Archive:
+    """Keep a checked archive in `directory`: code is read straight from the file that was checked."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parsed = manifest.parse(archive.read(manifest.FILE_NAME))
@@ -44,7 +48,4 @@ def unpack(content: bytes, offer: Offer, directory: Path) -> Manifest:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{parsed.name}-{parsed.version}-{offer.digest.removeprefix('sha256:')}.zip"
     path.write_bytes(content)
-    # Code is read straight from the archive that was checked.
-    if str(path) not in sys.path:
-        sys.path.insert(0, str(path))
-    return parsed
+    return Archive(parsed, offer.digest, path)

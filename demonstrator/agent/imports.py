@@ -11,8 +11,9 @@ from pelix.internals.registry import ServiceRegistration
 
 from demonstrator.agent.calls import HEARTBEAT_SECONDS
 from demonstrator.agent.exports import IMPORTED, Exported, Listing
-from demonstrator.agent.proxy import Endpoint, make_proxy, name_error
+from demonstrator.agent.proxy import Endpoint, make_proxy
 from demonstrator.contracts import contract, wire
+from demonstrator.contracts.contract import name_error
 from demonstrator.contracts.platform import Pod
 
 _logger = logging.getLogger(__name__)

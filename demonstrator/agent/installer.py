@@ -1,134 +1,187 @@
-"""Gets the agent's bundles from the provisioning server, starts them and reports back."""
+"""Keeps the agent's bundles as the provisioning server offers them, and tells it what runs."""
 
 import asyncio
 import logging
 from pathlib import Path
 
-import aiohttp
-from pelix.framework import Bundle, BundleContext
-from pelix.ipopo.constants import use_ipopo
-from pelix.ipopo.instance import StoredInstance
-
 from demonstrator.agent import archive
-from demonstrator.agent.imports import Imports
-from demonstrator.agent.proxy import name_error
-from demonstrator.contracts import wire
-from demonstrator.contracts.manifest import BundleState, Manifest, Offer, Report
-from demonstrator.contracts.platform import Identity
+from demonstrator.agent.archive import Archive, BundleError, DamagedError
+from demonstrator.agent.bundles import FAILED, RUNNING, WAITING, Bundles
+from demonstrator.agent.server import NO_ANSWER, Server
+from demonstrator.contracts.contract import name_error
+from demonstrator.contracts.manifest import BundleState, Offer
+
+# A new version that has not started by then makes way for the one that ran before.
+START_SECONDS = 10.0
+
+_RETRY_SECONDS = 1.0
+_DAMAGED_SECONDS = 5.0
+_REPORT_SECONDS = 10.0
 
 _logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 1.0
-_REFUSED_SECONDS = 5.0
-_REPORT_SECONDS = 10.0
-_FAILED = "failed"
-_NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, wire.WireError)
-
 
 class Installer:
-    """Installs what the target has, once; a refused bundle is asked for again and again."""
+    """Follows the target's offer: installs, updates and removes, one bundle after the other.
 
-    def __init__(
-        self,
-        context: BundleContext,
-        identity: Identity,
-        url: str,
-        directory: Path,
-        imports: Imports,
-        session: aiohttp.ClientSession,
-    ) -> None:
-        self._context = context
-        self._identity = identity
-        self._url = url
+    A version that was rolled back is not tried again until another digest is offered in its place; one
+    that could not be installed in the first place is, whenever anything about the target changes.
+    """
+
+    def __init__(self, bundles: Bundles, server: Server, directory: Path) -> None:
+        self._bundles = bundles
+        self._server = server
         self._directory = directory
-        self._imports = imports
-        self._session = session
-        self._installed: dict[str, tuple[Manifest, Bundle]] = {}
+        self._offered: tuple[Offer, ...] | None = None
         self._refused: dict[str, BundleState] = {}
-        self._complete = False
+        self._rolled_back: dict[str, tuple[str, BundleState]] = {}
 
     @property
     def ready(self) -> bool:
-        """Whether every bundle of the target is there and none has failed."""
-        return self._complete and all(bundle.state != _FAILED for bundle in self.states())
+        """Whether every bundle of the target is there, in whatever version, and none has failed."""
+        if self._offered is None:
+            return False
+        states = {bundle.name: bundle.state for bundle in self._bundles.states()}
+        return all(states.get(offer.name, FAILED) != FAILED for offer in self._offered)
 
     async def run(self) -> None:
-        """Install every bundle of the target, then report every now and then."""
-        trouble = ""
-        while not self._complete:
-            try:
-                self._complete = await self._install()
-                await self._report()
-            except _NO_ANSWER as error:
-                if trouble != (trouble := name_error(error)):
-                    _logger.info("waiting for its bundles: %s", trouble)
-            if not self._complete:
-                await asyncio.sleep(_REFUSED_SECONDS if self._refused else _RETRY_SECONDS)
-        _logger.info("all bundles of %s run", self._identity.target)
-        while True:
-            await asyncio.sleep(_REPORT_SECONDS)
-            try:
-                await self._report()
-            except _NO_ANSWER as error:
-                _logger.info("cannot report: %s", name_error(error))
-
-    async def _install(self) -> bool:
-        """Install what is missing; False when a bundle had to be refused."""
-        url = f"{self._url}/targets/{self._identity.target}"
-        async with self._session.get(url, raise_for_status=True) as response:
-            offers = wire.decode(tuple[Offer, ...], wire.loads(await response.read()), "bundles")
-        for offer in offers:
-            if offer.name in self._installed:
-                continue
-            try:
-                await self._install_one(offer)
-            except _NO_ANSWER:
-                raise
-            except Exception as error:  # a bundle's code may raise anything: the agent goes on without it
-                self._refuse(offer, error)
-            else:
-                self._refused.pop(offer.name, None)
-        return not self._refused
-
-    def _refuse(self, offer: Offer, error: Exception) -> None:
-        refused = BundleState(offer.name, offer.version, f"refused: {error}")
-        if self._refused.get(offer.name) != refused:
-            traceback = None if isinstance(error, archive.BundleError) else error
-            _logger.error("%s %s is %s", refused.name, refused.version, refused.state, exc_info=traceback)
-        self._refused[offer.name] = refused
-
-    async def _install_one(self, offer: Offer) -> None:
-        content = await archive.fetch(self._session, self._url, offer)
-        manifest = archive.unpack(content, offer, self._directory)
-        bundle = self._context.install_bundle(manifest.module)
-        # The bundle's module is imported by now, and with it the contracts it needs.
-        self._imports.want(manifest.imports)
-        bundle.start()
-        self._installed[manifest.name] = manifest, bundle
-        _logger.info("runs %s %s (%s)", manifest.name, manifest.version, offer.digest)
+        """Follow and report until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._report())
 
     def states(self) -> tuple[BundleState, ...]:
-        """Every bundle with what its components do."""
-        running = (
-            BundleState(manifest.name, manifest.version, self._state_of(manifest))
-            for manifest, _ in self._installed.values()
-        )
-        return (*running, *self._refused.values())
+        """Every bundle with what its components do, and every one that is not run with the reason."""
+        rolled_back = (state for _, state in self._rolled_back.values())
+        return (*self._bundles.states(), *self._refused.values(), *rolled_back)
 
-    def _state_of(self, manifest: Manifest) -> str:
-        with use_ipopo(self._context) as ipopo:
-            states = {
-                state
-                for name, factory, state in ipopo.get_instances()
-                if ipopo.get_factory_bundle(factory).get_symbolic_name() == manifest.module
-            }
-        if StoredInstance.ERRONEOUS in states:
-            return _FAILED
-        return "running" if states <= {StoredInstance.VALID} else "waiting"
+    async def _follow(self) -> None:
+        """Ask with what is known: the answer comes when there is something else to know."""
+        known = trouble = ""
+        while True:
+            try:
+                revision, offers = await self._server.offers(known)
+                if trouble:
+                    # A server that was away may have forgotten who runs what.
+                    trouble = ""
+                    self._bundles.changes.tell()
+                if offers is not None and not await self._follow_offers(offers):
+                    known = ""
+                    await asyncio.sleep(_DAMAGED_SECONDS)
+                elif revision == known:
+                    await asyncio.sleep(_RETRY_SECONDS)
+                else:
+                    known = revision
+            except NO_ANSWER as error:
+                if trouble != (trouble := name_error(error)):
+                    _logger.info("the provisioning server does not answer: %s", trouble)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _follow_offers(self, offers: tuple[Offer, ...]) -> bool:
+        """Make what runs what is offered; False when a bundle came damaged and is to be fetched again."""
+        self._offered = offers
+        names = {offer.name for offer in offers}
+        for name in self._bundles.archives.keys() - names:
+            self._remove(name)
+        digests = {offer.digest for offer in offers}
+        self._rolled_back = {name: kept for name, kept in self._rolled_back.items() if kept[0] in digests}
+        self._refused = {}
+        intact = True
+        for offer in offers:
+            running = self._bundles.archives.get(offer.name)
+            rolled_back, _ = self._rolled_back.get(offer.name, ("", None))
+            if offer.digest in {running.digest if running else "", rolled_back}:
+                continue
+            try:
+                kept = archive.keep(await self._server.fetch(offer), offer, self._directory)
+                await self._change(offer, kept, running)
+            except BundleError as error:
+                intact = intact and not isinstance(error, DamagedError)
+                self._refuse(offer, error)
+        self._bundles.changes.tell()
+        return intact
+
+    async def _change(self, offer: Offer, new: Archive, old: Archive | None) -> None:
+        """Start a version in place of the one that runs, if any; the old one comes back when the new does not start."""
+        was_running = bool(old) and self._bundles.state(offer.name) == RUNNING
+        if old:
+            self._bundles.stop(offer.name)
+        if not old:
+            self._start_first(offer, new)
+        elif failure := await self._start(new, was_running):
+            self._roll_back(offer, new, old, failure)
+        else:
+            _discard(old)
+            _logger.info(
+                "runs %s %s (%s) in place of %s", offer.name, offer.version, offer.digest, old.manifest.version
+            )
+
+    def _start_first(self, offer: Offer, new: Archive) -> None:
+        try:
+            self._bundles.start(new)
+        except (Exception, SystemExit) as error:  # a bundle's code may raise anything: the agent goes on without it
+            _discard(new)
+            _logger.info("%s %s cannot be started", offer.name, offer.version, exc_info=error)
+            raise BundleError(str(error)) from error
+        _logger.info("runs %s %s (%s)", offer.name, offer.version, offer.digest)
+
+    async def _start(self, new: Archive, was_running: bool) -> str:
+        """Start a version that takes another one's place; why it did not start, or nothing when it did."""
+        name = new.manifest.name
+        try:
+            self._bundles.start(new)
+        except (Exception, SystemExit) as error:  # as above
+            _logger.info("%s %s cannot be started", name, new.manifest.version, exc_info=error)
+            return str(error)
+        # One that had to wait for a service before may go on waiting; one that ran may not.
+        started = {RUNNING} if was_running else {RUNNING, WAITING}
+        await self._bundles.changes.until(lambda: self._bundles.state(name) in {*started, FAILED}, START_SECONDS)
+        if (state := self._bundles.state(name)) in started:
+            return ""
+        complaint = self._bundles.complaint(name) if state == FAILED else f"{state} after {START_SECONDS:g} s"
+        self._bundles.stop(name)
+        return complaint
+
+    def _roll_back(self, offer: Offer, new: Archive, old: Archive, failure: str) -> None:
+        _discard(new)
+        state = BundleState(offer.name, offer.version, f"rolled back: {failure}")
+        self._rolled_back[offer.name] = offer.digest, state
+        _logger.error("%s %s is %s", state.name, state.version, state.state)
+        try:
+            self._bundles.start(old)
+        except (Exception, SystemExit) as error:  # it did start before: whatever it is now, the agent goes on
+            _discard(old)
+            raise BundleError(f"{old.manifest.version} does not start any more: {error}") from error
+        _logger.info("runs %s %s again", offer.name, old.manifest.version)
+
+    def _remove(self, name: str) -> None:
+        removed = self._bundles.archives[name]
+        self._bundles.stop(name)
+        _discard(removed)
+        _logger.info("removed %s %s", name, removed.manifest.version)
+
+    def _refuse(self, offer: Offer, error: BundleError) -> None:
+        refused = BundleState(offer.name, offer.version, f"refused: {error}")
+        _logger.error("%s %s is %s", refused.name, refused.version, refused.state)
+        self._refused[offer.name] = refused
 
     async def _report(self) -> None:
-        identity = self._identity
-        report = Report(identity.target, identity.node, self.states())
-        url = f"{self._url}/agents/{identity.pod}"
-        async with self._session.put(url, data=wire.dumps(report), raise_for_status=True):
-            pass
+        """Report at each change and every now and then."""
+        trouble = ""
+        while True:
+            change = self._bundles.changes.next
+            try:
+                await self._server.report(self.states())
+                trouble = ""
+            except NO_ANSWER as error:
+                if trouble != (trouble := name_error(error)):
+                    _logger.info("cannot report: %s", trouble)
+            try:
+                async with asyncio.timeout(_REPORT_SECONDS):
+                    await change.wait()
+            except TimeoutError:
+                continue
+
+
+def _discard(unused: Archive) -> None:
+    unused.path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from demonstrator.agent.kubernetes import Kubernetes
+from demonstrator.contracts.kubernetes import Kubernetes
 from demonstrator.contracts.platform import Pod
 
 SERVICES_PORT_NAME = "services"

@@ -7,15 +7,10 @@ from typing import Any
 import aiohttp
 
 from demonstrator.contracts import wire
-from demonstrator.contracts.contract import Method, RemoteError, methods_of, name_of
+from demonstrator.contracts.contract import Method, RemoteError, methods_of, name_error, name_of
 
 CALL_SECONDS = 2.0
 _ATTEMPTS = 2
-
-
-def name_error(error: BaseException) -> str:
-    """An error in a few words, also where it has no message of its own, as time-outs have."""
-    return f"{type(error).__name__} {error}".strip()
 
 
 class Endpoint:

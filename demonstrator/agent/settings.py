@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from demonstrator.contracts.kubernetes import SERVICE_ACCOUNT, api_url
 from demonstrator.contracts.platform import Identity
-
-_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class SettingsError(Exception):
@@ -52,8 +51,6 @@ class Settings:
                 raise SettingsError(f"{name}={value!r} is not a port number")
             return int(value)
 
-        host = environment.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
-        api = f"https://{host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
         return cls(
             identity=Identity(
                 target=required("AGENT_TARGET_ID"),
@@ -62,8 +59,8 @@ class Settings:
                 node=required("NODE_NAME"),
             ),
             provisioning_url=required("PROVISIONING_URL").rstrip("/"),
-            kubernetes_url=environment.get("KUBERNETES_URL", api).rstrip("/"),
-            service_account=Path(environment.get("SERVICE_ACCOUNT_DIR", _SERVICE_ACCOUNT)),
+            kubernetes_url=api_url(environment),
+            service_account=Path(environment.get("SERVICE_ACCOUNT_DIR", SERVICE_ACCOUNT)),
             listen=environment.get("AGENT_LISTEN", "0.0.0.0"),  # noqa: S104 - a pod's own address
             pages_port=port("AGENT_PAGES_PORT", "8080"),
             services_port=port("AGENT_SERVICES_PORT", "8081"),

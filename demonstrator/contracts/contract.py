@@ -25,6 +25,11 @@ class RemoteError(Exception):
     """A remote call that brought no answer, or an error in place of one."""
 
 
+def name_error(error: BaseException) -> str:
+    """An error in a few words, also where it has no message of its own, as time-outs have."""
+    return f"{type(error).__name__} {error}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """One method of a contract, as the wire needs to know it."""

@@ -7,7 +7,7 @@ from demonstrator.contracts import wire
 
 FILE_NAME = "bundle.json"
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

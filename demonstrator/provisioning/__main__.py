@@ -2,22 +2,45 @@
 
 import logging
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 from aiohttp import web
 
+from demonstrator.contracts.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
+from demonstrator.provisioning.credential import Credential
+from demonstrator.provisioning.image import Image
+from demonstrator.provisioning.keeper import Keeper
 from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.server import Provisioning
 
 _HERE = Path(__file__).resolve().parent
 
+
+async def _make_app() -> web.Application:
+    image = Image.load(_HERE.parent / "bundles", _HERE / "targets.json")
+    for bundle in image.bundles.values():
+        logging.info("carries %s %s (%s)", bundle.manifest.name, bundle.manifest.version, bundle.digest)
+    session = aiohttp.ClientSession()
+    account = Path(os.environ.get("SERVICE_ACCOUNT_DIR", SERVICE_ACCOUNT))
+    kubernetes = Kubernetes(api_url(os.environ), account, session)
+    repository = Repository(image, Keeper(kubernetes, os.environ["PROVISIONING_NAMESPACE"]))
+
+    async def closing(app: web.Application) -> AsyncIterator[None]:
+        yield
+        await session.close()
+
+    credential = Credential(Path(os.environ["PROVISIONING_CREDENTIAL"]))
+    app = Provisioning(repository, credential).make_app()
+    app.cleanup_ctx.append(closing)
+    return app
+
+
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    repository = Repository.load(_HERE.parent / "bundles", _HERE / "targets.json")
-    for bundle in repository.bundles.values():
-        logging.info("offers %s %s (%s)", bundle.offer.name, bundle.offer.version, bundle.digest)
     web.run_app(
-        Provisioning(repository).make_app(),
+        _make_app(),
         host=os.environ.get("PROVISIONING_LISTEN", "0.0.0.0"),  # noqa: S104 - a pod's own address
         port=int(os.environ.get("PROVISIONING_PORT", "8080")),
         access_log=None,

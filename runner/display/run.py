@@ -13,6 +13,7 @@ from runner.display.record import Record
 from runner.display.views import choose
 from runner.errors import RunnerError
 from runner.events import Event, Report
+from runner.paths import near
 
 
 @dataclass
@@ -45,12 +46,7 @@ def running(state: Path, as_json: bool, verbose: bool) -> Iterator[Run]:
             view.fail(error)
             raise
         finally:
-            places = {**run.addresses, "this run": f"{_near(record.directory)}/"}
+            places = {**run.addresses, "this run": f"{near(record.directory)}/"}
             wide = max(map(len, places)) + 2
             named = [Text.assemble((f"{name:<{wide}}", STRONG), place) for name, place in places.items()]
             view.say([Text(), *view.board.summary(), Text(), *named])
-
-
-def _near(directory: Path) -> Path:
-    """The directory as a person in the checkout would type it."""
-    return directory.relative_to(Path.cwd()) if directory.is_relative_to(Path.cwd()) else directory

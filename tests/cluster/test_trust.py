@@ -45,22 +45,24 @@ print(json.dumps({"outcomes": outcomes, "files": sorted(os.listdir(given))}))
 class May(Protocol):
     """Asks whether an account of a namespace may do something with a resource, or with the one of a name."""
 
-    def __call__(self, namespace: str, account: str, verb: str, resource: str, named: str = "") -> bool: ...
+    def __call__(
+        self, namespace: str, account: str, verb: str, resource: str, named: str = "", *, where: str = "default"
+    ) -> bool: ...
 
 
 @pytest.fixture(scope="module")
 def may(api: client.ApiClient) -> May:
-    """Whether a service account, named by namespace and name, may do something in namespace default."""
+    """Whether a service account, named by namespace and name, may do something, in namespace default or elsewhere."""
     review: Any = client.AuthorizationV1Api(api).create_subject_access_review
 
-    def may(namespace: str, account: str, verb: str, resource: str, named: str = "") -> bool:
+    def may(namespace: str, account: str, verb: str, resource: str, named: str = "", *, where: str = "default") -> bool:
         name, _, part = resource.partition("/")
         group = "coordination.k8s.io" if name == "leases" else ""
         spec = {
             "user": f"system:serviceaccount:{namespace}:{account}",
             "groups": ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"],
             "resourceAttributes": {
-                "namespace": "default",
+                "namespace": where,
                 "verb": verb,
                 "group": group,
                 "resource": name,
@@ -151,6 +153,18 @@ def test_only_the_coordinator_may_scale_and_only_what_it_has_to(may: May) -> Non
     assert may("default", account, "patch", "leases", "inaetics-coordinator")
     for verb, named in (("create", ""), ("delete", "inaetics-coordinator"), ("patch", "another"), ("list", "")):
         assert not may("default", account, verb, "leases", named)
+
+
+def test_only_the_provisioning_server_may_keep_what_people_change(may: May) -> None:
+    """Whoever takes over its pod may spoil what it keeps, and reaches nothing else."""
+    account, kept = "ace-provisioning", "inaetics-provisioning"
+    for verb in ("get", "create", "update", "delete"):
+        assert may("default", account, verb, "configmaps", where=kept)
+        assert not may("default", account, verb, "configmaps")
+        for other in ("inaetics-agent", "inaetics-coordinator"):
+            assert not may("default", other, verb, "configmaps", where=kept)
+    for verb, resource in (("list", "configmaps"), ("get", "secrets"), ("create", "pods")):
+        assert not may("default", account, verb, resource, where=kept)
 
 
 def test_a_node_keeps_to_itself(connect: Callable[[str], client.ApiClient], nodes: Sequence[Host]) -> None:

@@ -45,6 +45,13 @@ def test_only_the_owner_can_read_keys_and_enter_the_directory(state: Path) -> No
     assert {path: oct(path.stat().st_mode & 0o077) for path in private} == dict.fromkeys(private, "0o0")
 
 
+def test_the_provisioning_servers_token_cannot_be_guessed_and_stays(declaration: Declaration, state: Path) -> None:
+    token = pki.provisioning_token(state).read_text()
+    assert len(token) == 44  # 32 bytes
+    pki.ensure(declaration, state)
+    assert pki.provisioning_token(state).read_text() == token
+
+
 def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, state: Path) -> None:
     rows = pki.certificates(declaration)
     for row in rows:

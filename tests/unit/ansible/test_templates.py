@@ -1,6 +1,8 @@
 """Every template, rendered by Ansible with the variables that a host has, is a file of its kind."""
 
+import base64
 import configparser
+import hashlib
 import json
 import shutil
 import subprocess
@@ -149,3 +151,38 @@ def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> 
     assert bridge["ipam"]["ranges"] == [[{"subnet": "10.1.65.0/24"}]]
     assert bridge["mtu"] == 1450
     assert portmap["type"] == "portmap"
+
+
+def test_the_cluster_is_told_the_sum_of_the_token_and_never_the_token(rendered: Path) -> None:
+    token = (rendered.parent / "state" / "provisioning-token").read_text("utf-8")
+    secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "credential.yml.j2").read_text("utf-8"))
+    assert base64.b64decode(secret["data"]["sha256"]).decode() == hashlib.sha256(token.encode()).hexdigest()
+    for path in rendered.rglob("*"):
+        assert not path.is_file() or token not in path.read_text("utf-8"), path
+
+
+def test_the_provisioning_server_alone_has_the_credential_and_its_own_account(rendered: Path) -> None:
+    text = (rendered / "controller" / "inaetics-app" / "objects.yml.j2").read_text("utf-8")
+    pods = {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"]
+        for item in yaml.safe_load_all(text)
+        if item["kind"] == "ReplicationController"
+    }
+    holders = [name for name, pod in pods.items() if any("secret" in volume for volume in pod["volumes"])]
+    accounts = {name: pod["serviceAccountName"] for name, pod in pods.items()}
+    assert holders == ["ace-provisioning-controller"]
+    assert [name for name, account in accounts.items() if account == "ace-provisioning"] == holders
+
+
+def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothing_else(rendered: Path) -> None:
+    text = (rendered / "controller" / "inaetics-app" / "access.yml.j2").read_text("utf-8")
+    objects = [item for item in yaml.safe_load_all(text) if item["kind"] in ("Role", "RoleBinding")]
+    bound = [item for item in objects if any(s["name"] == "ace-provisioning" for s in item.get("subjects", ()))]
+    assert [(item["metadata"]["namespace"], item["roleRef"]["name"]) for item in bound] == [
+        ("inaetics-provisioning", "ace-provisioning")
+    ]
+    (role,) = (i for i in objects if i["kind"] == "Role" and i["metadata"]["name"] == "ace-provisioning")
+    assert role["metadata"]["namespace"] == "inaetics-provisioning"
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "update", "delete"]}
+    ]

@@ -76,6 +76,7 @@ def test_a_run_as_lines(checkout: Checkout, own_machine: Arguments) -> None:
         "",
         "dashboard http://10.254.7.20/",
         "provisioning http://10.254.7.20:90/",
+        "its token .cluster/provisioning-token",
         "this run .cluster/runs/#/",
     ]
     (directory,) = (checkout.state / "runs").iterdir()

@@ -1,10 +1,11 @@
-"""A stand-in for the Kubernetes API: the few requests that agents make of it, over real HTTP.
+"""A stand-in for the Kubernetes API: the few requests that the demonstrator makes of it, over real HTTP.
 
 As there, a change raises the object's and the collection's version, a change of an old version is
 refused with 409, and what does not exist with 404.
 """
 
 import asyncio
+import base64
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,13 @@ TOKEN = "a-token"  # noqa: S105 - of nobody
 
 Object = dict[str, Any]
 
+# As there: a ConfigMap holds 1 MiB, a request 3 MiB.
+_DATA_LIMIT = 2**20
+_OBJECT_LIMIT = 3 * 2**20
+
 _PODS = "/api/v1/namespaces/default/pods"
 _CONTROLLERS = "/api/v1/namespaces/default/replicationcontrollers"
+_CONFIG_MAPS = "/api/v1/namespaces/inaetics-provisioning/configmaps"
 _LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/inaetics-coordinator"
 
 
@@ -58,7 +64,7 @@ class Collection:
 
 
 class KubernetesApi:
-    """Pods, replication controllers and one Lease, for whoever has the token."""
+    """Pods, replication controllers, one Lease and ConfigMaps, for whoever has the token."""
 
     TOKEN = TOKEN
 
@@ -67,12 +73,18 @@ class KubernetesApi:
         self.controllers = Collection()
         self.lease: Object | None = None
         self.scaled: list[tuple[str, int]] = []
+        self.config_maps: dict[str, Object] = {}
+        self.written = 0
 
     def make_app(self) -> web.Application:
-        app = web.Application(middlewares=[_authenticate])
+        app = web.Application(middlewares=[_authenticate], client_max_size=_OBJECT_LIMIT)
         app.router.add_get(_PODS, self.pods.answer)
         app.router.add_get(_CONTROLLERS, self.controllers.answer)
         app.router.add_patch(_CONTROLLERS + "/{name}/scale", self._scale)
+        app.router.add_post(_CONFIG_MAPS, self._create_config_map)
+        app.router.add_get(_CONFIG_MAPS + "/{name}", self._read_config_map)
+        app.router.add_put(_CONFIG_MAPS + "/{name}", self._replace_config_map)
+        app.router.add_delete(_CONFIG_MAPS + "/{name}", self._delete_config_map)
         app.router.add_get(_LEASE, self._read_lease)
         app.router.add_patch(_LEASE, self._patch_lease)
         return app
@@ -106,6 +118,41 @@ class KubernetesApi:
     def add_lease(self) -> None:
         """The Lease as the role makes it: held by nobody."""
         self.lease = {"metadata": {"name": "inaetics-coordinator", "resourceVersion": "1"}}
+
+    async def _create_config_map(self, request: web.Request) -> web.Response:
+        item: Object = await request.json()
+        if item["metadata"]["name"] in self.config_maps:
+            raise web.HTTPConflict
+        return web.json_response(self._write(item), status=201)
+
+    async def _read_config_map(self, request: web.Request) -> web.Response:
+        return web.json_response(self._config_map(request))
+
+    async def _replace_config_map(self, request: web.Request) -> web.Response:
+        before, item = self._config_map(request), await request.json()
+        version = before["metadata"]["resourceVersion"]
+        if item["metadata"].get("resourceVersion", version) != version:
+            raise web.HTTPConflict
+        return web.json_response(self._write(item))
+
+    async def _delete_config_map(self, request: web.Request) -> web.Response:
+        del self.config_maps[self._config_map(request)["metadata"]["name"]]
+        return web.json_response({"kind": "Status", "status": "Success"})
+
+    def _config_map(self, request: web.Request) -> Object:
+        try:
+            return self.config_maps[request.match_info["name"]]
+        except KeyError:
+            raise web.HTTPNotFound from None
+
+    def _write(self, item: Object) -> Object:
+        held = [*item.get("data", {}).values(), *map(base64.b64decode, item.get("binaryData", {}).values())]
+        if sum(map(len, held)) > _DATA_LIMIT:
+            raise web.HTTPUnprocessableEntity
+        self.written += 1
+        item["metadata"]["resourceVersion"] = str(self.written)
+        self.config_maps[item["metadata"]["name"]] = item
+        return item
 
     async def _scale(self, request: web.Request) -> web.Response:
         name, change = request.match_info["name"], await _change(request)

@@ -5,6 +5,7 @@ image carries.
 """
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -74,14 +75,48 @@ class Local:
         self.account = self.directory / "account"
         self.account.mkdir()
         (self.account / "token").write_text(KubernetesApi.TOKEN)
-        provisioning_port = free_port()
-        self.provisioning_url = f"http://127.0.0.1:{provisioning_port}"
-        await self._start(
+        self.token = self.directory / "provisioning-token"
+        self.token.write_text("the-token")
+        self.credential = self.directory / "credential"
+        self.credential.write_text(hashlib.sha256(b"the-token").hexdigest())
+        self.provisioning_port = free_port()
+        self.provisioning_url = f"http://127.0.0.1:{self.provisioning_port}"
+        await self.start_provisioning()
+        return self
+
+    async def start_provisioning(self) -> None:
+        """Start the provisioning server, at the address that it had before, and wait until it answers."""
+        self.provisioning, _ = await self._start(
             "provisioning",
             PROVISIONING_PARTS,
-            {"PROVISIONING_LISTEN": "127.0.0.1", "PROVISIONING_PORT": str(provisioning_port)},
+            {
+                "PROVISIONING_LISTEN": "127.0.0.1",
+                "PROVISIONING_PORT": str(self.provisioning_port),
+                "PROVISIONING_NAMESPACE": "inaetics-provisioning",
+                "PROVISIONING_CREDENTIAL": str(self.credential),
+                "KUBERNETES_URL": self.api_url,
+                "SERVICE_ACCOUNT_DIR": str(self.account),
+            },
         )
-        return self
+
+        async def ready() -> bool:
+            async with self.session.get(f"{self.provisioning_url}/ready") as response:
+                return response.status == 200
+
+        await eventually(ready, "the provisioning server is ready")
+
+    async def change(self, method: str, path: str, **body: Any) -> Any:
+        """Ask the provisioning server for a change, with the token."""
+        headers = {"Authorization": f"Bearer {self.token.read_text()}"}
+        url = self.provisioning_url + path
+        async with self.session.request(method, url, headers=headers, raise_for_status=True, **body) as response:
+            return None if response.status == 204 else await response.json()
+
+    async def reported(self, pod: str) -> dict[str, str]:
+        """What an agent last told of its bundles: "NAME VERSION" and state."""
+        async with self.session.get(f"{self.provisioning_url}/agents", raise_for_status=True) as response:
+            bundles = (await response.json())[pod]["report"]["bundles"]
+        return {f"{bundle['name']} {bundle['version']}": bundle["state"] for bundle in bundles}
 
     async def __aexit__(self, *error: object) -> None:
         await self._exit.aclose()
@@ -158,7 +193,7 @@ class Local:
         self, module: str, parts: tuple[str, ...], environment: dict[str, str], name: str = ""
     ) -> tuple[asyncio.subprocess.Process, Path]:
         log = self.directory / f"{name or module}.log"
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

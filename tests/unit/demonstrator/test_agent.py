@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from demonstrator.provisioning.repository import pack
+from demonstrator.provisioning.pack import pack
 from tests.unit.demonstrator.local import AGENT_PARTS, Local, eventually
 
 pytestmark = pytest.mark.asyncio
@@ -115,7 +115,7 @@ def archive_of(directory: Path, manifest: dict[str, Any], code: str) -> bytes:
     directory.mkdir()
     (directory / "bundle.json").write_text(json.dumps(manifest))
     (directory / "__init__.py").write_text(code)
-    return pack(directory).archive
+    return pack(directory)[1]
 
 
 @pytest.mark.parametrize(

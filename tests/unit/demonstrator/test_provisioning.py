@@ -1,35 +1,105 @@
-"""The provisioning server offers what its image carries and answers bad requests as such."""
+"""The provisioning server: what it offers, what it lets people change, and what outlives it."""
 
 import hashlib
 import io
 import json
 import zipfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from demonstrator.contracts import wire
+from demonstrator.contracts.kubernetes import Kubernetes
 from demonstrator.contracts.manifest import BundleState, Report, parse
-from demonstrator.provisioning.repository import Repository, pack
+from demonstrator.provisioning import server, stored
+from demonstrator.provisioning.credential import Credential
+from demonstrator.provisioning.image import Image, Plan
+from demonstrator.provisioning.keeper import Keeper
+from demonstrator.provisioning.pack import pack
+from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.server import Provisioning
+from tests.unit.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.local import SOURCE
 
 Client = TestClient[Any, Any]
+Start = Callable[..., Any]
+
+TOKEN = {"Authorization": "Bearer a+token/of=tests"}
+OWN = {"name": "own", "version": "1.0.0", "module": "own_bundle", "description": "a <b>test</b>", "imports": []}
 
 
 @pytest.fixture
-def repository() -> Repository:
-    return Repository.load(SOURCE / "bundles", SOURCE / "provisioning" / "targets.json")
+def image() -> Image:
+    return Image.load(SOURCE / "bundles", SOURCE / "provisioning" / "targets.json")
 
 
-def client(repository: Repository) -> Client:
-    return TestClient(TestServer(Provisioning(repository).make_app()))
+@pytest.fixture
+def api() -> KubernetesApi:
+    return KubernetesApi()
 
 
-def test_the_originals_targets_have_their_bundles(repository: Repository) -> None:
-    assert repository.targets == {
+@pytest_asyncio.fixture
+async def start(api: KubernetesApi, image: Image, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts a provisioning server whose cluster is `api`."""
+    (tmp_path / "token").write_text(KubernetesApi.TOKEN)
+    (tmp_path / "sum").write_text(hashlib.sha256(TOKEN["Authorization"].removeprefix("Bearer ").encode()).hexdigest())
+
+    @asynccontextmanager
+    async def start(image: Image = image) -> AsyncIterator[Client]:
+        async with TestServer(api.make_app()) as cluster, aiohttp.ClientSession() as session:
+            kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
+            repository = Repository(image, Keeper(kubernetes, "inaetics-provisioning"))
+            await repository.load()
+            app = Provisioning(repository, Credential(tmp_path / "sum")).make_app()
+            async with TestClient(TestServer(app)) as client:
+                yield client
+
+    yield start
+
+
+@pytest_asyncio.fixture
+async def client(start: Start) -> AsyncIterator[Client]:
+    async with start() as client:
+        yield client
+
+
+def packed(changes: dict[str, Any] | None = None, files: Mapping[str, str] | None = None) -> bytes:
+    """The archive of a bundle of one's own."""
+    manifest = OWN | (changes or {})
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(manifest))
+        archive.writestr("own_bundle/", "")
+        archive.writestr("own_bundle/__init__.py", "")
+        for name, text in (files or {}).items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+async def told(client: Client, path: str) -> Any:
+    async with client.get(path) as answer:
+        assert answer.status == 200, (path, answer.status)
+        return await answer.json()
+
+
+async def change(client: Client, method: str, path: str, status: int = 200, **body: Any) -> Any:
+    async with client.request(method, path, headers=TOKEN, **body) as answer:
+        assert answer.status == status, await answer.text()
+        return await answer.json() if status != 204 else None
+
+
+async def versions(client: Client, target: str) -> dict[str, str]:
+    return {offer["name"]: offer["version"] for offer in await told(client, f"/targets/{target}")}
+
+
+def test_the_originals_targets_have_their_bundles(image: Image) -> None:
+    assert image.targets == {
         "felix_1": ("datastore", "coordinator", "viewer"),
         "felix_2": ("queue",),
         "felix_3": ("processor",),
@@ -40,26 +110,29 @@ def test_the_originals_targets_have_their_bundles(repository: Repository) -> Non
 
 
 def test_the_same_files_give_the_same_digest(tmp_path: Path) -> None:
-    first = pack(SOURCE / "bundles" / "queue")
     copy = tmp_path / "another-place"
     copy.mkdir()
     for path in sorted((SOURCE / "bundles" / "queue").glob("*.*"), reverse=True):
         (copy / path.name).write_bytes(path.read_bytes())
     (copy / "__pycache__").mkdir()
     (copy / "__pycache__" / "x.pyc").write_bytes(b"whatever")
-    assert pack(copy).digest == first.digest
+    assert pack(copy) == pack(SOURCE / "bundles" / "queue")
 
 
-def test_an_archive_is_importable_and_carries_its_manifest(repository: Repository) -> None:
-    archive = zipfile.ZipFile(io.BytesIO(repository.bundles["viewer"].archive))
-    names = archive.namelist()
-    assert "demonstrator/bundles/viewer/static/index.html" in names
-    assert parse(archive.read("bundle.json")).name == "viewer"
+def test_an_archive_is_importable_and_carries_its_manifest(image: Image) -> None:
+    viewer = image.bundles["viewer"]
+    assert "demonstrator/bundles/viewer/static/index.html" in viewer.files
+    assert parse(zipfile.ZipFile(io.BytesIO(viewer.archive)).read("bundle.json")).name == "viewer"
+
+
+def test_the_images_own_bundles_would_be_taken_as_uploads(image: Image) -> None:
+    for bundle in image.bundles.values():
+        assert stored.check(bundle.archive) == bundle
 
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("name", "Queue"), ("version", "1.0"), ("module", "os; import sys"), ("imports", "all")],
+    [("name", "Queue"), ("name", "queue-"), ("version", "1.0"), ("module", "os; import sys"), ("imports", "all")],
 )
 def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
     manifest = json.loads((SOURCE / "bundles" / "queue" / "bundle.json").read_text())
@@ -67,52 +140,296 @@ def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
         parse(json.dumps(manifest | {member: value}).encode())
 
 
-def test_a_target_without_its_bundle_is_refused(repository: Repository) -> None:
+def test_a_plan_for_bundles_that_are_not_there_is_refused(image: Image) -> None:
     with pytest.raises(LookupError, match="felix_9"):
-        Repository(repository.bundles, {"felix_9": ("nothing",)})
+        Image(image.bundles, Plan({}, {"felix_9": ("nothing",)}))
+    with pytest.raises(LookupError, match="a-feature"):
+        Image(image.bundles, Plan({"a-feature": ("nothing",)}, {}))
 
 
-@pytest.mark.asyncio
-async def test_an_agent_gets_what_its_target_has(repository: Repository) -> None:
-    async with client(repository) as agent:
-        offers = await (await agent.get("/targets/felix_1")).json()
-        assert [offer["name"] for offer in offers] == ["datastore", "coordinator", "viewer"]
-        for offer in offers:
-            content = await (await agent.get(offer["path"])).read()
+async def test_an_agent_gets_what_its_target_has(client: Client) -> None:
+    offers = await told(client, "/targets/felix_1")
+    assert [offer["name"] for offer in offers] == ["datastore", "coordinator", "viewer"]
+    for offer in offers:
+        for path in (offer["path"], f"/bundles/{offer['name']}/{offer['version']}"):
+            content = await (await client.get(path)).read()
             assert offer["digest"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-@pytest.mark.asyncio
-async def test_the_page_shows_targets_and_who_reported(repository: Repository) -> None:
+async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: Client) -> None:
     report = Report("felix_2", "<b>node</b>", (BundleState("queue", "1.0.0", "running"),))
-    async with client(repository) as agent:
-        answer = await agent.put("/agents/a-queue-pod", data=wire.dumps(report))
-        assert answer.status == 204
-        page = await (await agent.get("/")).text()
-        for text in ("felix_1", "felix_4", "a-queue-pod", "queue 1.0.0: running", "No agent"):
-            assert text in page
-        assert "<b>node" not in page
-        assert "a-queue-pod" in await (await agent.get("/agents")).json()
+    assert (await client.put("/agents/a-queue-pod", data=wire.dumps(report))).status == 204
+    await change(client, "POST", "/bundles", 201, data=packed())
+    await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+    page = await (await client.get("/")).text()
+    for text in ("felix_1", "felix_4", "a-queue-pod", "queue 1.0.0: running", "No agent", "changed by hand"):
+        assert text in page
+    assert "assigned own 1.0.0 to felix_2" in page
+    assert "<b>" not in page
+    assert "a-queue-pod" in await told(client, "/agents")
 
 
-@pytest.mark.asyncio
-async def test_only_the_latest_agents_are_remembered(repository: Repository) -> None:
+async def test_only_the_latest_agents_are_remembered(client: Client) -> None:
     report = wire.dumps(Report("felix_2", "node", ()))
-    async with client(repository) as agent:
-        for number in range(250):
-            await agent.put(f"/agents/pod-{number}", data=report)
-        heard = await (await agent.get("/agents")).json()
+    for number in range(250):
+        await client.put(f"/agents/pod-{number}", data=report)
+    heard = await told(client, "/agents")
     assert len(heard) == 200
     assert "pod-249" in heard
 
 
-@pytest.mark.asyncio
+async def test_what_is_uploaded_can_be_assigned_rolled_back_and_deleted(client: Client) -> None:
+    listed = await change(client, "POST", "/bundles", 201, data=packed())
+    assert (listed["name"], listed["files"], listed["targets"]) == (
+        "own",
+        ["bundle.json", "own_bundle/__init__.py"],
+        [],
+    )
+    await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+    # Assigning it once more is no change.
+    target = await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+    assert target["by_hand"] == 1
+    await change(client, "POST", "/bundles", 201, data=packed({"version": "1.1.0"}))
+    await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.1.0"})
+    queue = (await versions(client, "felix_2"))["queue"]
+    assert await versions(client, "felix_2") == {"queue": queue, "own": "1.1.0"}
+    await change(client, "DELETE", "/bundles/own/1.1.0", 409)
+    await change(client, "DELETE", "/targets/felix_2/bundles/queue")
+    assert await versions(client, "felix_2") == {"own": "1.1.0"}
+    for expected in ({"queue": queue, "own": "1.1.0"}, {"queue": queue, "own": "1.0.0"}, {"queue": queue}):
+        await change(client, "POST", "/targets/felix_2/rollback")
+        assert await versions(client, "felix_2") == expected
+    await change(client, "POST", "/targets/felix_2/rollback", 409)
+    await change(client, "DELETE", "/bundles/own/1.1.0", 204)
+    await change(client, "PUT", "/targets/felix_2/bundles/own", 404, json={"version": "1.1.0"})
+    log = [(entry["who"], entry["what"].split(" (")[0]) for entry in await told(client, "/audit")]
+    assert log[0] == ("127.0.0.1", "deleted own 1.1.0")
+    assert log[-1] == ("127.0.0.1", "uploaded own 1.0.0")
+    assert len(log) == 9
+
+
+async def test_a_name_and_version_are_one_archive_for_ever(client: Client, image: Image, api: KubernetesApi) -> None:
+    await change(client, "POST", "/bundles", 201, data=packed())
+    await change(client, "POST", "/bundles", 200, data=packed())
+    await change(client, "POST", "/bundles", 409, data=packed(files={"own_bundle/more.py": ""}))
+    queue = image.bundles["queue"]
+    await change(client, "POST", "/bundles", 200, data=queue.archive)
+    folder = queue.manifest.module.replace(".", "/")
+    another = io.BytesIO(queue.archive)
+    with zipfile.ZipFile(another, "a") as archive:
+        archive.writestr(f"{folder}/more.py", "")
+    await change(client, "POST", "/bundles", 409, data=another.getvalue())
+    assert len([name for name in api.config_maps if name.startswith("bundle-")]) == 1
+
+
+def zipped(*entries: tuple[zipfile.ZipInfo | str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    """An archive of just these entries."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, text in entries:
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def link(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o120777 << 16
+    return entry
+
+
+BAD = {
+    "empty": b"",
+    "no zip": b"PK" * 100,
+    "cut off": packed()[:-40],
+    "no manifest": zipped(("own_bundle/__init__.py", b"")),
+    "manifest is no JSON": zipped(("bundle.json", b"{")),
+    "manifest with a member too many": packed({"more": 1}),
+    "above": packed(files={"../outside.py": ""}),
+    "absolute": packed(files={"/etc/passwd": ""}),
+    "inside and above": packed(files={"own_bundle/../../outside.py": ""}),
+    "backslash": packed(files={"own_bundle\\..\\outside.py": ""}),
+    "the contracts": packed(files={"demonstrator/contracts/wire.py": ""}),
+    "beside the module": packed(files={"json.py": ""}),
+    "a link": zipped(
+        ("bundle.json", json.dumps(OWN).encode()),
+        ("own_bundle/", b""),
+        ("own_bundle/__init__.py", b""),
+        (link("own_bundle/link"), b"/etc/passwd"),
+    ),
+    "a bomb": zipped(("own_bundle/zeros", bytes(64 * 2**20)), method=zipfile.ZIP_DEFLATED),
+    "too many files": zipped(*((f"own_bundle/{number}", b"") for number in range(501))),
+    "another's module": packed({"module": "json"}),
+    "the agent's module": packed({"module": "demonstrator.contracts"}),
+    "no such module": packed({"module": "another_bundle"}),
+    "a folder that is not seen": packed({"module": "acme.own"}, files={"acme/own/__init__.py": ""}),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_an_archive_that_is_no_bundle_is_refused(client: Client, api: KubernetesApi, kind: str) -> None:
+    said = await change(client, "POST", "/bundles", 400, data=BAD[kind])
+    assert said["error"]
+    assert api.config_maps == {}
+    assert await told(client, "/audit") == []
+
+
+async def test_an_archive_of_the_greatest_size_fits_into_a_config_map(client: Client, api: KubernetesApi) -> None:
+    spare = stored.ARCHIVE_LIMIT - len(packed(files={"own_bundle/filling": ""}))
+    await change(client, "POST", "/bundles", 201, data=packed(files={"own_bundle/filling": "x" * spare}))
+    await change(
+        client,
+        "POST",
+        "/bundles",
+        413,
+        data=packed({"version": "2.0.0"}, files={"own_bundle/filling": "x" * (spare + 1)}),
+    )
+    (kept,) = (item for name, item in api.config_maps.items() if name.startswith("bundle-"))
+    assert kept["immutable"] is True
+    assert kept["metadata"]["labels"] == {"inaetics.org/bundle": "own", "inaetics.org/version": "1.0.0"}
+
+
+CHANGES = [
+    ("POST", "/bundles"),
+    ("DELETE", "/bundles/own/1.0.0"),
+    ("PUT", "/targets/felix_2/bundles/own"),
+    ("DELETE", "/targets/felix_2/bundles/queue"),
+    ("POST", "/targets/felix_2/rollback"),
+]
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic a+token/of=tests", "a+token/of=tests"])
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+async def test_without_the_token_nothing_changes(
+    client: Client, api: KubernetesApi, caplog: pytest.LogCaptureFixture, method: str, path: str, header: str
+) -> None:
+    headers = {"Authorization": header} if header else {}
+    async with client.request(method, path, headers=headers, data=packed()) as answer:
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+    assert api.config_maps == {}
+    assert "token/of" not in caplog.text
+
+
+async def test_without_a_credential_nobody_changes_anything(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "sum").unlink()
+    await change(client, "POST", "/bundles", 401, data=packed())
+    (tmp_path / "sum").write_text("")
+    await change(client, "POST", "/bundles", 401, data=packed())
+
+
+async def test_a_server_that_starts_again_knows_everything(start: Start) -> None:
+    async with start() as client:
+        await change(client, "POST", "/bundles", 201, data=packed())
+        await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+        before = [await told(client, path) for path in ("/targets", "/bundles", "/audit")]
+        revision = (await client.get("/targets/felix_2")).headers["ETag"]
+    async with start() as client:
+        assert [await told(client, path) for path in ("/targets", "/bundles", "/audit")] == before
+        answer = await client.get("/targets/felix_2")
+        # An agent that has it all is not told otherwise.
+        assert answer.headers["ETag"] == revision
+
+
+async def test_a_new_images_versions_reach_the_targets_that_nobody_has_changed(start: Start, image: Image) -> None:
+    def renewed() -> Image:
+        bundles = dict(image.bundles)
+        for name in ("queue", "processor"):
+            manifest = json.loads(zipfile.ZipFile(io.BytesIO(bundles[name].archive)).read("bundle.json"))
+            folder = manifest["module"].replace(".", "/")
+            above = [f"{folder[:end]}/" for end in range(1, len(folder) + 1) if folder[end : end + 1] in ("/", "")]
+            archive = zipped(
+                ("bundle.json", json.dumps(manifest | {"version": "99.0.0"}).encode()),
+                *((name, b"") for name in above),
+                (f"{folder}/__init__.py", b""),
+            )
+            bundles[name] = stored.check(archive)
+        features: dict[str, tuple[str, ...]] = {name: (name,) for name in bundles}
+        return Image(bundles, Plan(features, image.targets))
+
+    async with start() as client:
+        before = await told(client, "/targets/felix_2")
+        await change(client, "POST", "/bundles", 201, data=packed())
+        await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+    async with start(renewed()) as client:
+        assert await versions(client, "felix_3") == {"processor": "99.0.0"}
+        # What was changed by hand stays, with the archive that the image does not carry any more.
+        offers = await told(client, "/targets/felix_2")
+        assert offers[0] == before[0]
+        assert (await client.get(offers[0]["path"])).status == 200
+        await change(client, "POST", "/targets/felix_2/rollback")
+        assert await versions(client, "felix_2") == {"queue": "99.0.0"}
+
+
+async def test_two_servers_at_once_lose_no_change(start: Start) -> None:
+    async with start() as one, start() as other:
+        await change(one, "POST", "/bundles", 201, data=packed())
+        await change(other, "POST", "/bundles", 201, data=packed({"version": "2.0.0"}))
+        await change(other, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+        await change(one, "PUT", "/targets/felix_3/bundles/own", json={"version": "1.0.0"})
+        assert (await versions(one, "felix_2"))["own"] == "1.0.0"
+        assert len(await told(one, "/audit")) == 4
+
+
+async def test_an_agent_waits_until_there_is_something_to_know(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = await client.get("/targets/felix_2", params={"known": "something else"})
+    revision = answer.headers["ETag"].strip('"')
+    assert answer.status == 200
+    monkeypatch.setattr(server, "POLL_SECONDS", 0.1)
+    answer = await client.get("/targets/felix_2", params={"known": revision})
+    assert (answer.status, answer.headers["ETag"].strip('"')) == (304, revision)
+    monkeypatch.undo()
+    waiting = client.get("/targets/felix_2", params={"known": revision})
+    await change(client, "DELETE", "/targets/felix_2/bundles/queue")
+    answer = await waiting
+    assert (answer.status, await answer.json()) == (200, [])
+
+
+async def test_while_the_cluster_does_not_answer_nothing_is_offered_that_may_be_wrong(
+    image: Image, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("a token that the cluster does not know")
+    async with TestServer(KubernetesApi().make_app()) as cluster, aiohttp.ClientSession() as session:
+        kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
+        repository = Repository(image, Keeper(kubernetes, "inaetics-provisioning"))
+        async with TestClient(TestServer(Provisioning(repository, Credential(tmp_path)).make_app())) as client:
+            for path, status in (("/live", 200), ("/ready", 503), ("/targets/felix_2", 503), ("/", 503)):
+                assert (await client.get(path)).status == status
+
+
+async def test_a_change_that_the_cluster_does_not_keep_is_none(
+    client: Client, api: KubernetesApi, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("another")
+    await change(client, "POST", "/bundles", 503, data=packed())
+    (tmp_path / "token").write_text(KubernetesApi.TOKEN)
+    assert "own" not in {bundle["name"] for bundle in await told(client, "/bundles")}
+    await change(client, "POST", "/bundles", 201, data=packed())
+
+
+async def test_an_archive_that_was_spoilt_in_the_cluster_reaches_no_agent(start: Start, api: KubernetesApi) -> None:
+    async with start() as client:
+        await change(client, "POST", "/bundles", 201, data=packed())
+        await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
+    digest = next(
+        name
+        for name, item in api.config_maps.items()
+        if item["metadata"].get("labels", {}).get("inaetics.org/bundle") == "own"
+    )
+    del api.config_maps[digest]
+    async with start() as client:
+        assert (await client.get("/targets/felix_2")).status == 404
+        assert "lost" in await (await client.get("/")).text()
+        await change(client, "POST", "/targets/felix_2/rollback")
+        assert "queue" in await versions(client, "felix_2")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
         ("GET", "/targets/felix_9", b"", 404),
         ("GET", "/bundles/queue/9.9.9", b"", 404),
         ("GET", "/bundles/../../etc/passwd", b"", 404),
+        ("GET", "/archives/00ff", b"", 404),
         ("GET", "/nothing", b"", 404),
         ("POST", "/targets", b"", 405),
         ("PUT", "/agents/pod", b"", 400),
@@ -120,10 +437,15 @@ async def test_only_the_latest_agents_are_remembered(repository: Repository) -> 
         ("PUT", "/agents/pod", b"{}", 400),
         ("PUT", "/agents/pod", b"x" * 2**20, 413),
         ("PUT", "/agents/<script>", b"{}", 400),
+        ("PUT", "/targets/felix_2/bundles/queue", b"{}", 400),
+        ("PUT", "/targets/felix_2/bundles/queue", b'{"version": 1}', 400),
+        ("PUT", "/targets/felix_2/bundles/queue", b'{"version": "9.9.9"}', 404),
+        ("DELETE", "/targets/felix_2/bundles/nothing", b"", 404),
+        ("DELETE", "/targets/felix_9/bundles/queue", b"", 404),
+        ("POST", "/targets/felix_9/rollback", b"", 404),
+        ("DELETE", "/bundles/queue/1.0.0", b"", 404),
     ],
 )
-async def test_bad_requests_are_told_so(
-    repository: Repository, method: str, path: str, body: bytes, status: int
-) -> None:
-    async with client(repository) as agent:
-        assert (await agent.request(method, path, data=io.BytesIO(body))).status == status
+async def test_bad_requests_are_told_so(client: Client, method: str, path: str, body: bytes, status: int) -> None:
+    async with client.request(method, path, data=io.BytesIO(body), headers=TOKEN) as answer:
+        assert answer.status == status, await answer.text()

@@ -11,7 +11,7 @@ from runner.declaration import Declaration
 from runner.events import Event, StepFinished, StepStarted
 from runner.limit import named
 from runner.paths import DECLARATION
-from runner.site import step
+from runner.site import addresses, step
 from runner.verify import choice
 
 
@@ -61,6 +61,14 @@ def test_a_limit_names_hosts_or_is_left_to_ansible(
     declaration: Declaration, limit: str | None, hosts: list[str] | None
 ) -> None:
     assert named(limit, declaration) == hosts
+
+
+def test_a_run_ends_in_the_addresses_and_the_place_of_the_token(declaration: Declaration) -> None:
+    assert addresses(declaration, Path.cwd() / ".cluster") == {
+        "dashboard": "http://172.17.8.20/",
+        "provisioning": "http://172.17.8.20:90/",
+        "its token": ".cluster/provisioning-token",
+    }
 
 
 def test_choice_of_a_host_takes_that_host_alone(tmp_path: Path) -> None:

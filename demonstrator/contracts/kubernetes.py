@@ -1,4 +1,4 @@
-"""The Kubernetes API as an agent needs it: list, watch and patch, with the pod's service account."""
+"""The Kubernetes API as the demonstrator's pods use it, with the service account of each."""
 
 import asyncio
 import logging
@@ -9,8 +9,8 @@ from typing import Any
 
 import aiohttp
 
-from demonstrator.agent.proxy import name_error
 from demonstrator.contracts import wire
+from demonstrator.contracts.contract import name_error
 from demonstrator.contracts.platform import KubernetesError
 
 _logger = logging.getLogger(__name__)
@@ -22,7 +22,18 @@ _PAUSE = 1.0
 _READ_SECONDS = 10.0
 # Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
 _PATCH_SECONDS = 3.0
+# Where the kubelet puts the token and the API's authority.
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+_MERGE = "application/merge-patch+json"
 _NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, wire.WireError)
+
+
+def api_url(environment: Mapping[str, str]) -> str:
+    """The API's address: KUBERNETES_URL, or what Kubernetes tells every pod."""
+    host = environment.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+    given = f"https://{host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
+    return environment.get("KUBERNETES_URL", given).rstrip("/")
 
 
 class Kubernetes:
@@ -43,6 +54,18 @@ class Kubernetes:
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
         """Merge a change into an object; with a resourceVersion in it, only into that version."""
         return await self._ask("PATCH", path, _PATCH_SECONDS, change)
+
+    async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an object to a collection; status 409 where one of that name exists."""
+        return await self._ask("POST", path, _READ_SECONDS, item)
+
+    async def replace(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Put an object in another one's place; with a resourceVersion, only in that version's: else status 409."""
+        return await self._ask("PUT", path, _READ_SECONDS, item)
+
+    async def delete(self, path: str) -> None:
+        """Remove an object."""
+        await self._ask("DELETE", path, _READ_SECONDS, None)
 
     async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
         """All objects of a collection by name, now and after each change, until cancelled.
@@ -69,8 +92,8 @@ class Kubernetes:
                     _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], trouble)
                 await asyncio.sleep(_PAUSE)
 
-    async def _ask(self, method: str, path: str, seconds: float, change: Mapping[str, Any] | None) -> dict[str, Any]:
-        body = None if change is None else wire.dumps(change)
+    async def _ask(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
+        body = None if item is None else wire.dumps(item)
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._request(method, path, {}, timeout, body) as response:
@@ -103,7 +126,7 @@ class Kubernetes:
         # The kubelet renews the token in its file long before the old one ends.
         headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
         if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json"
+            headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
         return self._session.request(
             method,
             self._url + path,
@@ -117,7 +140,7 @@ class Kubernetes:
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status != 200:
+    if response.status not in (200, 201):
         raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
 
 

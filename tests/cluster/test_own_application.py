@@ -1,0 +1,17 @@
+"""docs/own-application.md, followed to the letter on the cluster that runs."""
+
+from pathlib import Path
+
+from runner import pki
+from runner.declaration import Declaration
+from runner.paths import CHECKOUT
+from tests.document import follow
+
+
+def test_the_document_leads_to_a_bundle_that_runs_and_back(
+    declaration: Declaration, state: Path, tmp_path: Path
+) -> None:
+    """Its target then has again what it had before, unless somebody had uploaded a bundle of that name."""
+    page = f"http://{declaration.controller.address}"
+    variables = {"URL": f"{page}:90", "PAGE": page, "TOKEN_FILE": str(pki.provisioning_token(state))}
+    follow(CHECKOUT / "docs" / "own-application.md", tmp_path, variables, within=120)
