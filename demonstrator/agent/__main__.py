@@ -1,13 +1,13 @@
 """`python3 -m demonstrator.agent`: one agent, until SIGTERM or Ctrl-C."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
 
 from demonstrator.agent import agent
 from demonstrator.agent.settings import Settings, SettingsError
+from demonstrator.contracts import log
 
 
 async def _main(settings: Settings) -> None:
@@ -18,7 +18,7 @@ async def _main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log.set_up()
     try:
         asyncio.run(_main(Settings.read(os.environ)))
     except SettingsError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from demonstrator.contracts import log
 from demonstrator.contracts.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
 from demonstrator.provisioning.credential import Credential
 from demonstrator.provisioning.image import Image
@@ -38,7 +39,7 @@ async def _make_app() -> web.Application:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log.set_up()
     web.run_app(
         _make_app(),
         host=os.environ.get("PROVISIONING_LISTEN", "0.0.0.0"),  # noqa: S104 - a pod's own address

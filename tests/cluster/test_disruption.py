@@ -1,6 +1,5 @@
 """What the cluster survives. Each test leaves it as it was; all of them run after everything else."""
 
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -9,16 +8,13 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from runner.declaration import Declaration, Host
-from runner.paths import CHECKOUT
+from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, run, short, silenced
 from tests.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
 from tests.cluster.workstation import Shell, page
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.disruptive
 
-SILENT = 10.0 + 5.0  # seconds until a node that says nothing is NotReady: the seed's ten, and two reports
-MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run
-BACK = 60.0
 UNAUTHORIZED = "401"  # what the API says to whoever shows no certificate
 
 
@@ -26,21 +22,7 @@ UNAUTHORIZED = "401"  # what the API says to whoever shows no certificate
 def victim(nodes: Sequence[Host], core: CoreApi) -> Iterator[Host]:
     """The node that is disturbed; the test ends when it is ready again."""
     yield nodes[-1]
-    eventually("the node is ready again", lambda: ready(core, nodes[-1]), within=BACK)
-    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
-
-
-def ready(core: CoreApi, node: Host) -> bool:
-    """Whether a node says that it is ready."""
-    conditions = core.read_node(str(node.address)).status.conditions
-    return any(one.type == "Ready" and one.status == "True" for one in conditions)
-
-
-def short(core: CoreApi) -> dict[str, int]:
-    """How many pods each replication controller of the demonstrator still lacks."""
-    listed = core.list_namespaced_replication_controller("default").items
-    lacking = {one.metadata.name: one.spec.replicas - (one.status.ready_replicas or 0) for one in listed}
-    return {name: count for name, count in lacking.items() if count > 0}
+    recovered(core, nodes[-1])
 
 
 def test_the_unit_removes_the_application_and_brings_it_back(
@@ -76,14 +58,11 @@ def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], S
         return {pod.spec.node_name for pod in staying if pod.status.phase == "Running"}
 
     eventually("the pod runs on the node", homes, lambda seen: seen == {str(victim.address)}, within=BACK)
-    shell = on(victim.name)
-    device = shell.root(f"ip -brief -4 address show to {victim.address}/32").split()[0].partition("@")[0]
     try:
-        shell.root(f"ip link set {device} down")
-        eventually("the silent node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
-        eventually("it runs elsewhere", homes, lambda seen: seen and str(victim.address) not in seen, within=MOVED)
+        with silenced(on(victim.name), victim):
+            eventually("the silent node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
+            eventually("it runs elsewhere", homes, lambda seen: seen and str(victim.address) not in seen, within=MOVED)
     finally:
-        shell.root(f"ip link set {device} up")
         core.delete_namespaced_replication_controller("wanderer", NAMESPACE, propagation_policy="Background")
 
 
@@ -91,10 +70,10 @@ def test_a_node_comes_back_after_a_halt(core: CoreApi, pods: Pods, victim: Host)
     """`vagrant halt` and `vagrant up`: the same address, the same node, and pods run on it again."""
     identity = core.read_node(str(victim.address)).metadata.uid
     try:
-        vagrant("halt", victim.name)
+        run("vagrant", "halt", victim.name)
         eventually("the halted node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
     finally:
-        vagrant("up", victim.name)
+        run("vagrant", "up", victim.name)
     eventually("the node is ready again", lambda: ready(core, victim), within=BACK)
     assert core.read_node(str(victim.address)).metadata.uid == identity
     pods.create("afterwards", node=str(victim.address))
@@ -111,8 +90,8 @@ def test_a_rebooted_controller_brings_everything_back(
         return {one.metadata.uid for one in (*core.list_node().items, *controllers)}
 
     before = identities()
-    vagrant("halt", "controller")
-    vagrant("up", "controller")
+    run("vagrant", "halt", "controller")
+    run("vagrant", "up", "controller")
     unreachable = (OSError, HTTPError, ApiException)
     assert eventually("the API answers again", identities, within=BACK, tolerating=unreachable) == before
     eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
@@ -122,8 +101,3 @@ def test_a_rebooted_controller_brings_everything_back(
     for node in nodes:
         ask = partial(on(node.name).root, asked)
         eventually(f"{node.name} reaches the API's service", ask, lambda code: code == UNAUTHORIZED, within=BACK)
-
-
-def vagrant(command: str, name: str) -> None:
-    """Vagrant by hand, as in the seed."""
-    subprocess.run(["vagrant", command, name], cwd=CHECKOUT, check=True, capture_output=True, text=True)

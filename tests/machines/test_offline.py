@@ -20,7 +20,8 @@ set -eu
 ip link set lo up
 [ -z "$(ip route)" ] || exit 99
 echo '{}' >"$1/daemon.json" # the machine's own may name a bridge as well, and Docker refuses to be told twice
-dockerd --config-file="$1/daemon.json" --host="$DOCKER_HOST" --data-root="$1/data" --exec-root="$1/exec" --pidfile="$1/pid" \\
+dockerd --config-file="$1/daemon.json" --host="$DOCKER_HOST" --pidfile="$1/pid" \\
+    --data-root="$1/data" --exec-root="$1/exec" \\
     --containerd-namespace=offline --containerd-plugins-namespace=offline-plugins \\
     --bip=172.31.255.1/24 >"$1/dockerd.log" 2>&1 &
 until docker version >/dev/null 2>&1; do sleep 0.2; kill -0 $! || exit 98; done

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,16 @@ def test_help_loads_nothing_slow(checkout: Checkout) -> None:
     loaded = subprocess.run(command, cwd=checkout.directory, capture_output=True, text=True, check=True)
     for slow in ("ansible_runner", "docker", "kubernetes", "pydantic", "requests", "vagrant"):
         assert f"'{slow}'" not in loaded.stdout
+
+
+def test_a_python_without_the_packages_hands_over_to_the_environment(checkout: Checkout) -> None:
+    """`python -m runner` by the machine's own Python, as somebody types it who has activated nothing."""
+    python = Path(sys.base_prefix, "bin", "python3")
+    bare = [str(python), "-S", "-m", "runner", "--help"]  # -S: without any installed package
+    lacking = subprocess.run(bare, cwd=checkout.directory, capture_output=True, text=True, check=False)
+    assert (lacking.returncode, lacking.stdout) == (4, "")
+    assert "`make bootstrap`" in lacking.stderr
+    (checkout.directory / ".venv").symlink_to(sys.prefix)
+    found = subprocess.run(bare, cwd=checkout.directory, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "Commands:" in found.stdout

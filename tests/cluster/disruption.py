@@ -1,0 +1,51 @@
+"""Taking something away from the cluster, and waiting until it has come back."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from runner.declaration import Host
+from runner.paths import CHECKOUT
+from tests.cluster.pods import CoreApi
+from tests.cluster.workstation import Shell
+from tests.waiting import eventually
+
+SILENT = 10.0 + 5.0  # seconds until a node that says nothing is NotReady: the seed's ten, and two reports
+MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run
+BACK = 60.0
+
+
+def ready(core: CoreApi, node: Host) -> bool:
+    """Whether a node says that it is ready."""
+    conditions = core.read_node(str(node.address)).status.conditions
+    return any(one.type == "Ready" and one.status == "True" for one in conditions)
+
+
+def short(core: CoreApi) -> dict[str, int]:
+    """How many pods each replication controller of the demonstrator still lacks."""
+    listed = core.list_namespaced_replication_controller("default").items
+    lacking = {one.metadata.name: one.spec.replicas - (one.status.ready_replicas or 0) for one in listed}
+    return {name: count for name, count in lacking.items() if count > 0}
+
+
+def recovered(core: CoreApi, node: Host) -> None:
+    """Wait until a node is ready again and the demonstrator has all of its pods."""
+    eventually("the node is ready again", lambda: ready(core, node), within=BACK)
+    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+
+
+@contextmanager
+def silenced(shell: Shell, node: Host) -> Iterator[None]:
+    """A node that nobody hears: its private interface is down until the context ends."""
+    device = shell.root(f"ip -brief -4 address show to {node.address}/32").split()[0].partition("@")[0]
+    try:
+        shell.root(f"ip link set {device} down")
+        yield
+    finally:
+        shell.root(f"ip link set {device} up")
+
+
+def run(*command: str) -> None:
+    """A command of the workstation, in the checkout; it must succeed."""
+    done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
