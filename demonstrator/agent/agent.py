@@ -7,7 +7,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from pelix.framework import Framework, FrameworkFactory, create_framework
+from pelix.framework import BundleContext, Framework, FrameworkFactory, create_framework
+from pelix.internals.registry import ServiceReference
 
 import demonstrator
 from demonstrator.agent import calls
@@ -20,8 +21,9 @@ from demonstrator.agent.pages import PagesServer
 from demonstrator.agent.pods import PodWatch
 from demonstrator.agent.server import Server
 from demonstrator.agent.settings import Settings
+from demonstrator.contracts.contract import name_of
 from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import Identity, KubernetesApi, PodDirectory, Runtime
+from demonstrator.contracts.platform import Drainable, Identity, KubernetesApi, PodDirectory, Runtime
 
 _logger = logging.getLogger(__name__)
 
@@ -97,6 +99,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         _logger.info("%s on %s is %s", identity.pod, identity.node, identity.target)
         await stop.wait()
         _logger.info("stops")
+        await _drain(context)
         health.stop()
         exports.withdraw()
         framework.stop()
@@ -117,6 +120,16 @@ def _start_framework() -> Framework:
     framework.start()
     demonstrator.__path__ = search_path
     return framework
+
+
+async def _drain(context: BundleContext) -> None:
+    """Let every bundle that holds something empty itself, side by side."""
+    references: list[ServiceReference[Any]]
+    references = context.get_all_service_references(name_of(Drainable), None) or []
+    drains = (context.get_service(reference).drain() for reference in references)
+    for outcome in await asyncio.gather(*drains, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            _logger.error("a bundle could not be drained", exc_info=outcome)
 
 
 async def _listen(app: web.Application, address: str, port: int) -> web.AppRunner:

@@ -23,6 +23,8 @@ _SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
 _TIMEOUT = aiohttp.ClientTimeout(sock_connect=_SILENCE_SECONDS, sock_read=_SILENCE_SECONDS)
 _PAUSE = 0.5
 _LINE_LIMIT = 2**20
+# An agent that is told to end may have something to hand out still: it says itself what it offers until then.
+_PHASES = ("Running", "Terminating")
 
 
 class Imports:
@@ -54,7 +56,7 @@ class Imports:
             (pod.name, f"http://{pod.address}:{pod.services_port}")
             for pod in pods
             if pod.services_port and pod.address and pod.name != self._own_pod
-            if pod.phase == "Running" and self._wanted
+            if pod.phase in _PHASES and self._wanted
         }
         for key in self._providers.keys() - agents:
             self._providers.pop(key)[1].cancel()

@@ -104,3 +104,14 @@ class Pages(Protocol):
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Paths without variables, each with its method and handler."""
+
+
+@local("inaetics.agent.drainable")
+class Drainable(Protocol):
+    """Provided by a bundle that holds what should not go with its agent."""
+
+    async def drain(self) -> None:
+        """The agent is told to end: take nothing new, and return when there is nothing left to wait for.
+
+        The agent goes on serving meanwhile. Its pod's grace period is the limit.
+        """

@@ -13,7 +13,7 @@ from docker.errors import DockerException
 from runner.errors import PrepareError
 from runner.events import Note, Report
 from runner.paths import CHECKOUT
-from runner.prepare import debian, golang, images, release, sources, wheels
+from runner.prepare import debian, golang, images, native, release, sources, wheels
 from runner.prepare.cache import Blob, Cache, Recipe, tree_digest
 from runner.prepare.catalogue import Catalogue, load
 from runner.prepare.release import Release
@@ -22,6 +22,7 @@ from runner.prepare.work import Work
 __all__ = ["Release", "prepare"]
 
 _ARTIFACTS = CHECKOUT / "artifacts"
+_DEMONSTRATOR = CHECKOUT / "demonstrator"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _EXECUTABLE = 0o755
 _PLAIN = 0o644
@@ -118,6 +119,9 @@ def _jobs(
             requirements, python = directory / "requirements.txt", catalogue.debian.python
             recipe = wheels.recipe(name, requirements, python)
             add(f"wheels/{name}", recipe, _PLAIN, wheels.download(recipe.name, requirements, python, work, report))
+    for name, files in native.bundles(_DEMONSTRATOR / "bundles").items():
+        recipe = native.recipe(name, files)
+        add(f"native/{name}", recipe, _PLAIN, native.build(recipe.name, files, work, report))
     for name, component in catalogue.components.items():
         module = _ARTIFACTS / "go" / name
         inputs = {"go": catalogue.go.version, "module": tree_digest(debian.files_below(module))}
@@ -147,7 +151,7 @@ def _contents(
         if details.on_hosts
         for name, blob in found[component].items()
     }
-    return binaries, images.parts_of(catalogue, _ARTIFACTS / "images", CHECKOUT / "demonstrator", found)
+    return binaries, images.parts_of(catalogue, _ARTIFACTS / "images", _DEMONSTRATOR, found)
 
 
 def _point(link: Path, target: Path) -> None:

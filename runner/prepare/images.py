@@ -86,10 +86,15 @@ def parts_of(
 ) -> dict[str, Parts]:
     """Put together what each image is made of, in the catalogue's order.
 
-    `found` holds what the cache has for each job: a component's binaries, rootfs/IMAGE and wheels/IMAGE.
+    `found` holds what the cache has for each job: a component's binaries, rootfs/IMAGE, wheels/IMAGE and
+    native/BUNDLE, whose library goes where the bundle's own files are.
     """
     binaries = {name: blob for component in catalogue.components for name, blob in found[component].items()}
     code = {name: path for name, path in sources_below(demonstrator).items() if not name.startswith("tests/")}
+    for job, files in found.items():
+        if job.startswith("native/"):
+            bundle = job.removeprefix("native/")
+            code |= {f"bundles/{bundle}/{name}": blob.path for name, blob in files.items()}
     everything: dict[str, Parts] = {}
     for name, image in catalogue.images.items():
         everything[name] = Parts(
@@ -171,10 +176,11 @@ def _application(client: docker.DockerClient, parts: Parts, python: str, target:
         copy = target / "demonstrator" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
-    compile_all = ["python3", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    compile_all = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     client.containers.run(
         parts.base,
-        [*compile_all, "-s", "/application", "-p", _HOME, "/application"],
+        entrypoint=["python3"],  # the base may be an application itself
+        command=[*compile_all, "-s", "/application", "-p", _HOME, "/application"],
         volumes={str(target): {"bind": "/application", "mode": "rw"}},
         user=f"{os.getuid()}:{os.getgid()}",
         network_mode="none",

@@ -1,17 +1,13 @@
 """Why: load comes, pods come; load goes, pods go. That is what an orchestrated demonstrator is shown for.
 
-By default people scale the processors; these tests turn the original rule on, and leave the default behind them.
+The original rule is the default.
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from runner.paths import CHECKOUT
 from tests.app.live import LIVE, open_live
 from tests.cluster.workstation import page as fetched
 from tests.waiting import eventually
@@ -22,25 +18,15 @@ UP = 60_000  # ms for the load to be seen and for another pod to run
 DOWN = 150_000  # ms to work off a full queue and to go back to one processor
 
 
-def site(*arguments: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "runner", "site", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _by_itself(viewer: str) -> Iterator[None]:
-    """The demonstrator scales itself, as somebody who sets the role's variable has it."""
-    site("-e", "inaetics_app_scaling=original")
+def _by_itself(viewer: str) -> None:
+    """A coordinator acts, also where the tests before have just made all pods anew."""
 
     def acts() -> bool:
         overview = json.loads(fetched(f"{viewer}coordinator/statistics"))
         return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
 
     eventually("a coordinator that is there acts", acts, within=HANDOVER)
-    yield
-    site()
 
 
 def slide(page: Page, key: str) -> None:

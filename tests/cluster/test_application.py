@@ -8,7 +8,7 @@ import pytest
 
 from runner.declaration import Declaration, Host
 from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import Shell, page
+from tests.cluster.workstation import Shell, page, site
 from tests.waiting import eventually
 
 PROCESSORS, SELECTOR = "inaetics-processor-controller", "name=inaetics-processor-pod"
@@ -24,8 +24,16 @@ def url(declaration: Declaration) -> str:
     return f"http://{declaration.controller.address}"
 
 
+@pytest.fixture(scope="module")
+def by_hand() -> Iterator[None]:
+    """The demonstrator leaves its processors alone, as somebody who sets the role's variable has it."""
+    site("--tags", "inaetics-app", "-e", "inaetics_app_scaling=manual")
+    yield
+    site("--tags", "inaetics-app")
+
+
 @pytest.fixture
-def scale(core: CoreApi) -> Iterator[Callable[[int], None]]:
+def scale(core: CoreApi, by_hand: None) -> Iterator[Callable[[int], None]]:
     """Sets the number of processors; afterwards it is what it was."""
 
     def scale(replicas: int) -> None:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 
 import pytest
+import yaml
 
 from runner.declaration import Declaration, Host
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell
+from tests.waiting import eventually
 
 FELIX, CELIX, PROVISIONING = "inaetics/felix-agent", "inaetics/celix-agent", "inaetics/node-provisioning"
 
@@ -17,7 +19,7 @@ SERVICES = {
     "inaetics-viewer-service": ("80/TCP", "name=inaetics-datastore-viewer-pod"),
     "kubernetes": ("443/TCP", "<none>"),
 }
-# Name without "-controller", image and replicas; container and selector are named alike.
+# Name without "-controller", image and replicas as they are created; container and selector are named alike.
 CONTROLLERS = {
     "ace-provisioning": (PROVISIONING, "1"),
     "inaetics-datastore-viewer": (FELIX, "1"),
@@ -27,6 +29,10 @@ CONTROLLERS = {
     "inaetics-queue": (FELIX, "1"),
     "inaetics-queue-celix": (CELIX, "0"),  # in the seed's files, though not in its README's listing
 }
+
+# What the demonstrator scales by itself, evenly: one at least, and eight at most.
+SCALED = ("inaetics-processor-celix", "inaetics-processor")
+SCALES = 30.0  # seconds for a coordinator to act and for its first period
 
 Row = dict[str, str]
 Listing = Callable[[str], dict[str, Row]]
@@ -59,19 +65,45 @@ def test_services_have_the_controllers_address(listing: Listing, declaration: De
 
 
 def test_replication_controllers(listing: Listing) -> None:
-    columns = ("CONTAINERS", "IMAGES", "SELECTOR", "DESIRED")
-    assert {name: [row[column] for column in columns] for name, row in listing("rc").items()} == {
-        f"{name}-controller": [f"{name}-container", image, f"name={name}-pod", replicas]
-        for name, (image, replicas) in CONTROLLERS.items()
+    columns = ("CONTAINERS", "IMAGES", "SELECTOR")
+    shown = listing("rc")
+    assert {name: [row[column] for column in columns] for name, row in shown.items()} == {
+        f"{name}-controller": [f"{name}-container", image, f"name={name}-pod"]
+        for name, (image, _) in CONTROLLERS.items()
     }
+    assert {name: row["DESIRED"] for name, row in shown.items() if not name.startswith(SCALED)} == {
+        f"{name}-controller": replicas for name, (_, replicas) in CONTROLLERS.items() if name not in SCALED
+    }
+
+
+def test_replicas_are_created_as_in_the_seed(on: Callable[[str], Shell]) -> None:
+    """What inaetics.service creates; the processors' numbers follow the load from then on."""
+    objects = yaml.safe_load_all(on("controller").root("cat /etc/inaetics/objects.yml"))
+    created = {one["metadata"]["name"]: one["spec"]["replicas"] for one in objects if "replicas" in one["spec"]}
+    assert created == {f"{name}-controller": int(replicas) for name, (_, replicas) in CONTROLLERS.items()}
+
+
+def test_processors_are_split_evenly(listing: Listing) -> None:
+    def desired() -> tuple[int, int]:
+        shown = listing("rc")
+        celix, felix = (int(shown[f"{name}-controller"]["DESIRED"]) for name in SCALED)
+        return celix, felix
+
+    eventually(
+        "the processors are shared, the first controller taking what is odd",
+        desired,
+        lambda seen: 1 <= sum(seen) <= 8 and seen[1] - seen[0] in (0, 1),
+        within=SCALES,
+    )
 
 
 def test_pods_run_on_nodes_named_by_address(listing: Listing, nodes: Sequence[Host]) -> None:
     addresses = {str(node.address) for node in nodes}
     shown = listing("pods")
     running = [name for name, row in shown.items() if (row["READY"], row["STATUS"]) == ("1/1", "Running")]
-    assert sorted(name.rpartition("-controller-")[0] for name in running) == sorted(
-        name for name, (_, replicas) in CONTROLLERS.items() for _ in range(int(replicas))
+    controllers = [name.rpartition("-controller-")[0] for name in running]
+    assert sorted(name for name in controllers if name not in SCALED) == sorted(
+        name for name, (_, replicas) in CONTROLLERS.items() for _ in range(int(replicas)) if name not in SCALED
     )
     assert {row["NODE"] for row in shown.values()} <= addresses
 

@@ -140,9 +140,10 @@ def test_the_demonstrators_pods_may_see_pods_and_nothing_else(core: CoreApi, may
 
 
 def test_only_the_coordinator_may_scale_and_only_what_it_has_to(may: May) -> None:
-    """Whoever takes over the page's pod may change two numbers of pods, and nothing else in the cluster."""
+    """Whoever takes over the page's pod may change three numbers of pods, and nothing else in the cluster."""
     account, scale = "inaetics-coordinator", "replicationcontrollers/scale"
-    for name in ("inaetics-processor-controller", "inaetics-producer-controller"):
+    for kind in ("processor", "processor-celix", "producer"):
+        name = f"inaetics-{kind}-controller"
         assert may("default", account, "patch", scale, name)
         assert not may("default", "inaetics-agent", "patch", scale, name)
         assert not may("default", account, "patch", "replicationcontrollers", name)

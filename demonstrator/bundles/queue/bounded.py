@@ -1,15 +1,13 @@
 """The queue itself: bounded, with leases, and a ledger that always balances."""
 
-import asyncio
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt, check_name
-
-LEASE_SECONDS = 5.0
-LONGEST_WAIT = 1.0
+from demonstrator.bundles.queue.service import LEASE_SECONDS
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt
 
 # The last step of so many producers and consumers is remembered; the longest silent goes first.
 _MEMORY = 1_000
@@ -25,12 +23,7 @@ class _Lease:
 
 
 class BoundedQueue:
-    """Keeps batches until the data store has their results.
-
-    A batch that is taken is lent: unless it is settled before its lease ends it is lent to
-    somebody else, so that a processor that dies loses nothing. Both what waits and what is lent
-    counts against the capacity.
-    """
+    """The engine in plain Python."""
 
     def __init__(
         self,
@@ -47,55 +40,47 @@ class BoundedQueue:
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._receipts: OrderedDict[str, tuple[int, Receipt]] = OrderedDict()
         self._takes: OrderedDict[str, tuple[int, tuple[str, ...]]] = OrderedDict()
-        self._arrived = asyncio.Event()
+        self._closed = False
         self._stored: Counter[str] = Counter()
         self._produced = self._queued = self._in_work = self._refused = 0
 
     def put(self, batch: Batch) -> Receipt:
-        """Take a batch or refuse it as a whole; a repeated one gets its first receipt again."""
+        """See Engine.put."""
         first, receipt = self._receipts.get(batch.source, (-1, None))
         if receipt and batch.first == first:
             return receipt
         if batch.first < first:
             raise ValueError(f"{batch.source} has gone on from {batch.first} to {first}")
+        if self._closed:
+            raise RemoteError(f"{self._name} takes nothing new any more")
         size = len(batch)
         self._produced += size
         if self._queued + self._in_work + size <= self._capacity:
             receipt = Receipt(size, 0, self._name)
             self._waiting.append(batch)
             self._queued += size
-            self._arrived.set()
         else:
             receipt = Receipt(0, size, self._name)
             self._refused += size
         _remember(self._receipts, batch.source, (batch.first, receipt))
         return receipt
 
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
-        """Lend batches to a consumer; the same number lends the same ones again."""
-        check_name(consumer)
-        deadline = self._clock() + min(wait, LONGEST_WAIT)
-        while True:
-            self._end_leases()
-            last, lent = self._takes.get(consumer, (-1, ()))
-            if number < last:
-                raise ValueError(f"{consumer} has gone on from take {number} to {last}")
-            if number == last:
-                return Lent(self._name, self._lend_again(consumer, lent))
-            if self._waiting:
-                return Lent(self._name, self._lend(consumer, number, most))
-            if (left := deadline - self._clock()) <= 0:
-                return Lent(self._name, ())
-            self._arrived.clear()
-            try:
-                async with asyncio.timeout(left):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return Lent(self._name, ())
+    def close(self) -> None:
+        """See Engine.close."""
+        self._closed = True
+
+    def lend(self, consumer: str, number: int, most: int) -> Lent | None:
+        """See Engine.lend."""
+        self._end_leases()
+        last, lent = self._takes.get(consumer, (-1, ()))
+        if number < last:
+            raise ValueError(f"{consumer} has gone on from take {number} to {last}")
+        if number == last:
+            return Lent(self._name, self._lend_again(consumer, lent))
+        return Lent(self._name, self._lend(consumer, number, most)) if self._waiting else None
 
     def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """Forget batches whose results are stored, whoever stored them."""
-        check_name(store)
+        """See Engine.settle."""
         for batch_id in batches:
             if lease := self._leases.pop(batch_id, None):
                 self._in_work -= len(lease.batch)
@@ -107,7 +92,7 @@ class BoundedQueue:
                 self._stored[store] += len(waiting)
 
     def ledger(self) -> Ledger:
-        """What became of all samples so far."""
+        """See Engine.ledger."""
         self._end_leases()
         return Ledger(
             queue=self._name,
@@ -146,7 +131,6 @@ class BoundedQueue:
             self._waiting.appendleft(lease.batch)
             self._in_work -= len(lease.batch)
             self._queued += len(lease.batch)
-            self._arrived.set()
 
 
 def _remember(memory: OrderedDict[str, _T], key: str, value: _T) -> None:

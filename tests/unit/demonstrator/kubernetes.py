@@ -109,6 +109,11 @@ class KubernetesApi:
         }
         self.pods.put(name, pod)
 
+    def terminate_pod(self, name: str) -> None:
+        """Say that a pod is to end, while it still runs."""
+        pod = self.pods.objects[name]
+        self.pods.put(name, {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": "2025-10-09T08:53:20Z"}})
+
     def remove_pod(self, name: str) -> None:
         self.pods.tell("DELETED", self.pods.objects.pop(name))
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,8 @@ class Local:
     pages_port: int = field(default_factory=free_port)
     services_port: int = field(default_factory=free_port)
     agents: dict[str, Agent] = field(default_factory=dict)
+    # The libraries of native bundles, by the bundle's directory.
+    libraries: Mapping[str, Path] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
         self._exit = AsyncExitStack()
@@ -124,6 +127,8 @@ class Local:
         if not root.exists():
             for part in parts:
                 shutil.copytree(SOURCE / part, root / "demonstrator" / part)
+            for bundle, library in self.libraries.items() if "bundles" in parts else ():
+                shutil.copy(library, root / "demonstrator" / "bundles" / bundle)
         return root
 
     async def start_agent(self, target: str, pod: str, **environment: str) -> Agent:
@@ -157,6 +162,8 @@ class Local:
     async def stop_agent(self, pod: str, number: int = signal.SIGTERM) -> float:
         """End an agent as the kubelet does, and take its pod away; returns the seconds it took."""
         agent = self.agents[pod]
+        if number == signal.SIGTERM:
+            self.api.terminate_pod(pod)
         loop = asyncio.get_running_loop()
         started = loop.time()
         agent.process.send_signal(number)

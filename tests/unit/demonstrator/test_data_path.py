@@ -4,23 +4,26 @@ import asyncio
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import pytest
+
 from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.bundles.processor.identity import IdentityProcessor
 from demonstrator.bundles.processor.worker import Worker
 from demonstrator.bundles.producer.source import SampleSource
-from demonstrator.bundles.queue.bounded import BoundedQueue
+from demonstrator.bundles.queue.service import QueueService
 from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.native import Library
 from demonstrator.contracts.samples import QUEUES_TOLD, Batch, Kept, Kind, Lent, Receipt, Receipts, Result, StoreLedger
 from tests.unit.demonstrator import virtual
+from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 
 
 class Flaky:
     """Queue and data store behind a network that loses one in five requests and answers."""
 
-    def __init__(self, queue: BoundedQueue, store: MemoryStore) -> None:
+    def __init__(self, queue: QueueService, store: MemoryStore) -> None:
         self._queue = queue
         self._store = store
         self._chance = random.Random(1)  # noqa: S311 - no secret
@@ -31,7 +34,7 @@ class Flaky:
 
     async def put(self, item: Batch | Result) -> Receipt | Kept:
         self._lose()
-        answer = self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
+        answer = await self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
         self._lose()
         return answer
 
@@ -43,39 +46,50 @@ class Flaky:
 
     async def settle(self, batches: tuple[str, ...], store: str) -> None:
         self._lose()
-        self._queue.settle(batches, store)
+        await self._queue.settle(batches, store)
         self._lose()
 
     async def latest(self, most: int) -> tuple[Result, ...]:
         return self._store.latest(most)
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():
         await asyncio.sleep(0.01)
 
 
-async def _lossy() -> None:
+async def _lossy(kind: str, queue_library: Library, processor_library: Library) -> None:
     clock = asyncio.get_running_loop().time
-    queue, store = BoundedQueue("queue.1", clock), MemoryStore("store.1")
+    queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
     network = Flaky(queue, store)
     source = SampleSource("p", rate=1_000, batch_size=20)
-    worker = Worker("w", IdentityProcessor("w", clock, seconds_per_sample=0.0), clock)
+    worker = Worker("w", make_processor(kind, processor_library, clock, 0.0), clock)
     producing = asyncio.create_task(source.run(network))  # type: ignore[arg-type]
     working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
-    await _until(lambda: source.produced >= 5_000)
+
+    async def made() -> bool:
+        return source.produced >= 5_000
+
+    async def emptied() -> bool:
+        ledger = await queue.ledger()
+        return not ledger.queued + ledger.in_work
+
+    await _until(made)
     producing.cancel()
-    await _until(lambda: not queue.ledger().queued + queue.ledger().in_work)
+    await _until(emptied)
     working.cancel()
     await asyncio.gather(producing, working, return_exceptions=True)
-    ledger = queue.ledger()
+    ledger = await queue.ledger()
     assert ledger.stored["store.1"] == store.stored == store.ledger().received["queue.1"] == ledger.produced
     # A batch may be in hand whose answer was lost when the producer was stopped.
     assert source.produced - ledger.produced in (0, 20)
 
 
-def test_a_lossy_network_neither_loses_nor_doubles() -> None:
-    virtual.run(_lossy())
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_lossy_network_neither_loses_nor_doubles(
+    kind: str, queue_library: Library, processor_library: Library
+) -> None:
+    virtual.run(_lossy(kind, queue_library, processor_library))
 
 
 class Listener:
@@ -176,13 +190,16 @@ def test_what_many_queues_answered_is_added_up_by_queue() -> None:
     assert (len(told), told["queue.29"], source.accepted) == (QUEUES_TOLD, Receipt(100, 0, "queue.29"), 3_000)
 
 
-def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_late() -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_late(
+    kind: str, processor_library: Library
+) -> None:
     batch = Batch("p", 0, 0.0, (1.0, 2.0) * 25)
 
     async def work(pause: float) -> float:
         """The time that ten batches take, with a pause before each."""
         loop = asyncio.get_running_loop()
-        processor = IdentityProcessor("w", loop.time)
+        processor = make_processor(kind, processor_library, loop.time)
         for _ in range(10):
             await asyncio.sleep(pause)
             assert (await processor.process(batch, "queue.1")).batch == batch
@@ -192,6 +209,20 @@ def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_
     assert virtual.run(work(0.01)) == 1.51
     # Without work for longer, it begins when there is some.
     assert virtual.run(work(0.1)) == 2.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_processor_works_on_one_batch_at_a_time(kind: str, processor_library: Library) -> None:
+    """Also while one queue takes over from another, when there is a worker for each."""
+
+    async def work() -> float:
+        loop = asyncio.get_running_loop()
+        processor = make_processor(kind, processor_library, loop.time)
+        batches = [Batch("p", first, 0.0, (1.0,) * 50) for first in (0, 50)]
+        await asyncio.gather(*(processor.process(batch, f"queue.{batch.first}") for batch in batches))
+        return round(loop.time(), 6)
+
+    assert virtual.run(work()) == 0.3
 
 
 def result(first: int, size: int = 10) -> Result:

@@ -102,6 +102,8 @@ def test_the_originals_targets_have_their_bundles(image: Image) -> None:
         "felix_2": ("queue",),
         "felix_3": ("processor",),
         "felix_4": ("producer",),
+        "celix_2": ("queue-celix",),
+        "celix_3": ("processor-celix",),
     }
 
 

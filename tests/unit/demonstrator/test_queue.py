@@ -2,13 +2,20 @@
 
 import asyncio
 import random
+from collections.abc import Callable, Coroutine
 
 import pytest
 
-from demonstrator.bundles.queue.bounded import BoundedQueue
-from demonstrator.contracts.samples import Batch, Lent, Receipt
+from demonstrator.bundles.queue import service
+from demonstrator.bundles.queue.service import Engine, QueueService
+from demonstrator.contracts.contract import RemoteError
+from demonstrator.contracts.native import Library
+from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt
+from tests.unit.demonstrator.engines import KINDS, make_engine, make_queue
 
 pytestmark = pytest.mark.asyncio
+
+Make = Callable[..., QueueService]
 
 
 class Clock:
@@ -29,104 +36,114 @@ def receipt(accepted: int, refused: int) -> Receipt:
     return Receipt(accepted, refused, "queue.1")
 
 
-def make(capacity: int = 100) -> tuple[BoundedQueue, Clock]:
-    clock = Clock()
-    return BoundedQueue("queue.1", clock, capacity, lease_seconds=5.0), clock
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-async def test_what_does_not_fit_is_refused_and_counted() -> None:
-    queue, _ = make(capacity=25)
-    receipts = [queue.put(batch(first)) for first in (0, 10, 20)]
+@pytest.fixture(params=KINDS)
+def make(request: pytest.FixtureRequest, queue_library: Library, clock: Clock) -> Make:
+    """Makes a queue of either kind: each test is run over both."""
+
+    def make(capacity: int = 100, clock: Callable[[], float] = clock) -> QueueService:
+        return make_queue(request.param, queue_library, clock, capacity)
+
+    return make
+
+
+async def test_what_does_not_fit_is_refused_and_counted(make: Make) -> None:
+    queue = make(capacity=25)
+    receipts = [await queue.put(batch(first)) for first in (0, 10, 20)]
     assert receipts == [receipt(10, 0), receipt(10, 0), receipt(0, 10)]
-    ledger = queue.ledger()
+    ledger = await queue.ledger()
     assert (ledger.produced, ledger.queued, ledger.refused) == (30, 20, 10)
     assert ledger.balanced
 
 
-async def test_what_is_lent_counts_against_the_bound() -> None:
-    queue, _ = make(capacity=20)
-    queue.put(batch(0))
+async def test_what_is_lent_counts_against_the_bound(make: Make) -> None:
+    queue = make(capacity=20)
+    await queue.put(batch(0))
     await queue.take("c", 0, 10, 0)
-    assert queue.put(batch(10)) == receipt(10, 0)
-    assert queue.put(batch(20)) == receipt(0, 10)
+    assert await queue.put(batch(10)) == receipt(10, 0)
+    assert await queue.put(batch(20)) == receipt(0, 10)
 
 
-async def test_a_repeated_put_counts_once() -> None:
-    queue, _ = make(capacity=15)
+async def test_a_repeated_put_counts_once(make: Make) -> None:
+    queue = make(capacity=15)
     for first, answer in ((0, receipt(10, 0)), (10, receipt(0, 10))):
-        assert [queue.put(batch(first)) for _ in range(3)] == [answer] * 3
-    assert queue.ledger().produced == 20
+        assert [await queue.put(batch(first)) for _ in range(3)] == [answer] * 3
+    assert (await queue.ledger()).produced == 20
     with pytest.raises(ValueError, match="has gone on from 0 to 10"):
-        queue.put(batch(0))
+        await queue.put(batch(0))
 
 
-async def test_a_repeated_take_brings_the_same_and_the_next_brings_more() -> None:
-    queue, _ = make()
+async def test_a_repeated_take_brings_the_same_and_the_next_brings_more(make: Make) -> None:
+    queue = make()
     for first in (0, 10, 20):
-        queue.put(batch(first))
+        await queue.put(batch(first))
     first_take = await queue.take("c", 0, 20, 0)
     assert [item.first for item in first_take.batches] == [0, 10]
     assert await queue.take("c", 0, 20, 0) == first_take
     assert [item.first for item in (await queue.take("c", 1, 20, 0)).batches] == [20]
-    assert queue.ledger().in_work == 30
+    assert (await queue.ledger()).in_work == 30
     with pytest.raises(ValueError, match="has gone on from take 0 to 1"):
         await queue.take("c", 0, 20, 0)
 
 
-async def test_a_batch_larger_than_asked_for_comes_alone() -> None:
-    queue, _ = make()
-    queue.put(batch(0, size=50))
-    queue.put(batch(50))
+async def test_a_batch_larger_than_asked_for_comes_alone(make: Make) -> None:
+    queue = make()
+    await queue.put(batch(0, size=50))
+    await queue.put(batch(50))
     assert [item.first for item in (await queue.take("c", 0, 20, 0)).batches] == [0]
 
 
-async def test_a_take_waits_for_samples() -> None:
+async def test_a_take_waits_for_samples(make: Make) -> None:
     loop = asyncio.get_running_loop()
-    queue = BoundedQueue("queue.1", loop.time)
+    queue = make(QUEUE_CAPACITY, loop.time)
     taking = asyncio.create_task(queue.take("c", 0, 10, 1.0))
     await asyncio.sleep(0)
     assert not taking.done()
-    queue.put(batch(0))
+    await queue.put(batch(0))
     assert await taking == Lent("queue.1", (batch(0),))
     assert await queue.take("c", 1, 10, 0.01) == Lent("queue.1", ())
 
 
-async def test_two_waiting_repeats_of_one_take_lend_once() -> None:
-    queue = BoundedQueue("queue.1", asyncio.get_running_loop().time)
+async def test_two_waiting_repeats_of_one_take_lend_once(make: Make) -> None:
+    queue = make(QUEUE_CAPACITY, asyncio.get_running_loop().time)
     takes = [asyncio.create_task(queue.take("c", 0, 10, 1.0)) for _ in range(2)]
     await asyncio.sleep(0)
-    queue.put(batch(0))
+    await queue.put(batch(0))
     assert await asyncio.gather(*takes) == [Lent("queue.1", (batch(0),))] * 2
-    assert queue.ledger().in_work == 10
+    assert (await queue.ledger()).in_work == 10
 
 
-async def test_what_is_not_settled_in_time_is_lent_again_first() -> None:
-    queue, clock = make()
-    queue.put(batch(0))
-    queue.put(batch(10))
+async def test_what_is_not_settled_in_time_is_lent_again_first(make: Make, clock: Clock) -> None:
+    queue = make()
+    await queue.put(batch(0))
+    await queue.put(batch(10))
     await queue.take("dies", 0, 10, 0)
     clock.now = 5.1
-    assert queue.ledger().queued == 20
+    assert (await queue.ledger()).queued == 20
     assert [item.first for item in (await queue.take("lives", 0, 20, 0)).batches] == [0, 10]
     assert await queue.take("dies", 0, 10, 0) == Lent("queue.1", ())
 
 
-async def test_settling_counts_once_whoever_does_it_and_however_late() -> None:
-    queue, clock = make()
-    queue.put(batch(0))
+async def test_settling_counts_once_whoever_does_it_and_however_late(make: Make, clock: Clock) -> None:
+    queue = make()
+    await queue.put(batch(0))
     await queue.take("slow", 0, 10, 0)
     clock.now = 5.1
-    queue.ledger()
-    queue.settle(("p:0",), "store.1")  # it waits again by now
-    queue.settle(("p:0", "p:77"), "store.2")
-    ledger = queue.ledger()
+    await queue.ledger()
+    await queue.settle(("p:0",), "store.1")  # it waits again by now
+    await queue.settle(("p:0", "p:77"), "store.2")
+    ledger = await queue.ledger()
     assert (ledger.stored, ledger.queued, ledger.in_work) == ({"store.1": 10}, 0, 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_the_ledger_balances_whatever_happens(seed: int) -> None:
+async def test_the_ledger_balances_whatever_happens(make: Make, clock: Clock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret
-    queue, clock = make(capacity=200)
+    queue = make(capacity=200)
     produced, takes, taken = {"p": 0, "q": 0}, {"c": 0, "d": 0}, list[str]()
     for _ in range(500):
         clock.now += chance.random()
@@ -134,15 +151,123 @@ async def test_the_ledger_balances_whatever_happens(seed: int) -> None:
         if step == 0:
             source, size = chance.choice(list(produced)), chance.randint(1, 30)
             for _ in range(chance.randint(1, 2)):
-                queue.put(batch(produced[source], size, source))
+                await queue.put(batch(produced[source], size, source))
             produced[source] += size
         elif step == 1:
             consumer = chance.choice(list(takes))
             takes[consumer] += chance.randint(0, 1)
             taken += [item.id for item in (await queue.take(consumer, takes[consumer], 40, 0)).batches]
         elif taken:
-            queue.settle((chance.choice(taken),), chance.choice(("store.1", "store.2")))
-        ledger = queue.ledger()
+            await queue.settle((chance.choice(taken),), chance.choice(("store.1", "store.2")))
+        ledger = await queue.ledger()
         assert ledger.balanced
         assert ledger.produced == sum(produced.values())
         assert ledger.queued + ledger.in_work <= 200
+
+
+async def test_a_closed_queue_takes_nothing_new_and_empties_itself(make: Make) -> None:
+    queue = make(QUEUE_CAPACITY, asyncio.get_running_loop().time)
+    first = await queue.put(batch(0))
+    await queue.put(batch(0, source="q"))
+    draining = asyncio.create_task(queue.drain())
+    await asyncio.sleep(0)
+    # A producer that missed the answer must not offer the same samples to another queue.
+    assert await queue.put(batch(0)) == first
+    with pytest.raises(RemoteError, match="takes nothing new any more"):
+        await queue.put(batch(10))
+    lent = await queue.take("c", 0, 20, 0)
+    await queue.settle((lent.batches[0].id,), "store.1")
+    await asyncio.sleep(0)
+    assert not draining.done()
+    await queue.settle((lent.batches[1].id,), "store.1")
+    await draining
+    assert (await queue.ledger()).stored == {"store.1": 20}
+
+
+async def test_a_closed_queue_that_nobody_asks_waits_no_longer(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "SILENCE_SECONDS", 0.05)
+    queue = make(QUEUE_CAPACITY, asyncio.get_running_loop().time)
+    await queue.put(batch(0))
+    await queue.drain()
+    assert (await queue.ledger()).queued == 10
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda queue: queue.put(batch(2**63)), "is no number"),
+        (lambda queue: queue.take("c", 2**63, 10, 0), "is no number"),
+        (lambda queue: queue.take("", 0, 10, 0), "is not a name"),
+        (lambda queue: queue.settle(("p:0",), "\0"), "is not a name"),
+    ],
+)
+async def test_what_c_could_not_hold_is_an_error_of_the_caller(
+    queue_library: Library, clock: Clock, call: Callable[[QueueService], Coroutine[None, None, None]], complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        await call(make_queue("native", queue_library, clock))
+
+
+async def test_a_name_that_c_would_cut_short_settles_nothing(queue_library: Library, clock: Clock) -> None:
+    queue = make_queue("native", queue_library, clock)
+    await queue.put(batch(0))
+    await queue.settle(("p:0\0more", "", "p:" + "0" * 500, "p:\u20ac"), "store.1")
+    assert (await queue.ledger()).queued == 10
+
+
+class Driver:
+    """A random sequence of operations, the same for each engine that is given the same seed."""
+
+    def __init__(self, engine: Engine, clock: Clock, seed: int) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
+        self._firsts = dict.fromkeys("pqr", 0)
+        self._takes = dict.fromkeys("cd", 0)
+        self._lent = ["p:0"]
+
+    def step(self) -> object:
+        """Do one operation: what it answered, or the error it raised."""
+        chance = self._chance
+        self._clock.now += chance.choice((0.0, 0.1, 2.0))
+        try:
+            return self._do(chance.randrange(10), chance)
+        except (ValueError, RemoteError) as error:
+            return repr(error)
+
+    def ledger(self) -> Ledger:
+        """What became of all samples."""
+        return self._engine.ledger()
+
+    def _do(self, what: int, chance: random.Random) -> object:
+        if what < 4:
+            source, size = chance.choice("pqr"), chance.randint(1, 30)
+            first = max(0, self._firsts[source] + chance.choice((-1, 0, 1, 1, 1)))
+            self._firsts[source] = max(self._firsts[source], first)
+            return self._engine.put(Batch(source, first, chance.random(), tuple(map(float, range(size)))))
+        if what < 7:
+            consumer = chance.choice("cd")
+            self._takes[consumer] = number = max(-1, self._takes[consumer] + chance.choice((-1, 0, 1, 1, 1)))
+            lent = self._engine.lend(consumer, number, chance.choice((-1, 0, 20, 90, 2**70)))
+            self._lent += [item.id for item in lent.batches] if lent else []
+            return lent
+        if what < 9:
+            ids = tuple(chance.choice(self._lent) for _ in range(3))
+            self._engine.settle(ids, chance.choice(("store.1", "store.2")))
+        if chance.random() < 0.002:
+            self._engine.close()
+        return self._engine.ledger()
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_both_kinds_answer_alike(queue_library: Library, seed: int) -> None:
+    """Whatever is asked in whatever order: one contract, two engines, no difference."""
+    clocks = {kind: Clock() for kind in KINDS}
+    drivers = [Driver(make_engine(kind, queue_library, clocks[kind], 200), clocks[kind], seed) for kind in KINDS]
+    for number in range(2_000):
+        python, native = (driver.step() for driver in drivers)
+        assert python == native, f"operation {number}"
+    # A sequence that never came to anything would show nothing.
+    ledger = drivers[0].ledger()
+    assert ledger.refused > 0
+    assert min(ledger.stored.values()) > 100

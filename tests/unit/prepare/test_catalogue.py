@@ -73,7 +73,7 @@ def test_a_mistake_is_named(tmp_path: Path, change: Callable[[Any], None], messa
     data = yaml.safe_load((ARTIFACTS / "catalogue.yml").read_text("utf-8"))
     change(data)
     path = tmp_path / "catalogue.yml"
-    path.write_text(yaml.safe_dump(data), "utf-8")
+    path.write_text(yaml.safe_dump(data, sort_keys=False), "utf-8")
     with pytest.raises(PrepareError) as error:
         load(path)
     assert message in error.value.message

@@ -1,0 +1,296 @@
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+/* All else is hidden. */
+#pragma GCC visibility push(default)
+#include "queue.h"
+#pragma GCC visibility pop
+
+_Static_assert(QUEUE_NAME == TABLE_NAME - 1, "a table's name has room for every name");
+
+/* The last step of so many sources and consumers is remembered; the longest silent goes first. */
+enum { MEMORY = 1000 };
+
+/* A batch, waiting or lent. */
+typedef struct {
+    entry entry;
+    queue_batch batch;
+    char source[TABLE_NAME];
+    char consumer[TABLE_NAME];
+    int64_t number; /* of the take that it was lent for */
+    double ends;
+    double values[];
+} held;
+
+/* The last number of a source or a consumer, and the answer that it got. */
+typedef struct {
+    entry entry;
+    queue_answer answer;
+} step;
+
+typedef struct {
+    table by_name;
+    link order;
+    size_t size;
+} memory;
+
+typedef struct {
+    entry entry;
+    int64_t samples;
+} store;
+
+struct queue {
+    int64_t capacity;
+    double lease_seconds;
+    bool closed;
+    queue_counters counters;
+    table batches;
+    link waiting;
+    link leases; /* in the order in which they end */
+    memory sources;
+    memory consumers;
+    link stores;
+    /* What queue_next goes on with. */
+    link *cursor;
+    char consumer[TABLE_NAME];
+    int64_t number;
+};
+
+static step *recall(const memory *self, const char *name) {
+    return (step *)table_find(&self->by_name, name);
+}
+
+/* The step of that name, made if need be, as the youngest. */
+static step *remember(memory *self, const char *name) {
+    step *found = recall(self, name);
+    if (found) {
+        list_remove(&found->entry.order);
+    } else {
+        found = calloc(1, sizeof *found);
+        if (!found) {
+            return NULL;
+        }
+        name_copy(found->entry.name, name);
+        table_add(&self->by_name, &found->entry);
+        self->size++;
+    }
+    list_append(&self->order, &found->entry.order);
+    if (self->size > MEMORY) {
+        entry *oldest = (entry *)self->order.next;
+        list_remove(&oldest->order);
+        table_remove(&self->by_name, oldest);
+        free(oldest);
+        self->size--;
+    }
+    return found;
+}
+
+/* Puts batches back whose time is over, to the front: they have waited longest. */
+static void end_leases(queue *self, double now) {
+    self->cursor = &self->leases;
+    while (!list_empty(&self->leases)) {
+        held *item = (held *)self->leases.next;
+        if (item->ends > now) {
+            return;
+        }
+        list_remove(&item->entry.order);
+        list_prepend(&self->waiting, &item->entry.order);
+        item->consumer[0] = '\0';
+        self->counters.in_work -= item->batch.size;
+        self->counters.queued += item->batch.size;
+    }
+}
+
+static void lend(queue *self, held *item, double now) {
+    list_remove(&item->entry.order);
+    list_append(&self->leases, &item->entry.order);
+    name_copy(item->consumer, self->consumer);
+    item->number = self->number;
+    item->ends = now + self->lease_seconds;
+    self->counters.queued -= item->batch.size;
+    self->counters.in_work += item->batch.size;
+}
+
+static held *copy(const queue_batch *batch) {
+    size_t bytes = (size_t)batch->size * sizeof(double);
+    held *item = calloc(1, sizeof *item + bytes);
+    if (item) {
+        name_copy(item->entry.name, batch->id);
+        name_copy(item->source, batch->source);
+        memcpy(item->values, batch->values, bytes);
+        item->batch = *batch;
+        item->batch.id = item->entry.name;
+        item->batch.source = item->source;
+        item->batch.values = item->values;
+    }
+    return item;
+}
+
+/* The count of a data store, made if need be. */
+static store *find_store(queue *self, const char *name) {
+    for (link *item = self->stores.next; item != &self->stores; item = item->next) {
+        if (strcmp(((entry *)item)->name, name) == 0) {
+            return (store *)item;
+        }
+    }
+    store *made = calloc(1, sizeof *made);
+    if (made) {
+        name_copy(made->entry.name, name);
+        list_append(&self->stores, &made->entry.order);
+    }
+    return made;
+}
+
+queue *queue_new(int64_t capacity, double lease_seconds) {
+    queue *self = calloc(1, sizeof *self);
+    if (self) {
+        self->capacity = capacity;
+        self->lease_seconds = lease_seconds;
+        list_begin(&self->waiting);
+        list_begin(&self->leases);
+        list_begin(&self->sources.order);
+        list_begin(&self->consumers.order);
+        list_begin(&self->stores);
+        self->cursor = &self->leases;
+    }
+    return self;
+}
+
+void queue_free(queue *self) {
+    if (self) {
+        list_free(&self->waiting);
+        list_free(&self->leases);
+        list_free(&self->sources.order);
+        list_free(&self->consumers.order);
+        list_free(&self->stores);
+        free(self);
+    }
+}
+
+void queue_close(queue *self) {
+    self->closed = true;
+}
+
+queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *answer) {
+    step *last = recall(&self->sources, batch->source);
+    if (last && batch->first <= last->answer.last) {
+        *answer = last->answer;
+        return batch->first == last->answer.last ? QUEUE_DONE : QUEUE_GONE_ON;
+    }
+    if (self->closed) {
+        return QUEUE_CLOSED;
+    }
+    int64_t room = self->capacity - self->counters.queued - self->counters.in_work;
+    held *item = NULL;
+    if (batch->size <= room) {
+        item = copy(batch);
+        if (!item) {
+            return QUEUE_NO_MEMORY;
+        }
+    }
+    last = remember(&self->sources, batch->source);
+    if (!last) {
+        free(item);
+        return QUEUE_NO_MEMORY;
+    }
+    self->counters.produced += batch->size;
+    last->answer = (queue_answer){.last = batch->first};
+    if (item) {
+        table_add(&self->batches, &item->entry);
+        list_append(&self->waiting, &item->entry.order);
+        self->counters.queued += batch->size;
+        last->answer.accepted = batch->size;
+    } else {
+        self->counters.refused += batch->size;
+        last->answer.refused = batch->size;
+    }
+    *answer = last->answer;
+    return QUEUE_DONE;
+}
+
+queue_outcome queue_lend(queue *self, const char *consumer, int64_t number, int64_t most, double now,
+                         queue_answer *answer) {
+    end_leases(self, now);
+    step *last = recall(&self->consumers, consumer);
+    answer->last = last ? last->answer.last : -1;
+    if (number < answer->last) {
+        return QUEUE_GONE_ON;
+    }
+    bool again = number == answer->last;
+    if (!again) {
+        if (list_empty(&self->waiting)) {
+            return QUEUE_EMPTY;
+        }
+        last = remember(&self->consumers, consumer);
+        if (!last) {
+            return QUEUE_NO_MEMORY;
+        }
+        last->answer.last = number;
+    }
+    name_copy(self->consumer, consumer);
+    self->number = number;
+    if (again) {
+        self->cursor = self->leases.next;
+        return QUEUE_DONE;
+    }
+    link *before = self->leases.previous;
+    held *item = (held *)self->waiting.next;
+    do {
+        most -= item->batch.size;
+        lend(self, item, now);
+        item = (held *)self->waiting.next;
+    } while (!list_empty(&self->waiting) && item->batch.size <= most);
+    self->cursor = before->next;
+    return QUEUE_DONE;
+}
+
+const queue_batch *queue_next(queue *self) {
+    while (self->cursor != &self->leases) {
+        held *item = (held *)self->cursor;
+        self->cursor = self->cursor->next;
+        if (item->number == self->number && strcmp(item->consumer, self->consumer) == 0) {
+            return &item->batch;
+        }
+    }
+    return NULL;
+}
+
+queue_outcome queue_settle(queue *self, const char *id, const char *name) {
+    held *item = (held *)table_find(&self->batches, id);
+    if (!item) {
+        return QUEUE_DONE;
+    }
+    store *settled = find_store(self, name);
+    if (!settled) {
+        return QUEUE_NO_MEMORY;
+    }
+    settled->samples += item->batch.size;
+    /* Its lease may have ended, when its processor was only late: then it waits again. */
+    *(item->consumer[0] ? &self->counters.in_work : &self->counters.queued) -= item->batch.size;
+    self->cursor = &self->leases;
+    table_remove(&self->batches, &item->entry);
+    list_remove(&item->entry.order);
+    free(item);
+    return QUEUE_DONE;
+}
+
+queue_counters queue_count(queue *self, double now) {
+    end_leases(self, now);
+    return self->counters;
+}
+
+const char *queue_stored(const queue *self, size_t index, int64_t *samples) {
+    const link *item = self->stores.next;
+    while (index-- && item != &self->stores) {
+        item = item->next;
+    }
+    if (item == &self->stores) {
+        return NULL;
+    }
+    *samples = ((const store *)item)->samples;
+    return ((const entry *)item)->name;
+}

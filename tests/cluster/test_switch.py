@@ -1,0 +1,65 @@
+"""The seed's switch2celix: another queue takes over while the demonstrator runs, and the accounting holds."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runner.declaration import Declaration
+from tests.cluster.pods import CoreApi
+from tests.cluster.workstation import page, site
+from tests.waiting import eventually
+
+QUEUES = {"felix": "inaetics-queue", "celix": "inaetics-queue-celix"}
+PARTS = ("stored", "queued", "in_work", "refused", "lost")
+FLOW = 60.0  # seconds for the flow to be seen again
+
+
+def accounting(declaration: Declaration) -> dict[str, int]:
+    """What became of all samples, which balances at any time; none while no queue answers."""
+    said = json.loads(page(f"http://{declaration.controller.address}/coordinator/statistics"))["accounting"] or {}
+    shown: dict[str, int] = said
+    if shown:
+        assert shown["produced"] == sum(shown[part] for part in PARTS)
+    return shown
+
+
+def others(core: CoreApi) -> dict[str, str]:
+    """The replication controllers, as they were created, and the pods that no scaling touches."""
+    controllers = core.list_namespaced_replication_controller("default").items
+    pods = core.list_namespaced_pod("default").items
+    kept = [one for one in pods if not one.metadata.labels["name"].startswith(("inaetics-processor", *QUEUES.values()))]
+    return {one.metadata.name: one.metadata.uid for one in (*controllers, *kept)}
+
+
+@pytest.fixture
+def _felix_again() -> Iterator[None]:
+    """Whatever became of the test, the queue is the default one afterwards."""
+    yield
+    site("--tags", "inaetics-app")
+
+
+@pytest.mark.usefixtures("_felix_again")
+def test_celix_takes_over_and_felix_takes_back(core: CoreApi, declaration: Declaration) -> None:
+    def flows(beyond: int) -> dict[str, int]:
+        return eventually(
+            "samples are stored",
+            lambda: accounting(declaration),
+            lambda seen: seen.get("stored", 0) > beyond,
+            within=FLOW,
+            tolerating=(OSError,),
+        )
+
+    before, untouched = flows(0), others(core)
+    for kind in ("celix", "felix"):
+        arguments = ("--tags", "inaetics-app", "-e", f"inaetics_app_queue={kind}")
+        assert site(*arguments) == ["Start the queue that takes over", "End the other queue"]
+        assert site(*arguments) == []
+        running: list[Any] = core.list_namespaced_pod("default").items
+        names = [one.metadata.labels["name"] for one in running]
+        assert [name for name in names if name.startswith("inaetics-queue")] == [f"{QUEUES[kind]}-pod"]
+        after = flows(accounting(declaration).get("stored", 0))
+        assert after["lost"] == before["lost"]
+        assert after["refused"] == before["refused"]
+    assert others(core) == untouched
