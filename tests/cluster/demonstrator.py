@@ -1,0 +1,135 @@
+"""The demonstrator as the tests of its faults see it: its figures, its pods, and what they write."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tests.cluster.disruption import BACK, run, short
+from tests.cluster.pods import CoreApi
+from tests.cluster.workstation import Shell, page
+from tests.waiting import eventually
+
+QUEUE, VIEWER, PROVISIONING = "inaetics-queue", "inaetics-datastore-viewer", "ace-provisioning"
+PRODUCER, PROCESSOR, CELIX_PROCESSOR = "inaetics-producer", "inaetics-processor", "inaetics-processor-celix"
+# While a pod of the page or its node is gone.
+UNREACHABLE = (OSError, ValueError)
+SHARES = ("stored", "queued", "in_work", "refused", "lost")
+
+Figures = dict[str, Any]
+
+
+class Demonstrator:
+    """The demonstrator at its address. A kind of pod is called as its replication controller, without "-controller"."""
+
+    def __init__(self, core: CoreApi, url: str) -> None:
+        self.core = core
+        self.url = url
+
+    def said(self, path: str) -> Figures:
+        """What the coordinator tells below /coordinator/."""
+        told: Figures = json.loads(page(f"{self.url}/coordinator/{path}"))
+        return told
+
+    def statistics(self) -> Figures:
+        """The next second's figures; at no moment may a sample be missing from the accounting."""
+        told = self.said("statistics")
+        if accounting := told["accounting"]:
+            assert accounting["produced"] == sum(accounting[share] for share in SHARES), accounting
+        return told
+
+    def accounting(self) -> Figures:
+        """What became of all samples; a coordinator that has just begun knows of none."""
+        accounting: Figures = self.statistics()["accounting"] or dict.fromkeys(("produced", *SHARES), 0)
+        return accounting
+
+    def flows(self) -> Figures:
+        """The accounting, once samples are produced and stored."""
+        first = self.reached("the accounting is there", lambda now: now["produced"] > 0)
+        return self.reached(
+            "samples flow",
+            lambda now: now["produced"] > first["produced"] and now["stored"] > first["stored"],
+        )
+
+    def reached(self, condition: str, holds: Callable[[Figures], object], within: float = BACK) -> Figures:
+        """The accounting, once it is as it has to be."""
+        return eventually(condition, self.accounting, holds, within=within, tolerating=UNREACHABLE)
+
+    def node_ready(self, name: str) -> bool | None:
+        """Whether the page shows a node as ready."""
+        return next((one["ready"] for one in self.said("clusterInfo")["nodes"] if one["name"] == name), None)
+
+    def pods(self, kind: str = "") -> list[Any]:
+        """The pods, of a kind or all of them, that are to stay."""
+        selector = f"name={kind}-pod" if kind else ""
+        listed = self.core.list_namespaced_pod("default", label_selector=selector).items
+        return [pod for pod in listed if pod.metadata.deletion_timestamp is None]
+
+    def homes(self, kind: str) -> set[str]:
+        """The nodes that pods of a kind run on."""
+        return {pod.spec.node_name for pod in self.pods(kind) if pod.status.phase == "Running"}
+
+    def full(self) -> None:
+        """Wait until every replication controller has its pods, and the page answers."""
+        eventually(
+            "every replication controller is full", lambda: short(self.core), lambda lacks: not lacks, within=BACK
+        )
+        eventually("the page answers", lambda: page(f"{self.url}/"), within=BACK, tolerating=UNREACHABLE)
+
+    def kill(self, kind: str) -> None:
+        """Take a pod away at once, and wait until another one has its place."""
+        killed = self.pods(kind)[0].metadata
+        self.core.delete_namespaced_pod(killed.name, "default", grace_period_seconds=0)
+        eventually(
+            f"another pod is in the place of {killed.name}",
+            lambda: {pod.metadata.uid for pod in self.pods(kind)},
+            lambda uids: uids and killed.uid not in uids,
+            within=BACK,
+        )
+        self.full()
+
+    def replicas(self, kind: str) -> int:
+        """How many pods of a kind are asked for."""
+        scale = self.core.read_namespaced_replication_controller_scale(f"{kind}-controller", "default")
+        return scale.spec.replicas or 0
+
+    def all_replicas(self) -> dict[str, int]:
+        """The numbers that are scaled, by kind."""
+        return {kind: self.replicas(kind) for kind in (PROCESSOR, CELIX_PROCESSOR, PRODUCER)}
+
+    def ask(self, kind: str, replicas: int) -> None:
+        """Ask for so many pods of a kind, as `kubectl scale` does."""
+        change = {"spec": {"replicas": replicas}}
+        self.core.patch_namespaced_replication_controller_scale(f"{kind}-controller", "default", change)
+
+    def scale(self, kind: str, replicas: int) -> None:
+        """Ask for so many pods of a kind, and wait until there are as many."""
+        self.ask(kind, replicas)
+        eventually(f"{replicas} of {kind}", lambda: len(self.pods(kind)), lambda seen: seen == replicas, within=BACK)
+        self.full()
+
+    def restarts(self) -> dict[str, int]:
+        """How often each container was started again."""
+        return {
+            pod.metadata.name: sum(one.restart_count for one in pod.status.container_statuses) for pod in self.pods()
+        }
+
+    def logs(self) -> dict[str, str]:
+        """What each pod has written."""
+        names = [pod.metadata.name for pod in self.pods()]
+        return {name: self.core.read_namespaced_pod_log(name, "default") for name in names}
+
+    def set_rate(self, controller: Shell, rate: float) -> None:
+        """Set every producer's rate, by the call that a coordinator makes; with manual scaling it stays."""
+        for pod in self.pods(PRODUCER):
+            address = pod.status.pod_ip
+            listed = json.loads(controller.core(f"curl -sS --fail http://{address}:8080/services"))["services"]
+            number = next(one["id"] for one in listed if one["contract"] == "inaetics.producer")
+            body = json.dumps({"rate": rate})
+            url = f"http://{address}:8081/services/{number}/inaetics.producer/set_rate"
+            controller.core(f"curl -sS --fail --data '{body}' {url}")
+
+
+def site(*arguments: str) -> None:
+    """Bring the demonstrator up to its role's variables."""
+    run(sys.executable, "-m", "runner", "site", "--tags", "inaetics-app", *arguments)

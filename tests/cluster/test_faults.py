@@ -1,0 +1,237 @@
+"""What the demonstrator survives, and that it says of every sample what became of it.
+
+Scaling is manual meanwhile, so that nothing else changes what a test has set.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from runner.declaration import Declaration, Host
+from tests.cluster import offences
+from tests.cluster.demonstrator import (
+    CELIX_PROCESSOR,
+    PROCESSOR,
+    PRODUCER,
+    PROVISIONING,
+    QUEUE,
+    UNREACHABLE,
+    VIEWER,
+    Demonstrator,
+    site,
+)
+from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
+from tests.cluster.pods import CoreApi, Pods, Probe
+from tests.cluster.provisioning import Provisioning, next_version
+from tests.cluster.workstation import Shell
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.disruptive
+
+MOST_PRODUCERS, FULL_RATE, DEFAULT_RATE = 4, 1_000.0, 500.0
+FLOODED, WARM = 5 * 60.0, 60.0  # seconds without a processor, and until memory counts
+FLAT = 8 * 2**20  # bytes that a pod may grow by meanwhile; to keep what arrives takes four times as many
+UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+@pytest.fixture(scope="module")
+def demonstrator(core: CoreApi, declaration: Declaration) -> Iterator[Demonstrator]:
+    """The demonstrator, scaled by nobody but the tests, with processors that keep up with a producer."""
+    demonstrator = Demonstrator(core, f"http://{declaration.controller.address}")
+    before = demonstrator.all_replicas()
+    site("--extra-vars", "inaetics_app_scaling=manual")
+    demonstrator.full()
+    demonstrator.scale(PROCESSOR, 2)
+    yield demonstrator
+    site()
+    for kind, replicas in before.items():
+        demonstrator.ask(kind, replicas)
+    demonstrator.full()
+
+
+@pytest.fixture(scope="module")
+def flood(demonstrator: Demonstrator, on: Callable[[str], Shell]) -> Iterator[Demonstrator]:
+    """Four producers at full rate, and no processor, after some results were stored."""
+    before = demonstrator.all_replicas()
+    demonstrator.flows()
+    for kind, replicas in ((PROCESSOR, 0), (CELIX_PROCESSOR, 0), (PRODUCER, MOST_PRODUCERS)):
+        demonstrator.scale(kind, replicas)
+    demonstrator.set_rate(on("controller"), FULL_RATE)
+    demonstrator.reached("the queue is full", lambda now: now["queued"] == now["capacity"] > 0 and now["refused"])
+    yield demonstrator
+    demonstrator.set_rate(on("controller"), DEFAULT_RATE)
+    for kind, replicas in before.items():
+        demonstrator.scale(kind, replicas)
+
+
+@pytest.fixture
+def canary(demonstrator: Demonstrator) -> Iterator[str]:
+    """Stands for a credential in a request: afterwards no log has it, and no container was started again."""
+    restarts, canary = demonstrator.restarts(), secrets.token_hex(16)
+    yield canary
+    assert demonstrator.restarts() == restarts
+    assert [name for name, log in demonstrator.logs().items() if canary in log] == []
+    demonstrator.flows()
+
+
+@pytest.fixture
+def provisioning(demonstrator: Demonstrator, state: Path) -> Provisioning:
+    """The provisioning server, with the token that `site` has made."""
+    return Provisioning(f"{demonstrator.url}:90", (state / "provisioning-token").read_text(encoding="utf-8").strip())
+
+
+def memory(api: client.ApiClient) -> dict[str, int]:
+    """What each pod holds in memory, in bytes."""
+    listed: Any = client.CustomObjectsApi(api).list_namespaced_custom_object
+    used = {}
+    for pod in listed("metrics.k8s.io", "v1beta1", "default", "pods")["items"]:
+        amount = pod["containers"][0]["usage"]["memory"]
+        used[pod["metadata"]["name"]] = int(amount[:-2]) * UNITS[amount[-2:]]
+    return used
+
+
+def test_a_flood_is_refused_and_kept_in_no_memory(flood: Demonstrator, api: client.ApiClient) -> None:
+    """The queue keeps what it can hold and counts the rest; for five minutes nobody's memory grows."""
+    restarts, first = flood.restarts(), flood.statistics()
+
+    def passed() -> float:
+        """Seconds, by the demonstrator's own clock."""
+        return float(flood.statistics()["now"]["at"] - first["now"]["at"])
+
+    eventually("the first minute is over", passed, lambda seconds: seconds >= WARM, within=2 * WARM)
+    warm = memory(api)
+    eventually("the flood has lasted", passed, lambda seconds: seconds >= FLOODED, within=2 * FLOODED)
+    grown = {name: used - warm[name] for name, used in memory(api).items()}
+    assert grown.keys() == restarts.keys() == flood.restarts().keys()
+    assert max(grown.values()) < FLAT, grown
+    assert flood.restarts() == restarts
+    before, after = first["accounting"], flood.accounting()
+    assert after["refused"] - before["refused"] == after["produced"] - before["produced"] > 0
+
+
+def test_what_a_killed_queue_held_counts_as_lost(flood: Demonstrator) -> None:
+    before = flood.accounting()
+    flood.kill(QUEUE)
+    flood.reached("just that is lost", lambda now: now["lost"] == before["lost"] + before["queued"] + before["in_work"])
+
+
+def test_what_a_killed_data_store_held_counts_as_lost(flood: Demonstrator) -> None:
+    before = flood.accounting()
+    assert before["stored"] > 0
+    flood.kill(VIEWER)
+    flood.reached("just that is lost", lambda now: now["lost"] == before["lost"] + before["stored"])
+
+
+@pytest.mark.parametrize("kind", [PROVISIONING, PROCESSOR, PRODUCER, QUEUE, VIEWER])
+def test_another_pod_takes_the_place_of_a_killed_one(demonstrator: Demonstrator, kind: str) -> None:
+    """It is ready, the page answers, samples flow; and only who keeps samples in memory can lose any."""
+    before = demonstrator.flows()
+    demonstrator.kill(kind)
+    after = demonstrator.flows()
+    assert after["lost"] == before["lost"] or kind in (QUEUE, VIEWER)
+
+
+@pytest.mark.parametrize("kind", [QUEUE, VIEWER])
+def test_the_pods_of_a_lost_node_run_elsewhere(
+    demonstrator: Demonstrator, kind: str, core: CoreApi, nodes: Sequence[Host], on: Callable[[str], Shell]
+) -> None:
+    """Within the seed's numbers; and the page says which node is lost, as soon as there is a page."""
+    part(demonstrator)
+    (home,) = demonstrator.homes(kind)
+    node = next(node for node in nodes if str(node.address) == home)
+
+    def shown() -> bool | None:
+        return demonstrator.node_ready(home)
+
+    try:
+        with silenced(on(node.name), node):
+            if kind == VIEWER:
+                eventually("the node is NotReady", lambda: ready(core, node), lambda yes: not yes, within=SILENT)
+            else:
+                lost = "the page shows that the node is not ready"
+                eventually(lost, shown, lambda yes: yes is False, within=SILENT, tolerating=UNREACHABLE)
+            moved = partial(demonstrator.homes, kind)
+            eventually("its pod runs elsewhere", moved, lambda seen: seen and home not in seen, within=MOVED)
+            eventually(
+                "the page shows what is lost", shown, lambda yes: yes is False, within=BACK, tolerating=UNREACHABLE
+            )
+            demonstrator.full()
+            demonstrator.flows()
+    finally:
+        recovered(core, node)
+    eventually("the page shows that the node is ready", shown, within=BACK, tolerating=UNREACHABLE)
+
+
+def part(demonstrator: Demonstrator) -> None:
+    """Have queue and page on different nodes: the one is to tell of the other's loss."""
+    for home in demonstrator.homes(QUEUE) & demonstrator.homes(VIEWER):
+        demonstrator.core.patch_node(home, {"spec": {"unschedulable": True}})
+        try:
+            demonstrator.kill(QUEUE)
+        finally:
+            demonstrator.core.patch_node(home, {"spec": {"unschedulable": False}})
+
+
+def test_bad_requests_to_the_pages_are_refused(declaration: Declaration, canary: str) -> None:
+    """Malformed, oversized and unauthorised ones: 4xx, and nothing else happens."""
+    address = str(declaration.controller.address)
+    for port, own in ((80, offences.of_the_page(canary)), (90, offences.of_provisioning(canary))):
+        requests = (*offences.anywhere(canary), *own)
+        refused([offences.status(address, port, *one) for one in requests], requests)
+
+
+def test_bad_requests_to_the_agents_are_refused(
+    demonstrator: Demonstrator, canary: str, pods: Pods, probes: Sequence[Probe]
+) -> None:
+    """The same from a pod, which is who can reach their ports."""
+    probe = probes[0].name
+    for pod in demonstrator.pods():
+        address = pod.status.pod_ip
+        if not any(port.name == "services" for port in pod.spec.containers[0].ports):
+            continue
+        services = json.loads(pods.fetch(probe, f"http://{address}:8080/services"))["services"]
+        number = next(one["id"] for one in services if one["contract"] == "inaetics.statistics")
+        for port, own in ((8080, []), (8081, offences.of_an_agent(number))):
+            requests = [*offences.anywhere(canary), *own]
+            refused(json.loads(pods.python(probe, offences.from_pod(address, port, requests))), requests)
+
+
+def test_an_update_outlives_the_provisioning_server(demonstrator: Demonstrator, provisioning: Provisioning) -> None:
+    """Killed as soon as it was asked: its successor knows what was asked for, and no sample gets lost."""
+    target, bundle = "felix_3", "processor"
+    pods = {pod.metadata.name for pod in demonstrator.pods(PROCESSOR)}
+    old = provisioning.assigned(target, bundle)
+    new, archive = next_version(provisioning.ask("GET", f"/bundles/{bundle}/{old}"))
+
+    def versions() -> set[str | None]:
+        """What the target is to run, and what each of its pods does run."""
+        running = provisioning.running(target, bundle)
+        return {provisioning.assigned(target, bundle), *(running.get(pod) for pod in pods)}
+
+    def await_version(version: str) -> None:
+        runs = f"every processor runs version {version}"
+        eventually(runs, versions, lambda seen: seen == {version}, within=BACK, tolerating=UNREACHABLE)
+
+    before = demonstrator.flows()
+    provisioning.ask("POST", "/bundles", archive)
+    try:
+        provisioning.ask("PUT", f"/targets/{target}/bundles/{bundle}", json.dumps({"version": new}).encode())
+        demonstrator.kill(PROVISIONING)
+        await_version(new)
+        assert demonstrator.flows()["lost"] == before["lost"]
+    finally:
+        provisioning.ask("POST", f"/targets/{target}/rollback")
+        await_version(old)
+        provisioning.ask("DELETE", f"/bundles/{bundle}/{new}")
+
+
+def refused(statuses: Sequence[int], requests: Sequence[offences.Request]) -> None:
+    """Every status is one of those that blame the sender."""
+    outcomes = zip(statuses, requests, strict=True)
+    assert [(status, sent[:200], filling) for status, (sent, filling) in outcomes if not 400 <= status < 500] == []
