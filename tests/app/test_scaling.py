@@ -4,6 +4,7 @@ The original rule is the default.
 """
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -29,6 +30,15 @@ def _by_itself(viewer: str) -> None:
     eventually("a coordinator that is there acts", acts, within=HANDOVER)
 
 
+@pytest.fixture
+def _as_it_was(page: Page, viewer: str) -> Iterator[None]:
+    """Afterwards the slider is where it was: at 0 % nothing flows any more."""
+    path = f"{viewer}coordinator/utilisation"
+    before = page.request.get(path).json()["preferred_utilisation"]
+    yield
+    assert page.request.post(path, data={"preferred_utilisation": before}).ok
+
+
 def slide(page: Page, key: str) -> None:
     """Set the slider by the keyboard, as whoever uses no mouse does."""
     page.locator("#preference").press(key)
@@ -43,6 +53,7 @@ def await_rate(page: Page, holds: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("_as_it_was")
 def test_the_slider_changes_the_rate_and_processors_follow(page: Page, viewer: str) -> None:
     """A full queue brings processors, an idle one takes all but one of them away."""
     open_live(page, f"{viewer}dashboard")

@@ -1,11 +1,10 @@
 """The demonstrator as the tests of its faults see it: its figures, its pods, and what they write."""
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.cluster.disruption import BACK, run, short
+from tests.cluster.disruption import BACK, short
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell, page
 from tests.waiting import eventually
@@ -128,8 +127,3 @@ class Demonstrator:
             body = json.dumps({"rate": rate})
             url = f"http://{address}:8081/services/{number}/inaetics.producer/set_rate"
             controller.core(f"curl -sS --fail --data '{body}' {url}")
-
-
-def site(*arguments: str) -> None:
-    """Bring the demonstrator up to its role's variables."""
-    run(sys.executable, "-m", "runner", "site", "--tags", "inaetics-app", *arguments)

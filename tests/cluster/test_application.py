@@ -73,7 +73,7 @@ def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes
 def test_no_sample_is_lost(url: str, scale: Callable[[int], None]) -> None:
     """What was produced is stored, queued, in work, refused or lost: it flows, and the sum is always right."""
     scale(1)
-    first = eventually("samples are counted", lambda: statistics(url)["accounting"], within=FLOW)
+    first = eventually("samples are counted", lambda: statistics(url)["accounting"], within=FLOW, tolerating=(OSError,))
     last = eventually(
         "more samples are stored than before",
         lambda: statistics(url)["accounting"],

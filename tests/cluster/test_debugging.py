@@ -11,6 +11,9 @@ import pytest
 
 from runner.paths import CHECKOUT
 from tests.cluster.workstation import Shell
+from tests.waiting import eventually
+
+MEASURED = 60.0  # seconds: metrics-server asks every node four times a minute
 
 DOCUMENT = CHECKOUT / "docs" / "debugging.md"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,6 +37,13 @@ def on_workstation(command: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _measured(on: Callable[[str], Shell]) -> None:
+    """Pods that were made a moment ago have no figures yet; the document looks at pods that somebody wonders about."""
+    top = "kubectl top pod --no-headers 2>/dev/null || true"
+    eventually("the pods' memory is measured", lambda: on("controller").core(top), within=MEASURED)
 
 
 def test_every_kind_of_host_is_looked_at() -> None:

@@ -24,12 +24,11 @@ from tests.cluster.demonstrator import (
     UNREACHABLE,
     VIEWER,
     Demonstrator,
-    site,
 )
 from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
 from tests.cluster.pods import CoreApi, Pods, Probe
 from tests.cluster.provisioning import Provisioning, next_version
-from tests.cluster.workstation import Shell
+from tests.cluster.workstation import Shell, site
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.disruptive
@@ -45,11 +44,11 @@ def demonstrator(core: CoreApi, declaration: Declaration) -> Iterator[Demonstrat
     """The demonstrator, scaled by nobody but the tests, with processors that keep up with a producer."""
     demonstrator = Demonstrator(core, f"http://{declaration.controller.address}")
     before = demonstrator.all_replicas()
-    site("--extra-vars", "inaetics_app_scaling=manual")
+    site("--tags", "inaetics-app", "--extra-vars", "inaetics_app_scaling=manual")
     demonstrator.full()
     demonstrator.scale(PROCESSOR, 2)
     yield demonstrator
-    site()
+    site("--tags", "inaetics-app")
     for kind, replicas in before.items():
         demonstrator.ask(kind, replicas)
     demonstrator.full()
