@@ -23,6 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name what tests are marked with."""
+    config.addinivalue_line("markers", "disruptive: takes something away from the cluster; runs after all others")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What disturbs the cluster comes last: a test before it shall meet the cluster as it was raised."""
+    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Raise the cluster; what the run says goes to the terminal as it comes."""

@@ -19,14 +19,8 @@ from tests.ssh import keep_connections
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """See tests/ssh.py; and name what the tests are marked with."""
+    """See tests/ssh.py."""
     keep_connections(config)
-    config.addinivalue_line("markers", "disruptive: takes something away from the cluster; runs after all others")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What disturbs the cluster comes last: a test before it shall meet the cluster as it was raised."""
-    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,56 @@
+"""A provisioning server on loopback, with a stand-in for the cluster that keeps its state."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
+
+from demonstrator.contracts.kubernetes import Kubernetes
+from demonstrator.provisioning.credential import Credential
+from demonstrator.provisioning.image import Image
+from demonstrator.provisioning.keeper import Keeper
+from demonstrator.provisioning.repository import Repository
+from demonstrator.provisioning.server import Provisioning
+from tests.unit.demonstrator.kubernetes import KubernetesApi
+from tests.unit.demonstrator.local import SOURCE
+from tests.unit.demonstrator.provisioning.client import TOKEN, Client, Start
+
+
+@pytest.fixture
+def image() -> Image:
+    return Image.load(SOURCE / "bundles", SOURCE / "provisioning" / "targets.json")
+
+
+@pytest.fixture
+def api() -> KubernetesApi:
+    return KubernetesApi()
+
+
+@pytest_asyncio.fixture
+async def start(api: KubernetesApi, image: Image, tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts a provisioning server whose cluster is `api`."""
+    (tmp_path / "token").write_text(KubernetesApi.TOKEN)
+    (tmp_path / "sum").write_text(hashlib.sha256(TOKEN["Authorization"].removeprefix("Bearer ").encode()).hexdigest())
+
+    @asynccontextmanager
+    async def start(image: Image = image) -> AsyncIterator[Client]:
+        async with TestServer(api.make_app()) as cluster, aiohttp.ClientSession() as session:
+            kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
+            repository = Repository(image, Keeper(kubernetes, "inaetics-provisioning"))
+            await repository.load()
+            app = Provisioning(repository, Credential(tmp_path / "sum")).make_app()
+            async with TestClient(TestServer(app)) as client:
+                yield client
+
+    yield start
+
+
+@pytest_asyncio.fixture
+async def client(start: Start) -> AsyncIterator[Client]:
+    async with start() as client:
+        yield client
