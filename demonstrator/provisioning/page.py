@@ -103,7 +103,7 @@ def _version(bundle: Listed) -> str:
 
 def _entry(entry: Entry) -> str:
     at = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"<tr><td>{at}</td><td>{escape(entry.who)}</td><td>{escape(entry.what)}</td></tr>"
+    return f"<tr><td><time>{at}</time></td><td>{escape(entry.who)}</td><td>{escape(entry.what)}</td></tr>"
 
 
 def _digest(digest: str) -> str:

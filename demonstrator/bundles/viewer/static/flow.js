@@ -49,9 +49,10 @@ function showHint({ accounting, scaling }) {
   const idle = accounting && scaling.processors?.actual === 0;
   element("hint").hidden = !idle;
   if (!idle) return;
+  const awaited = scaling.rule === "manual" ? "somebody scales them up" : "the coordinator asks for one";
   element("hint").textContent = scaling.processors.requested
     ? "No processor runs yet: the queue fills until the first one is ready."
-    : "No processor runs: the queue fills until a coordinator asks for one.";
+    : `No processor runs: the queue fills until ${awaited}.`;
 }
 
 on("overview", (overview) => {
