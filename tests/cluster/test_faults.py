@@ -54,7 +54,7 @@ def demonstrator(core: CoreApi, declaration: Declaration) -> Iterator[Demonstrat
     demonstrator.full()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def flood(demonstrator: Demonstrator, on: Callable[[str], Shell]) -> Iterator[Demonstrator]:
     """Four producers at full rate, and no processor, after some results were stored."""
     before = demonstrator.all_replicas()
@@ -95,36 +95,39 @@ def memory(api: client.ApiClient) -> dict[str, int]:
     return used
 
 
-def test_a_flood_is_refused_and_kept_in_no_memory(flood: Demonstrator, api: client.ApiClient) -> None:
-    """The queue keeps what it can hold and counts the rest; for five minutes nobody's memory grows."""
-    restarts, first = flood.restarts(), flood.statistics()
+class TestUnderAFlood:
+    """More than anybody works off; afterwards there are processors again."""
 
-    def passed() -> float:
-        """Seconds, by the demonstrator's own clock."""
-        return float(flood.statistics()["now"]["at"] - first["now"]["at"])
+    def test_a_flood_is_refused_and_kept_in_no_memory(self, flood: Demonstrator, api: client.ApiClient) -> None:
+        """The queue keeps what it can hold and counts the rest; for five minutes nobody's memory grows."""
+        restarts, first = flood.restarts(), flood.statistics()
 
-    eventually("the first minute is over", passed, lambda seconds: seconds >= WARM, within=2 * WARM)
-    warm = memory(api)
-    eventually("the flood has lasted", passed, lambda seconds: seconds >= FLOODED, within=2 * FLOODED)
-    grown = {name: used - warm[name] for name, used in memory(api).items()}
-    assert grown.keys() == restarts.keys() == flood.restarts().keys()
-    assert max(grown.values()) < FLAT, grown
-    assert flood.restarts() == restarts
-    before, after = first["accounting"], flood.accounting()
-    assert after["refused"] - before["refused"] == after["produced"] - before["produced"] > 0
+        def passed() -> float:
+            """Seconds, by the demonstrator's own clock."""
+            return float(flood.statistics()["now"]["at"] - first["now"]["at"])
 
+        eventually("the first minute is over", passed, lambda seconds: seconds >= WARM, within=2 * WARM)
+        warm = memory(api)
+        eventually("the flood has lasted", passed, lambda seconds: seconds >= FLOODED, within=2 * FLOODED)
+        grown = {name: used - warm[name] for name, used in memory(api).items()}
+        assert grown.keys() == restarts.keys() == flood.restarts().keys()
+        assert max(grown.values()) < FLAT, grown
+        assert flood.restarts() == restarts
+        before, after = first["accounting"], flood.accounting()
+        assert after["refused"] - before["refused"] == after["produced"] - before["produced"] > 0
 
-def test_what_a_killed_queue_held_counts_as_lost(flood: Demonstrator) -> None:
-    before = flood.accounting()
-    flood.kill(QUEUE)
-    flood.reached("just that is lost", lambda now: now["lost"] == before["lost"] + before["queued"] + before["in_work"])
+    def test_what_a_killed_queue_held_counts_as_lost(self, flood: Demonstrator) -> None:
+        before = flood.accounting()
+        flood.kill(QUEUE)
+        flood.reached(
+            "just that is lost", lambda now: now["lost"] == before["lost"] + before["queued"] + before["in_work"]
+        )
 
-
-def test_what_a_killed_data_store_held_counts_as_lost(flood: Demonstrator) -> None:
-    before = flood.accounting()
-    assert before["stored"] > 0
-    flood.kill(VIEWER)
-    flood.reached("just that is lost", lambda now: now["lost"] == before["lost"] + before["stored"])
+    def test_what_a_killed_data_store_held_counts_as_lost(self, flood: Demonstrator) -> None:
+        before = flood.accounting()
+        assert before["stored"] > 0
+        flood.kill(VIEWER)
+        flood.reached("just that is lost", lambda now: now["lost"] == before["lost"] + before["stored"])
 
 
 @pytest.mark.parametrize("kind", [PROVISIONING, PROCESSOR, PRODUCER, QUEUE, VIEWER])
