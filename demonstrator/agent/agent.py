@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Coroutine
 from typing import Any
 
@@ -29,6 +30,8 @@ _logger = logging.getLogger(__name__)
 
 # For requests that set no time of their own.
 _ANSWER_SECONDS = 10.0
+# After so many seconds of silence a peer is asked, as often and as many times: it counts as gone after four times that.
+_KEEPALIVE = 3
 
 
 class AgentRuntime:
@@ -74,7 +77,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     context = framework.get_bundle_context()
     exports = Exports(context, identity.pod)
     # Streams stay open for as long as both ends live: the connector sets no limit.
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
     timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         imports = Imports(context, identity.pod, session)
@@ -130,6 +133,19 @@ async def _drain(context: BundleContext) -> None:
     for outcome in await asyncio.gather(*drains, return_exceptions=True):
         if isinstance(outcome, Exception):
             _logger.error("a bundle could not be drained", exc_info=outcome)
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A socket that asks a silent peer every few seconds whether it is still there.
+
+    A watch of the API server may have nothing to say for a minute; a host that lost its power says nothing for ever.
+    """
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
+        made.setsockopt(socket.IPPROTO_TCP, option, _KEEPALIVE)
+    return made
 
 
 async def _listen(app: web.Application, address: str, port: int) -> web.AppRunner:
