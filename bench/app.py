@@ -214,13 +214,13 @@ async def under_load(
     arrivals: list[float] = []
     listening = asyncio.create_task(listen(session, cluster.url, ages, arrivals))
     first = await statistics()
-    limits = await asyncio.to_thread(cluster.limits)
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         for pod, used in (await asyncio.to_thread(cluster.memory)).items():
             most[pod] = max(most.get(pod, 0.0), used)
         await asyncio.sleep(min(left, 5.0))
     last = await statistics()
+    limits = await asyncio.to_thread(cluster.limits)
     if listening.done():
         listening.result()
     listening.cancel()
