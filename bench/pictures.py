@@ -8,6 +8,7 @@ from runner.paths import CHECKOUT, DECLARATION
 from tests.app.live import PAGES, chromium, open_live
 
 FIRST = "viewer"
+LONG = ("stats", "events")  # of these the first screen tells enough
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         for path in PAGES:
             open_live(page, address + path)
             file = CHECKOUT / "docs" / "pictures" / f"{path or FIRST}.png"
-            page.screenshot(path=file, full_page=True)
+            page.screenshot(path=file, full_page=path not in LONG)
             print(file.relative_to(CHECKOUT))
 
 
