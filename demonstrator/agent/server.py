@@ -12,6 +12,10 @@ NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, wire.WireError)
 # Longer than the server keeps a poll that it has no news for.
 _POLL = aiohttp.ClientTimeout(total=40, sock_connect=5)
 
+# Each request finds its way anew. The address is a service's: a connection that was kept leads for ever to whatever pod
+# it once reached, also when that was another one, by a node's rules that were a moment old.
+_ANEW = {"Connection": "close"}
+
 
 class Server:
     """Asks and tells on behalf of one agent; raises one of NO_ANSWER when that does not work."""
@@ -28,7 +32,9 @@ class Server:
         """
         url = f"{self._url}/targets/{self._identity.target}"
         parameters = {"known": known} if known else {}
-        async with self._session.get(url, params=parameters, timeout=_POLL, raise_for_status=True) as response:
+        async with self._session.get(
+            url, params=parameters, headers=_ANEW, timeout=_POLL, raise_for_status=True
+        ) as response:
             revision = response.headers.get("ETag", "").strip('"')
             if response.status == 304:
                 return revision, None
@@ -36,7 +42,7 @@ class Server:
 
     async def fetch(self, offer: Offer) -> bytes:
         """The archive that is offered; raises BundleError unless it is just that."""
-        async with self._session.get(self._url + offer.path, raise_for_status=True) as response:
+        async with self._session.get(self._url + offer.path, headers=_ANEW, raise_for_status=True) as response:
             content = bytearray()
             async for chunk in response.content.iter_chunked(2**16):
                 content += chunk
@@ -51,5 +57,5 @@ class Server:
         """Tell what the agent runs."""
         report = Report(self._identity.target, self._identity.node, bundles)
         url = f"{self._url}/agents/{self._identity.pod}"
-        async with self._session.put(url, data=wire.dumps(report), raise_for_status=True):
+        async with self._session.put(url, data=wire.dumps(report), headers=_ANEW, raise_for_status=True):
             pass
