@@ -11,13 +11,15 @@ from runner.containers import Docker
 from runner.declaration import Declaration
 from runner.paths import CHECKOUT
 from tests.app.live import LIVE, open_live
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.disruptive
 
 DIED = 15_000  # ms until the page shows a dead node
 MOVED = 25_000  # ... until its pods have left it and their successors run
-BACK = 60_000
-QUEUE = "inaetics-queue-controller"
+BACK = 60.0  # seconds for pods to start
+PRODUCER, VIEWER = "inaetics-producer-controller", "inaetics-datastore-viewer-controller"
+PRODUCERS = 4
 
 
 def card(page: Page, address: str) -> Locator:
@@ -26,10 +28,21 @@ def card(page: Page, address: str) -> Locator:
 
 
 @pytest.fixture
-def home(page: Page, viewer: str) -> str:
-    """The address of the node where the queue's pod runs."""
-    nodes = page.request.get(f"{viewer}coordinator/clusterInfo").json()["nodes"]
-    return next(str(node["name"]) for node in nodes if any(pod["name"].startswith(QUEUE) for pod in node["pods"]))
+def home(page: Page, viewer: str) -> Iterator[str]:
+    """The address of a node with a producer and without the page: as many producers as may be are spread over the nodes."""
+    path = f"{viewer}coordinator/systemStats"
+
+    def homes(controller: str) -> list[str]:
+        """Where the ready pods of a controller are."""
+        nodes = page.request.get(f"{viewer}coordinator/clusterInfo").json()["nodes"]
+        pods = [(node["name"], pod) for node in nodes for pod in node["pods"]]
+        return [name for name, pod in pods if pod["ready"] and pod["name"].startswith(controller)]
+
+    before = page.request.get(path).json()["producers"]["requested"]
+    assert page.request.post(path, data={"producers": PRODUCERS}).ok
+    eventually("all producers run", lambda: homes(PRODUCER), lambda seen: len(seen) == PRODUCERS, within=BACK)
+    yield next(name for name in homes(PRODUCER) if name not in homes(VIEWER))
+    assert page.request.post(path, data={"producers": before}).ok
 
 
 @pytest.fixture
@@ -45,8 +58,8 @@ def victim(declaration: Declaration, home: str) -> Iterator[str]:
 
 def test_a_killed_node_is_shown_and_its_pods_return_elsewhere(page: Page, viewer: str, home: str, victim: str) -> None:
     open_live(page, f"{viewer}dashboard")
-    expect(card(page, home)).to_contain_text(QUEUE, timeout=LIVE)
+    expect(card(page, home)).to_contain_text(PRODUCER, timeout=LIVE)
     subprocess.run(["docker", "kill", victim], check=True, capture_output=True)
     expect(card(page, home).locator(".state")).to_have_text("NotReady", timeout=DIED)
-    elsewhere = page.locator(".node:not(.down) li:not(.unready)", has_text=QUEUE)
-    expect(elsewhere).to_have_count(1, timeout=MOVED)
+    elsewhere = page.locator(".node:not(.down) li:not(.unready)", has_text=PRODUCER)
+    expect(elsewhere).to_have_count(PRODUCERS, timeout=MOVED)
