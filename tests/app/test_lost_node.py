@@ -29,7 +29,7 @@ def card(page: Page, address: str) -> Locator:
 
 @pytest.fixture
 def home(page: Page, viewer: str) -> Iterator[str]:
-    """The address of a node with a producer and without the page: as many producers as may be are spread over the nodes."""
+    """The address of a node with a producer and without the page; four producers are spread over the nodes."""
     path = f"{viewer}coordinator/systemStats"
 
     def homes(controller: str) -> list[str]:
