@@ -11,13 +11,13 @@ from runner.containers import Docker
 from runner.declaration import Declaration
 from runner.paths import CHECKOUT
 from tests.app.live import LIVE, open_live
+from tests.cluster.disruption import BACK
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.disruptive
 
 DIED = 15_000  # ms until the page shows a dead node
 MOVED = 25_000  # ... until its pods have left it and their successors run
-BACK = 60.0  # seconds for pods to start
 PRODUCER, VIEWER = "inaetics-producer-controller", "inaetics-datastore-viewer-controller"
 PRODUCERS = 4
 

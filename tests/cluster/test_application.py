@@ -1,12 +1,11 @@
 """The demonstrator: its page, its data, its unit."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pytest
 
 from runner.declaration import Declaration, Host
+from tests.cluster.demonstrator import SHARES, Demonstrator
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell, page, site
 from tests.waiting import eventually
@@ -22,6 +21,12 @@ FLOW = 60.0  # seconds for pods to start and for a second's rate to settle
 def url(declaration: Declaration) -> str:
     """The address that the README tells."""
     return f"http://{declaration.controller.address}"
+
+
+@pytest.fixture(scope="module")
+def demonstrator(core: CoreApi, url: str) -> Demonstrator:
+    """Its figures."""
+    return Demonstrator(core, url)
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +53,9 @@ def scale(core: CoreApi, by_hand: None) -> Iterator[Callable[[int], None]]:
     eventually(f"there are {before} processors again", running, lambda seen: seen == before, within=FLOW)
 
 
-def statistics(url: str) -> dict[str, Any]:
-    """What the page shows, as data."""
-    said: dict[str, Any] = json.loads(page(f"{url}/coordinator/statistics"))
-    return said
-
-
-def stored(url: str) -> float:
+def stored(demonstrator: Demonstrator) -> float:
     """How many samples reached the data store in this second."""
-    return float(statistics(url)["now"]["stored"])
+    return float(demonstrator.statistics()["now"]["stored"])
 
 
 def test_the_page_answers_the_workstation(url: str) -> None:
@@ -70,28 +69,34 @@ def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes
             assert "<html" in on(name).root(f"curl -sS --fail --max-time 5 {address}"), f"{address} from {name}"
 
 
-def test_no_sample_is_lost(url: str, scale: Callable[[int], None]) -> None:
+def test_no_sample_is_lost(demonstrator: Demonstrator, scale: Callable[[int], None]) -> None:
     """What was produced is stored, queued, in work, refused or lost: it flows, and the sum is always right."""
     scale(1)
-    first = eventually("samples are counted", lambda: statistics(url)["accounting"], within=FLOW, tolerating=(OSError,))
+    first = eventually(
+        "samples are counted", lambda: demonstrator.statistics()["accounting"], within=FLOW, tolerating=(OSError,)
+    )
     last = eventually(
         "more samples are stored than before",
-        lambda: statistics(url)["accounting"],
+        lambda: demonstrator.statistics()["accounting"],
         lambda now: now["stored"] > first["stored"],
         within=FLOW,
     )
-    parts = ("stored", "queued", "in_work", "refused", "lost")
-    assert last["produced"] == sum(last[part] for part in parts)
+    assert last["produced"] == sum(last[share] for share in SHARES)
     assert last["lost"] == first["lost"]
 
 
-def test_more_processors_more_flow(url: str, scale: Callable[[int], None], on: Callable[[str], Shell]) -> None:
+def test_more_processors_more_flow(
+    demonstrator: Demonstrator, scale: Callable[[int], None], on: Callable[[str], Shell]
+) -> None:
     """`kubectl scale` on the controller, as in the seed."""
     scale(1)
-    eventually("one processor works", lambda: stored(url), lambda flow: 0 < flow < ONE_PROCESSOR, within=FLOW)
+    eventually("one processor works", lambda: stored(demonstrator), lambda flow: 0 < flow < ONE_PROCESSOR, within=FLOW)
     on("controller").core(f"kubectl scale rc {PROCESSORS} --replicas=2")
     eventually(
-        "two store more than one ever could", lambda: stored(url), lambda flow: flow > ONE_PROCESSOR, within=FLOW
+        "two store more than one ever could",
+        lambda: stored(demonstrator),
+        lambda flow: flow > ONE_PROCESSOR,
+        within=FLOW,
     )
 
 

@@ -1,28 +1,16 @@
 """The seed's switch2celix: another queue takes over while the demonstrator runs, and the accounting holds."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from runner.declaration import Declaration
+from tests.cluster.demonstrator import Demonstrator
 from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import page, site
-from tests.waiting import eventually
+from tests.cluster.workstation import site
 
 QUEUES = {"felix": "inaetics-queue", "celix": "inaetics-queue-celix"}
-PARTS = ("stored", "queued", "in_work", "refused", "lost")
-FLOW = 60.0  # seconds for the flow to be seen again
-
-
-def accounting(declaration: Declaration) -> dict[str, int]:
-    """What became of all samples, which balances at any time; none while no queue answers."""
-    said = json.loads(page(f"http://{declaration.controller.address}/coordinator/statistics"))["accounting"] or {}
-    shown: dict[str, int] = said
-    if shown:
-        assert shown["produced"] == sum(shown[part] for part in PARTS)
-    return shown
 
 
 def others(core: CoreApi) -> dict[str, str]:
@@ -42,16 +30,8 @@ def _felix_again() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_felix_again")
 def test_celix_takes_over_and_felix_takes_back(core: CoreApi, declaration: Declaration) -> None:
-    def flows(beyond: int) -> dict[str, int]:
-        return eventually(
-            "samples are stored",
-            lambda: accounting(declaration),
-            lambda seen: seen.get("stored", 0) > beyond,
-            within=FLOW,
-            tolerating=(OSError,),
-        )
-
-    before, untouched = flows(0), others(core)
+    demonstrator = Demonstrator(core, f"http://{declaration.controller.address}")
+    before, untouched = demonstrator.flows(), others(core)
     for kind in ("celix", "felix"):
         arguments = ("--tags", "inaetics-app", "-e", f"inaetics_app_queue={kind}")
         assert site(*arguments) == ["Start the queue that takes over", "End the other queue"]
@@ -59,7 +39,7 @@ def test_celix_takes_over_and_felix_takes_back(core: CoreApi, declaration: Decla
         running: list[Any] = core.list_namespaced_pod("default").items
         names = [one.metadata.labels["name"] for one in running]
         assert [name for name in names if name.startswith("inaetics-queue")] == [f"{QUEUES[kind]}-pod"]
-        after = flows(accounting(declaration).get("stored", 0))
+        after = demonstrator.flows()
         assert after["lost"] == before["lost"]
         assert after["refused"] == before["refused"]
     assert others(core) == untouched
