@@ -8,8 +8,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from pelix.framework import BundleContext, Framework, FrameworkFactory, create_framework
-from pelix.internals.registry import ServiceReference
+from pelix.framework import Framework, FrameworkFactory, create_framework
 
 import demonstrator
 from demonstrator.agent import calls
@@ -22,9 +21,8 @@ from demonstrator.agent.pages import PagesServer
 from demonstrator.agent.pods import PodWatch
 from demonstrator.agent.server import Server
 from demonstrator.agent.settings import Settings
-from demonstrator.contracts.contract import name_of
 from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import Drainable, Identity, KubernetesApi, PodDirectory, Runtime
+from demonstrator.contracts.platform import Identity, KubernetesApi, PodDirectory, Runtime
 
 _logger = logging.getLogger(__name__)
 
@@ -83,8 +81,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         imports = Imports(context, identity.pod, session)
         kubernetes = Kubernetes(settings.kubernetes_url, settings.service_account, session)
         pods = PodWatch(kubernetes, identity.namespace, lambda: imports.follow(pods.pods()))
+        bundles = Bundles(context, imports)
         installer = Installer(
-            Bundles(context, imports),
+            bundles,
             Server(session, settings.provisioning_url, identity),
             settings.state / "bundles",
         )
@@ -102,7 +101,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         _logger.info("%s on %s is %s", identity.pod, identity.node, identity.target)
         await stop.wait()
         _logger.info("stops")
-        await _drain(context)
+        await bundles.drain(*bundles.archives)
         health.stop()
         exports.withdraw()
         framework.stop()
@@ -123,16 +122,6 @@ def _start_framework() -> Framework:
     framework.start()
     demonstrator.__path__ = search_path
     return framework
-
-
-async def _drain(context: BundleContext) -> None:
-    """Let every bundle that holds something empty itself, side by side."""
-    references: list[ServiceReference[Any]]
-    references = context.get_all_service_references(name_of(Drainable), None) or []
-    drains = (context.get_service(reference).drain() for reference in references)
-    for outcome in await asyncio.gather(*drains, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            _logger.error("a bundle could not be drained", exc_info=outcome)
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -1,5 +1,6 @@
 """The bundles that run in this agent's framework: started from their archives and taken out again."""
 
+import asyncio
 import importlib
 import inspect
 import logging
@@ -8,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from types import ModuleType
 
+from pelix.constants import OBJECTCLASS
 from pelix.framework import Bundle, BundleContext, BundleException
 from pelix.ipopo.constants import IPopoEvent, use_ipopo
 from pelix.ipopo.decorators import get_factory_context
@@ -16,7 +18,9 @@ from pelix.ipopo.instance import StoredInstance
 from demonstrator.agent.archive import Archive, BundleError
 from demonstrator.agent.imports import Imports
 from demonstrator.contracts.changes import Changes
+from demonstrator.contracts.contract import name_of
 from demonstrator.contracts.manifest import BundleState
+from demonstrator.contracts.platform import Drainable
 
 RUNNING, WAITING, FAILED = "running", "waiting", "failed"
 
@@ -72,6 +76,20 @@ class Bundles:
             self.stop(archive.manifest.name)
             raise
         self.changes.tell()
+
+    async def drain(self, *names: str) -> None:
+        """Let the components of these bundles end what they hold, side by side."""
+        context, wanted = self._context, name_of(Drainable)
+        references = [
+            reference
+            for name in names
+            for reference in self._running[name].bundle.get_registered_services()
+            if wanted in reference.get_property(OBJECTCLASS)
+        ]
+        drains = (context.get_service(reference).drain() for reference in references)
+        for outcome in await asyncio.gather(*drains, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                _logger.error("a bundle could not be drained", exc_info=outcome)
 
     def stop(self, name: str) -> None:
         """Take a bundle out, with its components, services and modules, so that other code can take its place."""

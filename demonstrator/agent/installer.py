@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from demonstrator.agent import archive
@@ -13,6 +14,9 @@ from demonstrator.contracts.manifest import BundleState, Offer
 
 # A new version that has not started by then makes way for the one that ran before.
 START_SECONDS = 10.0
+
+# What a bundle still holds by then goes with it; one processor works off a full queue in half of it.
+DRAIN_SECONDS = 60.0
 
 _RETRY_SECONDS = 1.0
 _DAMAGED_SECONDS = 5.0
@@ -82,7 +86,7 @@ class Installer:
         self._offered = offers
         names = {offer.name for offer in offers}
         for name in self._bundles.archives.keys() - names:
-            self._remove(name)
+            await self._remove(name)
         digests = {offer.digest for offer in offers}
         self._rolled_back = {name: kept for name, kept in self._rolled_back.items() if kept[0] in digests}
         self._refused = {}
@@ -105,7 +109,7 @@ class Installer:
         """Start a version in place of the one that runs, if any; the old one comes back when the new does not start."""
         was_running = bool(old) and self._bundles.state(offer.name) == RUNNING
         if old:
-            self._bundles.stop(offer.name)
+            await self._retire(offer.name)
         if not old:
             self._start_first(offer, new)
         elif failure := await self._start(new, was_running):
@@ -154,9 +158,16 @@ class Installer:
             raise BundleError(f"{old.manifest.version} does not start any more: {error}") from error
         _logger.info("runs %s %s again", offer.name, old.manifest.version)
 
-    def _remove(self, name: str) -> None:
-        removed = self._bundles.archives[name]
+    async def _retire(self, name: str) -> None:
+        """Take out a bundle that runs, once it holds nothing any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._bundles.drain(name)
         self._bundles.stop(name)
+
+    async def _remove(self, name: str) -> None:
+        removed = self._bundles.archives[name]
+        await self._retire(name)
         _discard(removed)
         _logger.info("removed %s %s", name, removed.manifest.version)
 

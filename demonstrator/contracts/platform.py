@@ -108,10 +108,11 @@ class Pages(Protocol):
 
 @local("inaetics.agent.drainable")
 class Drainable(Protocol):
-    """Provided by a bundle that holds what should not go with its agent."""
+    """Provided by a bundle that holds what should not go with it."""
 
     async def drain(self) -> None:
-        """The agent is told to end: take nothing new, and return when there is nothing left to wait for.
+        """The bundle is about to be stopped: take nothing new, and return when there is nothing left to wait for.
 
-        The agent goes on serving meanwhile. Its pod's grace period is the limit.
+        The agent goes on serving meanwhile. What limits it is the pod's grace period when the agent is
+        told to end, and a minute when the bundle is updated or removed.
         """

@@ -28,13 +28,13 @@ from demonstrator.bundles.coordinator.password import Password
 from demonstrator.bundles.coordinator.rest import Rest
 from demonstrator.bundles.coordinator.settings import Settings
 from demonstrator.contracts import overview
-from demonstrator.contracts.platform import KubernetesApi, Pages, Pod, PodDirectory, Runtime
+from demonstrator.contracts.platform import Drainable, KubernetesApi, Pages, Pod, PodDirectory, Runtime
 from demonstrator.contracts.samples import Statistics
 from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
 
 
 @ComponentFactory("inaetics.coordinator")
-@Provides([overview.Coordinator, Pages])
+@Provides([overview.Coordinator, Pages, Drainable])
 @Requires("_runtime", Runtime)
 @Requires("_directory", PodDirectory)
 @Requires("_kubernetes", KubernetesApi)
@@ -53,6 +53,7 @@ class CoordinatorComponent:
     _stores: list[DataStore] | None
     _providers: list[StatsProvider] | None
     _producers: list[Producer] | None
+    _lease: Lease
     _gatherer: Gatherer
     _conductor: Conductor
     _controllers: Controllers
@@ -67,12 +68,12 @@ class CoordinatorComponent:
         """Begin to gather and to steer."""
         identity, spawn = self._runtime.identity, self._runtime.spawn
         settings, books = Settings.read(os.environ), Books()
-        lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
+        self._lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
         self._password = Password(settings.password)
         self._controllers = Controllers(self._kubernetes, identity.namespace)
         self._nodes = Nodes(self._kubernetes)
         self._bundles = Bundles(settings.provisioning_url)
-        self._conductor = Conductor(settings, lease, self._controllers, lambda: self.producers)
+        self._conductor = Conductor(settings, self._lease, self._controllers, lambda: self.producers)
         self._gatherer = Gatherer(self, books)
         self._chronicle = Chronicle(self._observe)
         self._tasks = [
@@ -80,7 +81,7 @@ class CoordinatorComponent:
             spawn(self._controllers.run(), "controllers"),
             spawn(self._nodes.run(), "nodes"),
             spawn(self._bundles.run(), "bundles"),
-            spawn(lease.run(), "lease"),
+            spawn(self._lease.run(), "lease"),
             spawn(self._conductor.run(self._gatherer.next), "conductor"),
             spawn(self._chronicle.run(self._gatherer.next), "chronicle"),
         ]
@@ -90,6 +91,10 @@ class CoordinatorComponent:
         """Stop gathering and steering."""
         for task in self._tasks:
             task.cancel()
+
+    async def drain(self) -> None:
+        """See Drainable.drain: another coordinator may act at once."""
+        await self._lease.release()
 
     @property
     def queues(self) -> Sequence[Queue]:

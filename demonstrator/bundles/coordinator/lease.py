@@ -52,6 +52,7 @@ class Lease:
         self._accounts = ""
         self._clock = clock
         self._renewed: float | None = None
+        self._released = False
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
         # A renewal and a new preference would each make the other's version an old one.
@@ -63,9 +64,9 @@ class Lease:
         return self._renewed is not None and self._clock() - self._renewed < ACT_SECONDS
 
     async def run(self) -> None:
-        """Take and renew until cancelled."""
+        """Take and renew until it is released."""
         trouble = ""
-        while True:
+        while not self._released:
             acted = self.acting
             try:
                 await self.renew()
@@ -80,7 +81,16 @@ class Lease:
     async def renew(self) -> None:
         """Look at the Lease once, and take or renew it if it is free or held already."""
         async with self._lock:
-            await self._renew()
+            if not self._released:
+                await self._renew()
+
+    async def release(self) -> None:
+        """Act no more, and leave the Lease to whoever looks next, with the books as they are now."""
+        async with self._lock:
+            acted, self._released, self._renewed = self.acting, True, None
+            if acted:
+                metadata = {"annotations": {_ACCOUNTS: self._books.save()}}
+                await self._api.patch(self._path, {"metadata": metadata, "spec": {"holderIdentity": ""}})
 
     async def _renew(self) -> None:
         started = self._clock()

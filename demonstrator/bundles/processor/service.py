@@ -6,14 +6,14 @@ from typing import Any
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import BindField, Invalidate, Provides, Requires, UnbindField, Validate
 
-from demonstrator.contracts.platform import Runtime
+from demonstrator.contracts.platform import Drainable, Runtime
 from demonstrator.contracts.samples import Statistic, Statistics, new_id
 from demonstrator.contracts.services import DataStore, Processor, Queue, StatsProvider
 
 from .worker import Worker
 
 
-@Provides(StatsProvider)
+@Provides([StatsProvider, Drainable])
 @Requires("_runtime", Runtime)
 @Requires("_queues", Queue, aggregate=True)
 @Requires("_store", DataStore)
@@ -57,6 +57,10 @@ class ProcessorService:
     def left(self, field: str, queue: Queue, reference: Any) -> None:
         """Work for one queue less."""
         self._end(id(queue))
+
+    async def drain(self) -> None:
+        """See Drainable.drain: take nothing more, and deliver what is in hand."""
+        await asyncio.gather(*(worker.finish() for worker, _ in self._working.values()))
 
     async def statistics(self) -> Statistics:
         """How many samples were processed."""

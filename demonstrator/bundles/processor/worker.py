@@ -19,6 +19,8 @@ _AHEAD = 2
 
 # A batch, the queue that lent it, and when it is too late to deliver its result.
 _Borrowed = tuple[Batch, str, float]
+# A result, and when it is too late to deliver it.
+_Finished = tuple[Result, float]
 
 _logger = logging.getLogger(__name__)
 
@@ -32,19 +34,29 @@ class Worker:
         self._processor = processor
         self._clock = clock
         self._takes = 0
+        self._finishing = False
+        self._finished = asyncio.Event()
 
     async def run(self, queue: Queue, store: DataStore) -> None:
-        """Work until cancelled; what is in hand then goes back when its lease ends."""
-        taken: asyncio.Queue[_Borrowed] = asyncio.Queue(maxsize=1)
-        results: asyncio.Queue[tuple[Result, float]] = asyncio.Queue(maxsize=_AHEAD)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._fetch(queue, taken))
-            tasks.create_task(self._work(taken, results))
-            tasks.create_task(self._deliver(queue, store, results))
+        """Work until told to finish; when cancelled, what is in hand goes back as its lease ends."""
+        taken: asyncio.Queue[_Borrowed | None] = asyncio.Queue(maxsize=1)
+        results: asyncio.Queue[_Finished | None] = asyncio.Queue(maxsize=_AHEAD)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._fetch(queue, taken))
+                tasks.create_task(self._work(taken, results))
+                tasks.create_task(self._deliver(queue, store, results))
+        finally:
+            self._finished.set()
 
-    async def _fetch(self, queue: Queue, taken: asyncio.Queue[_Borrowed]) -> None:
+    async def finish(self) -> None:
+        """Take nothing more, and return once everything in hand is delivered or too late."""
+        self._finishing = True
+        await self._finished.wait()
+
+    async def _fetch(self, queue: Queue, taken: asyncio.Queue[_Borrowed | None]) -> None:
         number = self._takes
-        while True:
+        while not self._finishing:
             until = self._clock() + GIVE_UP_SECONDS
             try:
                 lent = await queue.take(self._name, number, MOST, _WAIT_SECONDS)
@@ -55,21 +67,19 @@ class Worker:
             self._takes = number = number + 1
             for batch in lent.batches:
                 await taken.put((batch, lent.queue, until))
+        await taken.put(None)
 
-    async def _work(
-        self,
-        taken: asyncio.Queue[_Borrowed],
-        results: asyncio.Queue[tuple[Result, float]],
-    ) -> None:
-        while True:
-            batch, queue, until = await taken.get()
+    async def _work(self, taken: asyncio.Queue[_Borrowed | None], results: asyncio.Queue[_Finished | None]) -> None:
+        while borrowed := await taken.get():
+            batch, queue, until = borrowed
             if self._clock() < until:
                 await results.put((await self._processor.process(batch, queue), until))
                 self.processed += len(batch)
+        await results.put(None)
 
-    async def _deliver(self, queue: Queue, store: DataStore, results: asyncio.Queue[tuple[Result, float]]) -> None:
-        while True:
-            result, until = await results.get()
+    async def _deliver(self, queue: Queue, store: DataStore, results: asyncio.Queue[_Finished | None]) -> None:
+        while finished := await results.get():
+            result, until = finished
             while self._clock() < until:
                 try:
                     kept = await store.put(result)

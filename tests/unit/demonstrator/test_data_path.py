@@ -20,16 +20,17 @@ from tests.unit.demonstrator import virtual
 from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 
 
-class Flaky:
-    """Queue and data store behind a network that loses one in five requests and answers."""
+class Network:
+    """Queue and data store behind a network that loses some of the requests and answers."""
 
-    def __init__(self, queue: QueueService, store: MemoryStore) -> None:
+    def __init__(self, queue: QueueService, store: MemoryStore, loss: float = 0.0) -> None:
         self._queue = queue
         self._store = store
+        self._loss = loss
         self._chance = random.Random(1)  # noqa: S311 - no secret
 
     def _lose(self) -> None:
-        if self._chance.random() < 0.2:
+        if self._chance.random() < self._loss:
             raise RemoteError("lost")
 
     async def put(self, item: Batch | Result) -> Receipt | Kept:
@@ -61,7 +62,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def _lossy(kind: str, queue_library: Library, processor_library: Library) -> None:
     clock = asyncio.get_running_loop().time
     queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
-    network = Flaky(queue, store)
+    network = Network(queue, store, loss=0.2)
     source = SampleSource("p", rate=1_000, batch_size=20)
     worker = Worker("w", make_processor(kind, processor_library, clock, 0.0), clock)
     producing = asyncio.create_task(source.run(network))  # type: ignore[arg-type]
@@ -90,6 +91,31 @@ def test_a_lossy_network_neither_loses_nor_doubles(
     kind: str, queue_library: Library, processor_library: Library
 ) -> None:
     virtual.run(_lossy(kind, queue_library, processor_library))
+
+
+async def _finish(kind: str, queue_library: Library, processor_library: Library) -> None:
+    clock = asyncio.get_running_loop().time
+    queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
+    network = Network(queue, store)
+    for number in range(10):
+        await queue.put(Batch("p", 50 * number, 0.0, (1.0,) * 50))
+    worker = Worker("w", make_processor(kind, processor_library, clock, 0.003), clock)
+    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
+    await asyncio.sleep(0.2)
+    before = await queue.ledger()
+    await worker.finish()
+    await working
+    after = await queue.ledger()
+    assert before.in_work > after.in_work == 0
+    assert after.queued
+    assert after.queued + store.stored == after.produced
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_worker_that_finishes_delivers_what_it_has_in_hand(
+    kind: str, queue_library: Library, processor_library: Library
+) -> None:
+    virtual.run(_finish(kind, queue_library, processor_library))
 
 
 class Listener:

@@ -111,6 +111,34 @@ async def test_of_two_that_take_it_at_once_one_is_refused() -> None:
     assert lease.holder == "early"
 
 
+async def test_one_that_ends_in_order_leaves_the_lease_to_the_next_at_once() -> None:
+    server, clock = Server(), Clock()
+    first, second = (Lease(server, "default", name, Books(), clock) for name in ("first", "second"))
+    await first.renew()
+    await second.renew()
+    # Who does not hold it leaves it alone.
+    await Lease(server, "default", "third", Books(), clock).release()
+    assert server.lease["spec"]["holderIdentity"] == "first"
+    await first.release()
+    assert not first.acting
+    await second.renew()
+    assert second.acting
+    await first.renew()
+    assert (first.acting, server.lease["spec"]["holderIdentity"]) == (False, "second")
+
+
+async def test_one_that_cannot_release_stops_all_the_same() -> None:
+    server, clock = Server(), Clock()
+    lease = Lease(server, "default", "first", Books(), clock)
+    await lease.renew()
+    server.down = True
+    with pytest.raises(KubernetesError):
+        await lease.release()
+    server.down = False
+    await lease.run()
+    assert not lease.acting
+
+
 async def test_a_restarted_container_goes_on_with_its_pods_lease() -> None:
     server, clock = Server(), Clock()
     await Lease(server, "default", "pod", Books(), clock).renew()

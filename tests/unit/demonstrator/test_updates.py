@@ -186,14 +186,10 @@ async def test_a_bundle_cannot_take_a_module_that_is_there(local: Local, tmp_pat
     assert bundles["own 1.0.0"] == "running"
 
 
-async def test_a_processor_that_is_updated_under_full_load_loses_no_sample(local: Local) -> None:
-    for target, pod in (
-        ("felix_2", "queue"),
-        ("felix_1", "viewer"),
-        ("felix_3", "processor"),
-        ("felix_4", "producer"),
-    ):
-        await local.start_agent(target, pod)
+@pytest.mark.parametrize(("target", "bundle"), [("felix_2", "queue"), ("felix_3", "processor")])
+async def test_what_is_updated_under_full_load_loses_no_sample(local: Local, target: str, bundle: str) -> None:
+    for number, pod in enumerate(("viewer", "queue", "processor", "producer"), 1):
+        await local.start_agent(f"felix_{number}", pod)
 
     async def accounting() -> Any:
         return (await local.page(local.agents["viewer"], "/coordinator/statistics"))["accounting"]
@@ -205,7 +201,7 @@ async def test_a_processor_that_is_updated_under_full_load_loses_no_sample(local
             return bool((await accounting())["stored"] > before + 100)
 
         await eventually(flows, "samples are stored while more arrive")
-        await becomes(local, "processor", await deploy(local, "felix_3", renewed("processor", version)), "running")
+        await becomes(local, bundle, await deploy(local, target, renewed(bundle, version)), "running")
     await local.call(local.agents["producer"], "inaetics.producer", "set_rate", rate=0.0)
 
     async def settled() -> Any:
@@ -214,7 +210,7 @@ async def test_a_processor_that_is_updated_under_full_load_loses_no_sample(local
 
     produced = await eventually(settled, "every sample that was made is stored")
     assert await figure(local, "viewer", "stored") == produced
-    assert local.agents["processor"].log.read_text().count("in place of") == 2
+    assert local.agents[bundle].log.read_text().count("in place of") == 2
 
 
 async def figure(local: Local, pod: str, name: str) -> float:
