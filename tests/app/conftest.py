@@ -10,6 +10,7 @@ from runner import hosts
 from runner.declaration import Declaration, load
 from runner.paths import DECLARATION, STATE
 from tests.app.live import chromium
+from tests.cluster.demonstrator import await_coordinator
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,12 @@ def viewer(declaration: Declaration) -> str:
     return f"http://{declaration.controller.address}/"
 
 
+@pytest.fixture(scope="module")
+def steered(viewer: str) -> None:
+    """A coordinator acts, also where the tests before have just made all pods anew."""
+    await_coordinator(viewer.rstrip("/"))
+
+
 @pytest.fixture(scope="session")
 def provisioning(declaration: Declaration) -> str:
     """The provisioning server's address."""
@@ -38,6 +45,14 @@ def browser() -> Iterator[Browser]:
     """One browser for all tests; each test gets a page of its own."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def troubled(browser: Browser) -> Iterator[Page]:
+    """A page that meets refusals and silence, which Chromium's console reports as errors too."""
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture

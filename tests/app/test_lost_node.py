@@ -14,7 +14,7 @@ from tests.app.live import LIVE, open_live
 from tests.cluster.disruption import BACK
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.disruptive
+pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("steered")]
 
 DIED = 15_000  # ms until the page shows a dead node
 MOVED = 25_000  # ... until its pods have left it and their successors run
@@ -39,10 +39,10 @@ def home(page: Page, viewer: str) -> Iterator[str]:
         return [name for name, pod in pods if pod["ready"] and pod["name"].startswith(controller)]
 
     before = page.request.get(path).json()["producers"]["requested"]
-    assert page.request.post(path, data={"producers": PRODUCERS}).ok
+    expect(page.request.post(path, data={"producers": PRODUCERS})).to_be_ok()
     eventually("all producers run", lambda: homes(PRODUCER), lambda seen: len(seen) == PRODUCERS, within=BACK)
     yield next(name for name in homes(PRODUCER) if name not in homes(VIEWER))
-    assert page.request.post(path, data={"producers": before}).ok
+    expect(page.request.post(path, data={"producers": before})).to_be_ok()
 
 
 @pytest.fixture

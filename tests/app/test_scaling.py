@@ -3,31 +3,18 @@
 The original rule is the default.
 """
 
-import json
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.live import LIVE, open_live
-from tests.cluster.workstation import page as fetched
-from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("steered")
 
 CONVERGED = 15_000  # ms from a request to as many pods
-HANDOVER = 30.0  # seconds until the coordinator of a new pod acts: the old one's Lease ends after 10
 UP = 60_000  # ms for the load to be seen and for another pod to run
 DOWN = 150_000  # ms to work off a full queue and to go back to one processor
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _by_itself(viewer: str) -> None:
-    """A coordinator acts, also where the tests before have just made all pods anew."""
-
-    def acts() -> bool:
-        overview = json.loads(fetched(f"{viewer}coordinator/statistics"))
-        return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
-
-    eventually("a coordinator that is there acts", acts, within=HANDOVER)
 
 
 @pytest.fixture

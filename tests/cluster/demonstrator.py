@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.cluster.disruption import BACK, short
+from tests.cluster.disruption import BACK, full
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell, page
 from tests.waiting import eventually
@@ -16,6 +16,16 @@ UNREACHABLE = (OSError, ValueError)
 SHARES = ("stored", "queued", "in_work", "refused", "lost")
 
 Figures = dict[str, Any]
+
+
+def await_coordinator(url: str) -> None:
+    """Wait until the coordinator of a pod that is there acts: before that it refuses changes."""
+
+    def acts() -> bool:
+        overview = json.loads(page(f"{url}/coordinator/statistics"))
+        return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
+
+    eventually("a coordinator acts", acts, within=BACK, tolerating=UNREACHABLE)
 
 
 class Demonstrator:
@@ -69,11 +79,9 @@ class Demonstrator:
         return {pod.spec.node_name for pod in self.pods(kind) if pod.status.phase == "Running"}
 
     def full(self) -> None:
-        """Wait until every replication controller has its pods, and the page answers."""
-        eventually(
-            "every replication controller is full", lambda: short(self.core), lambda lacks: not lacks, within=BACK
-        )
-        eventually("the page answers", lambda: page(f"{self.url}/"), within=BACK, tolerating=UNREACHABLE)
+        """Wait until every replication controller has its pods, and the coordinator of one of them acts."""
+        full(self.core)
+        await_coordinator(self.url)
 
     def kill(self, kind: str) -> None:
         """Take a pod away at once, and wait until another one has its place."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from runner.declaration import Host
 from runner.paths import CHECKOUT
-from tests.cluster.pods import CoreApi
+from tests.cluster.pods import CoreApi, is_ready
 from tests.cluster.workstation import Shell
 from tests.waiting import eventually
 
@@ -21,17 +21,28 @@ def ready(core: CoreApi, node: Host) -> bool:
     return any(one.type == "Ready" and one.status == "True" for one in conditions)
 
 
-def short(core: CoreApi) -> dict[str, int]:
-    """How many pods each replication controller of the demonstrator still lacks."""
-    listed = core.list_namespaced_replication_controller("default").items
-    lacking = {one.metadata.name: one.spec.replicas - (one.status.ready_replicas or 0) for one in listed}
-    return {name: count for name, count in lacking.items() if count > 0}
+def full(core: CoreApi) -> None:
+    """Wait until every replication controller of the demonstrator has its pods, and they are ready.
+
+    The pods tell: what a replication controller says of them is for a moment what was true before.
+    """
+
+    def short() -> dict[str, int]:
+        """How many ready pods each of them still lacks."""
+        pods = [pod.metadata.labels for pod in core.list_namespaced_pod("default").items if is_ready(pod)]
+        lacking = {}
+        for one in core.list_namespaced_replication_controller("default").items:
+            own = sum(one.spec.selector.items() <= labels.items() for labels in pods)
+            lacking[one.metadata.name] = one.spec.replicas - own
+        return {name: count for name, count in lacking.items() if count > 0}
+
+    eventually("every replication controller is full", short, lambda lacks: not lacks, within=BACK)
 
 
 def recovered(core: CoreApi, node: Host) -> None:
     """Wait until a node is ready again and the demonstrator has all of its pods."""
     eventually("the node is ready again", lambda: ready(core, node), within=BACK)
-    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+    full(core)
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class Pods:
 
     def running(self, name: str) -> Probe:
         """A pod, once it is ready."""
-        pod = self._when(name, "ready", _is_ready).pod
+        pod = self._when(name, "ready", is_ready).pod
         return Probe(name, pod.status.pod_ip, pod.spec.node_name)
 
     def finished(self, name: str) -> str:
@@ -182,5 +182,7 @@ def manifest(
     }
 
 
-def _is_ready(pod: Any) -> bool:
-    return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions or [])
+def is_ready(pod: Any) -> bool:
+    """Whether a pod's node says that it is ready, and nobody that it is to go."""
+    told = {one.type: one.status for one in pod.status.conditions or []}
+    return told.get("Ready") == "True" and pod.metadata.deletion_timestamp is None

@@ -8,7 +8,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from runner.declaration import Declaration, Host
-from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, run, short, silenced
+from tests.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
 from tests.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
 from tests.cluster.workstation import Shell, page
 from tests.waiting import eventually
@@ -37,7 +37,7 @@ def test_the_unit_removes_the_application_and_brings_it_back(
         eventually("its pods are gone", lambda: not core.list_namespaced_pod("default").items, within=BACK)
     finally:
         controller.core("sudo systemctl start inaetics")
-    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+    full(core)
     url = f"http://{declaration.controller.address}/"
     eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
 
@@ -94,7 +94,7 @@ def test_a_rebooted_controller_brings_everything_back(
     run("vagrant", "up", "controller")
     unreachable = (OSError, HTTPError, ApiException)
     assert eventually("the API answers again", identities, within=BACK, tolerating=unreachable) == before
-    eventually("every replication controller is full", lambda: short(core), lambda missing: not missing, within=BACK)
+    full(core)
     url = f"http://{declaration.controller.address}/"
     eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
     asked = f"curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 https://{declaration.service_network[1]}/ || true"
