@@ -5,6 +5,7 @@
 Asks for four producers at full rate and eight processors, waits until all of them work, and measures for that long:
 samples from producer to data store, the age of each overview when a reader of the dashboard's events has it, and the
 memory of each pod against its limit. Replicas, rates and the preferred utilisation are then what they were before.
+Afterwards a queue pod of its own shows, for as long, what the queue alone can pass on (bench/queue_pod.py).
 """
 
 import argparse
@@ -16,15 +17,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import aiohttp
-from kubernetes import client, config
 
+from bench import queue_pod
+from bench.cluster import NAMESPACE, Cluster
 from bench.targets import ANY, Figures, Targets, judge
-from runner.api import Api, kubeconfig
+from runner.api import kubeconfig
 from runner.declaration import load
 from runner.paths import DECLARATION, STATE
 
@@ -34,12 +35,8 @@ STORED, AGE = "end to end, samples/s", "dashboard: age of an overview on arrival
 CAPABLE = PROCESSORS / 0.003  # samples/s, at 3 ms each
 READY = 120.0  # seconds for the pods to start and to work
 
-_NAMESPACE = "/api/v1/namespaces/default"
 _PRODUCERS, _PROCESSORS = "inaetics-producer-controller", "inaetics-processor-controller"
 _CELIX = "inaetics-processor-celix-controller"
-_METRICS = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods"
-_PAGES, _SERVICES = 8080, 8081
-_UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 @dataclass
@@ -58,64 +55,10 @@ def main() -> None:
     declaration = load(DECLARATION)
     cluster = Cluster(f"http://{declaration.controller.address}", kubeconfig(declaration, STATE))
     measured = asyncio.run(measure(cluster, seconds))
-    print(json.dumps(measured.figures, indent=2))
-    if not judge(measured.figures, measured.targets):
+    figures = measured.figures | queue_pod.measure(cluster, seconds)
+    print(json.dumps(figures, indent=2))
+    if not judge(figures, {**measured.targets, queue_pod.PASSED_ON: (20_000.0, ANY)}):
         sys.exit(1)
-
-
-class Cluster:
-    """The dashboard's address and the Kubernetes API."""
-
-    def __init__(self, url: str, path: Path) -> None:
-        self.url = url
-        settings = client.Configuration()
-        read: Any = config.load_kube_config  # has no types
-        read(str(path), client_configuration=settings, persist_config=False)
-        settings.proxy = None
-        self._client = client.ApiClient(settings)
-        self._core = client.CoreV1Api(self._client)
-        self.api = Api(path)
-
-    def scale(self, name: str, replicas: int) -> int:
-        """Ask for so many pods of a controller; how many were asked for before."""
-        before: Any = self._core.read_namespaced_replication_controller_scale(name, "default").spec
-        self._core.patch_namespaced_replication_controller_scale(name, "default", {"spec": {"replicas": replicas}})
-        return int(before.replicas or 0)
-
-    def call_producers(self, method: str, **arguments: Any) -> list[Any]:
-        """Call every producer that runs, through the API server."""
-        answers = []
-        for pod in self.api.pods("default"):
-            if pod.name.startswith(_PRODUCERS) and pod.status == "Running":
-                listing = json.loads(self.api.text(f"{_NAMESPACE}/pods/{pod.name}:{_PAGES}/proxy/services"))
-                number = next(item["id"] for item in listing["services"] if item["contract"] == "inaetics.producer")
-                path = f"{_NAMESPACE}/pods/{pod.name}:{_SERVICES}/proxy/services/{number}/inaetics.producer/{method}"
-                answer = self._client.call_api(
-                    "POST", self.api.server + path, {"Content-Type": "application/json"}, body=arguments
-                )
-                answers.append(json.loads(answer.response.data)["result"])
-        return answers
-
-    def limits(self) -> dict[str, float]:
-        """The memory that each pod may use, in MiB."""
-        limits = {}
-        for item in self.api.items(f"{_NAMESPACE}/pods"):
-            containers = [container["resources"]["limits"]["memory"] for container in item["spec"]["containers"]]
-            limits[item["metadata"]["name"]] = sum(map(mebibytes, containers))
-        return limits
-
-    def memory(self) -> dict[str, float]:
-        """The memory that each pod uses, in MiB, as metrics-server has it."""
-        return {
-            item["metadata"]["name"]: sum(mebibytes(part["usage"]["memory"]) for part in item["containers"])
-            for item in self.api.items(_METRICS)
-        }
-
-
-def mebibytes(quantity: str) -> float:
-    """A quantity of Kubernetes in MiB."""
-    number = quantity.rstrip("KMGi")
-    return int(number) * _UNITS[quantity[len(number) :]] / 2**20
 
 
 async def measure(cluster: Cluster, seconds: float) -> Measured:
@@ -127,7 +70,7 @@ async def measure(cluster: Cluster, seconds: float) -> Measured:
                 return await answer.json()
 
         async with loaded(cluster, session, statistics):
-            print(f"measuring for {seconds:g} s …", file=sys.stderr, flush=True)
+            print(f"measuring all of it for {seconds:g} s …", file=sys.stderr, flush=True)
             return await under_load(cluster, session, statistics, seconds)
 
 
@@ -144,10 +87,10 @@ async def loaded(
         async with session.post(f"{cluster.url}/coordinator/utilisation", json=body):
             pass
 
-    rates = await asyncio.to_thread(cluster.call_producers, "rate")
+    rates = await asyncio.to_thread(call_producers, cluster, "rate")
     replicas = {_PRODUCERS: await asyncio.to_thread(cluster.scale, _PRODUCERS, PRODUCERS)}
     try:
-        names = [item.name for item in cluster.api.replication_controllers("default")]
+        names = [item.name for item in cluster.api.replication_controllers(NAMESPACE)]
         if _CELIX in names:
             replicas[_CELIX] = await asyncio.to_thread(cluster.scale, _CELIX, 0)
         replicas[_PROCESSORS] = await asyncio.to_thread(cluster.scale, _PROCESSORS, PROCESSORS)
@@ -155,7 +98,7 @@ async def loaded(
             await prefer(100)
         await until(statistics, lambda seen: components(seen, "producer") == PRODUCERS, "producers do not answer")
         if manual:
-            await asyncio.to_thread(cluster.call_producers, "set_rate", rate=FULL_RATE)
+            await asyncio.to_thread(call_producers, cluster, "set_rate", rate=FULL_RATE)
         await until(statistics, working, "not everything works at full rate")
         yield
     finally:
@@ -166,7 +109,13 @@ async def loaded(
         elif rates:
             wanted = replicas[_PRODUCERS]
             await until(statistics, lambda seen: components(seen, "producer") == wanted, "too many producers")
-            await asyncio.to_thread(cluster.call_producers, "set_rate", rate=rates[0])
+            await asyncio.to_thread(call_producers, cluster, "set_rate", rate=rates[0])
+
+
+def call_producers(cluster: Cluster, method: str, **arguments: Any) -> list[Any]:
+    """Call every producer that runs."""
+    pods = [pod for pod in cluster.api.pods(NAMESPACE) if pod.name.startswith(_PRODUCERS) and pod.status == "Running"]
+    return [cluster.call(NAMESPACE, pod.name, "inaetics.producer", method, **arguments) for pod in pods]
 
 
 async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], trouble: str) -> None:

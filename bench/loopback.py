@@ -3,8 +3,6 @@
     .venv/bin/python -m bench.loopback [--seconds 20]     figures as JSON and as a table; fails when a target is missed
 
     flow      four producers at full rate, eight processors with their real 3 ms a sample, one queue, one data store
-    queue     one queue agent alone, with clients in processes of their own that put, take and settle through its
-              HTTP port and do nothing else: what the queue itself can pass on
     store     the memory that one data store process needs for its last 1,000,000 results
 
 Everything shares this machine's cores with its clients and with whatever else runs: on a busy machine the figures
@@ -22,25 +20,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from bench.targets import ANY, Figures, judge
-from demonstrator.agent.proxy import Endpoint, make_proxy
 from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.bundles.producer.source import BATCH_SIZE, SampleSource
-from demonstrator.contracts.samples import BATCH_LIMIT, RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
-from demonstrator.contracts.services import Queue
+from demonstrator.bundles.producer.source import BATCH_SIZE
+from demonstrator.contracts.samples import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
 from tests.unit.demonstrator.local import Agent, Local, eventually
 
 PRODUCERS, PROCESSORS = 4, 8
-# Processes, and clients in each: so many that none of their round trips is what limits the queue.
-CLIENT_PROCESSES, PUTTERS, TAKERS = 2, 12, 2
 WARM_UP = 5.0
 MIB = 2**20
 
 TARGETS = {
     "flow: stored, samples/s": (2_400, ANY),
-    "queue: passed on, samples/s": (20_000, ANY),
     # What the data store's pod has, less what an agent with viewer and coordinator needs.
     f"store: memory for them in batches of {BATCH_SIZE}, MiB": (0, 300),
     "store: memory for them in batches of 1, MiB": (0, 300),
@@ -51,10 +42,10 @@ def main() -> None:
     """Measure, print JSON on standard output and a table on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each flow is measured (default 20)")
-    parser.add_argument("--only", choices=("flow", "queue", "store"), help="just one of them")
+    parser.add_argument("--only", choices=("flow", "store"), help="just one of them")
     options = parser.parse_args()
     figures: Figures = {}
-    for name, measure in (("flow", flow), ("queue", queue), ("store", store)):
+    for name, measure in (("flow", flow), ("store", store)):
         if options.only in (None, name):
             print(f"{name} …", file=sys.stderr, flush=True)
             figures |= asyncio.run(measure(options.seconds))
@@ -115,70 +106,6 @@ def _cpu(local: Local) -> Figures:
         fields = Path(f"/proc/{agent.process.pid}/stat").read_text().rpartition(")")[2].split()
         used[pod] = (int(fields[11]) + int(fields[12])) / ticks
     return used
-
-
-async def queue(seconds: float) -> Figures:
-    """Samples a second through one queue, whose clients do nothing but put, take and settle."""
-    with tempfile.TemporaryDirectory() as directory:
-        async with Local(Path(directory)) as local:
-            agent = await local.start_agent("felix_2", "queue")
-
-            async def ledger() -> Any:
-                return await local.call(agent, "inaetics.queue", "ledger")
-
-            await eventually(ledger, "the queue answers")
-            services = (await local.page(agent, "/services"))["services"]
-            number = next(service["id"] for service in services if service["contract"] == "inaetics.queue")
-            url = local.url(agent, f"/{number}/inaetics.queue")
-            spawn = multiprocessing.get_context("spawn")
-            names = [f"client-{index}" for index in range(CLIENT_PROCESSES)]
-            clients = [spawn.Process(target=_clients, args=(url, name), daemon=True) for name in names]
-            for client in clients:
-                client.start()
-            await asyncio.sleep(WARM_UP)
-            loop = asyncio.get_running_loop()
-            before, began, used = await ledger(), loop.time(), _cpu(local)
-            await asyncio.sleep(seconds)
-            after, passed, used_then = await ledger(), loop.time() - began, _cpu(local)
-            for client in clients:
-                client.kill()
-                client.join()
-            stored = sum(after["stored"].values()) - sum(before["stored"].values())
-            return {
-                "queue: passed on, samples/s": stored / passed,
-                "queue: refused, samples/s": (after["refused"] - before["refused"]) / passed,
-                "queue: its own CPU, cores": (used_then["queue"] - used["queue"]) / passed,
-            }
-
-
-def _clients(url: str, name: str) -> None:
-    """Producers without a pause and processors without work, until killed."""
-
-    async def run() -> None:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            remote = _remote(session, url)
-            sources = [SampleSource(f"{name}.put-{number}", rate=1e9) for number in range(PUTTERS)]
-            await asyncio.gather(
-                *(source.run(remote) for source in sources),
-                *(_take(remote, f"{name}.take-{number}") for number in range(TAKERS)),
-            )
-
-    asyncio.run(run())
-
-
-async def _take(remote: Queue, name: str) -> None:
-    number = 0
-    while True:
-        lent = await remote.take(name, number, BATCH_LIMIT, 1.0)
-        number += 1
-        if lent.batches:
-            await remote.settle(tuple(batch.id for batch in lent.batches), "store.0")
-
-
-def _remote(session: aiohttp.ClientSession, url: str) -> Queue:
-    proxy: Any = make_proxy(Queue, Endpoint(session, url))
-    remote: Queue = proxy
-    return remote
 
 
 async def store(seconds: float) -> Figures:

@@ -1,29 +1,78 @@
-"""Retakes the pictures of the pages in docs/pictures from the running cluster: `python -m bench.pictures`."""
+"""Retakes the pictures in docs/pictures from the running cluster and the last whole run: `python -m bench.pictures`."""
 
+import io
+import json
+import re
 import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
-from runner import hosts
-from runner.declaration import load
-from runner.paths import CHECKOUT, DECLARATION
+from rich.console import Console
+
+from runner import events, hosts
+from runner.declaration import Declaration, load
+from runner.display.board import Board
+from runner.display.lines import named
+from runner.paths import CHECKOUT, DECLARATION, STATE, near
+from runner.site import addresses
 from tests.app.live import PAGES, chromium, open_live
 
+PICTURES = CHECKOUT / "docs" / "pictures"
 FIRST = "viewer"
 LONG = ("stats", "events")  # of these the first screen tells enough
+COLUMNS = 90
+LAST_STEP = "ready"  # of a whole run, which ended well
 
 
 def main() -> None:
-    """Take a picture of each page, as wide as the README shows it."""
+    """Draw the run, then take a picture of each page, as wide as the README shows it."""
     declaration = load(DECLARATION)
     if not hosts.bridge_present(declaration):
         sys.exit(f"error: {declaration.network} is not on this machine: `make site` raises it")
+    whole = [told for path in sorted((STATE / "runs").iterdir()) if ends_well(told := recorded(path))]
+    if not whole:
+        sys.exit("error: no run of `site` is on record: `make site` makes one")
+    keep(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
     address = f"http://{declaration.controller.address}/"
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
         for path in PAGES:
             open_live(page, address + path)
-            file = CHECKOUT / "docs" / "pictures" / f"{path or FIRST}.png"
-            page.screenshot(path=file, full_page=path not in LONG)
-            print(file.relative_to(CHECKOUT))
+            keep(PICTURES / f"{path or FIRST}.png", page.screenshot(full_page=path not in LONG))
+
+
+def keep(file: Path, content: bytes) -> None:
+    """Write a picture and say so."""
+    file.write_bytes(content)
+    print(near(file))
+
+
+def recorded(run: Path) -> list[dict[str, Any]]:
+    """The events of a run, as `events.jsonl` has them."""
+    return [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def ends_well(told: list[dict[str, Any]]) -> bool:
+    """Whether a run went through all of its steps."""
+    steps = {event["step"]: event["outcome"] for event in told if event["event"] == "StepFinished"}
+    return steps.get("hosts") == steps.get(LAST_STEP) == "ok"
+
+
+def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
+    """What a terminal had in the end, as SVG: the run's events, shown once more at the pace that they came in."""
+    now = 0.0
+    board = Board(clock=lambda: now)
+    console = Console(file=io.StringIO(), record=True, width=COLUMNS, force_terminal=True, highlight=False)
+    console.print("$ make site")
+    for fields in told:
+        now = datetime.fromisoformat(fields.pop("time")).timestamp()
+        for line in board.apply(getattr(events, fields.pop("event"))(**fields)):
+            console.print(line)
+    for line in ("", *board.summary(), "", *named(addresses(declaration, STATE))):
+        console.print(line)
+    # Rich names a font of somebody else's server: whoever looks at the picture shall ask nobody.
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make site"), flags=re.DOTALL)
 
 
 if __name__ == "__main__":

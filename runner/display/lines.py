@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the doctor loads the Docker client
     from runner.doctor import Finding
 
 QUIET, GOOD, CHANGE, BAD, STRONG = "dim", "green", "yellow", "bold red", "bold"
-NAME_WIDTH = 14
+NAME_WIDTH = 18
 OUTCOME_STYLES = {"ok": GOOD, "failed": BAD, "interrupted": CHANGE}
 STATUS_STYLES = {"ok": GOOD, "changed": CHANGE, "skipped": QUIET, "failed": BAD, "unreachable": BAD}
 GRADE_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
@@ -143,3 +143,9 @@ def error(problem: RunnerError) -> list[Text]:
     if problem.remedy:
         shown.append(Text.assemble(("To do: ", STRONG), problem.remedy))
     return shown
+
+
+def named(places: Mapping[str, str]) -> list[Text]:
+    """Where to look, each place after its name."""
+    wide = max(map(len, places)) + 2
+    return [Text.assemble((f"{name:<{wide}}", STRONG), place) for name, place in places.items()]

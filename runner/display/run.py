@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.text import Text
 
 from runner import lock
-from runner.display.lines import STRONG
+from runner.display.lines import named
 from runner.display.record import Record
 from runner.display.views import choose
 from runner.errors import RunnerError
@@ -47,6 +47,4 @@ def running(state: Path, as_json: bool, verbose: bool) -> Iterator[Run]:
             raise
         finally:
             places = {**run.addresses, "this run": f"{near(record.directory)}/"}
-            wide = max(map(len, places)) + 2
-            named = [Text.assemble((f"{name:<{wide}}", STRONG), place) for name, place in places.items()]
-            view.say([Text(), *view.board.summary(), Text(), *named])
+            view.say([Text(), *view.board.summary(), Text(), *named(places)])

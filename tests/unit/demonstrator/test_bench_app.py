@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bench.app import FULL_RATE, PROCESSORS, PRODUCERS, listen, mebibytes, working
+from bench.app import FULL_RATE, PROCESSORS, PRODUCERS, listen, working
+from bench.cluster import mebibytes
 from bench.targets import ANY, judge
 from tests.unit.demonstrator.local import Local, eventually
 

@@ -46,22 +46,22 @@ RUN: list[tuple[float, Event]] = [
 def test_what_stays_on_the_screen() -> None:
     clock = Clock()
     assert play(Board(clock=clock), clock, RUN) == [
-        "doctor             0.4 s  19 checks",
+        "doctor                 0.4 s  19 checks",
         "  mirror.example does not answer: the next source is tried",
         "  etcd: built  2.0 s",
-        "prepare            2.2 s  release 3f2a",
-        "  host             0.6 s  changed=1 on 2 hosts",
-        "  etcd             1.0 s  changed=0 on 1 host",
-        "  node-1      failed     flannel : Start flanneld  0.5 s",
-        "  flannel          0.5 s  changed=0 on 1 host",
-        "roles              3.4 s  failed",
+        "prepare                2.2 s  release 3f2a",
+        "  host                 0.6 s  changed=1 on 2 hosts",
+        "  etcd                 1.0 s  changed=0 on 1 host",
+        "  node-1          failed     flannel : Start flanneld  0.5 s",
+        "  flannel              0.5 s  changed=0 on 1 host",
+        "roles                  3.4 s  failed",
     ]
 
 
 def test_verbose_tells_every_task_and_item() -> None:
     clock = Clock()
     shown = play(Board(verbose=True, clock=clock), clock, RUN)
-    assert "  controller  changed    host : Set kernel values  0.5 s" in shown
+    assert "  controller      changed    host : Set kernel values  0.5 s" in shown
     assert "  runc: in the cache  0.0 s" in shown
 
 
@@ -78,7 +78,7 @@ def test_what_is_drawn_anew() -> None:
     assert play(board, clock, script) == []
     clock.now = 61.0
     assert [line.plain for line in board.live(width=60, height=20)] == [
-        "prepare       1 min 01 s",
+        "prepare           1 min 01 s",
         "  kubernetes  building 12/230 packages  1 min 01 s",
         "  etcd        downloading 15.0/25.0 MB  1 min 00 s",
         "  base image  installing  59.0 s",

@@ -44,8 +44,8 @@ def test_plain_lines_without_escapes() -> None:
             view.report(event)
     assert written.getvalue().splitlines() == [
         "roles",
-        "  host             0.5 s  changed=1 on 1 host",
-        "roles              0.7 s  changed=1 on 1 host",
+        "  host                 0.5 s  changed=1 on 1 host",
+        "roles                  0.7 s  changed=1 on 1 host",
     ]
 
 

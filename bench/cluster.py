@@ -1,0 +1,73 @@
+"""The running cluster as the benchmarks see it: the dashboard's address, the Kubernetes API, and services of agents."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+
+from runner.api import Api
+
+NAMESPACE = "default"
+
+_METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
+_PAGES, _SERVICES = 8080, 8081
+_UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+class Cluster:
+    """The dashboard's address and the Kubernetes API."""
+
+    def __init__(self, url: str, kubeconfig: Path) -> None:
+        self.url = url
+        self._kubeconfig = kubeconfig
+        self._client = self.connect()
+        self.core: Any = client.CoreV1Api(self._client)
+        self.api = Api(kubeconfig)
+
+    def connect(self) -> client.ApiClient:
+        """Another client of the API."""
+        settings = client.Configuration()
+        read: Any = config.load_kube_config  # has no types
+        read(str(self._kubeconfig), client_configuration=settings, persist_config=False)
+        settings.proxy = None
+        return client.ApiClient(settings)
+
+    def scale(self, name: str, replicas: int) -> int:
+        """Ask for so many pods of a controller; how many were asked for before."""
+        before = self.core.read_namespaced_replication_controller_scale(name, NAMESPACE).spec
+        self.core.patch_namespaced_replication_controller_scale(name, NAMESPACE, {"spec": {"replicas": replicas}})
+        return int(before.replicas or 0)
+
+    def services(self, namespace: str, pod: str) -> dict[str, str]:
+        """Where the services of a pod's agent are called at its second port, by their contract."""
+        told = self.api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}:{_PAGES}/proxy/services")
+        return {item["contract"]: f"/services/{item['id']}/{item['contract']}" for item in json.loads(told)["services"]}
+
+    def call(self, namespace: str, pod: str, contract: str, method: str, **arguments: Any) -> Any:
+        """Call a service of a pod's agent, through the API server."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}:{_SERVICES}/proxy{self.services(namespace, pod)[contract]}"
+        headers = {"Content-Type": "application/json"}
+        answer = self._client.call_api("POST", f"{self.api.server}{path}/{method}", headers, body=arguments)
+        return json.loads(answer.response.data)["result"]
+
+    def limits(self) -> dict[str, float]:
+        """The memory that each pod may use, in MiB."""
+        limits = {}
+        for item in self.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods"):
+            containers = [container["resources"]["limits"]["memory"] for container in item["spec"]["containers"]]
+            limits[item["metadata"]["name"]] = sum(map(mebibytes, containers))
+        return limits
+
+    def memory(self) -> dict[str, float]:
+        """The memory that each pod uses, in MiB, as metrics-server has it."""
+        return {
+            item["metadata"]["name"]: sum(mebibytes(part["usage"]["memory"]) for part in item["containers"])
+            for item in self.api.items(_METRICS)
+        }
+
+
+def mebibytes(quantity: str) -> float:
+    """A quantity of Kubernetes in MiB."""
+    number = quantity.rstrip("KMGi")
+    return int(number) * _UNITS[quantity[len(number) :]] / 2**20

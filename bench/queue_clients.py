@@ -1,0 +1,55 @@
+"""Clients of one queue that put, take and settle, until killed: `python3 -c CODE URL NAME` in a pod.
+
+Run there as text: it may use only what the agents' image holds.
+"""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+import aiohttp
+
+from demonstrator.agent.proxy import Endpoint, make_proxy
+from demonstrator.contracts.samples import BATCH_LIMIT, Batch
+from demonstrator.contracts.services import Queue
+
+# So many that none of their round trips is what limits the queue.
+PUTTERS, TAKERS = 12, 2
+# What producers send at a time.
+VALUES = (0.5,) * 50
+FULL_SECONDS = 0.01
+
+
+async def put(queue: Queue, source: str) -> None:
+    """Offer one batch after the other; a full queue is given a moment."""
+    first = 0
+    while True:
+        receipt = await queue.put(Batch(source, first, time.time(), VALUES))
+        if receipt.queue and not receipt.accepted:
+            await asyncio.sleep(FULL_SECONDS)
+        first += len(VALUES)
+
+
+async def take(queue: Queue, consumer: str) -> None:
+    """Take whatever there is and settle it at once."""
+    number = 0
+    while True:
+        lent = await queue.take(consumer, number, BATCH_LIMIT, 1.0)
+        number += 1
+        if lent.batches:
+            await queue.settle(tuple(batch.id for batch in lent.batches), "store.0")
+
+
+async def main(url: str, name: str) -> None:
+    """Putters and takers side by side; the first that fails ends all of them."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as tasks:
+        queue: Any = make_proxy(Queue, Endpoint(session, url))
+        for number in range(PUTTERS):
+            tasks.create_task(put(queue, f"{name}.put-{number}"))
+        for number in range(TAKERS):
+            tasks.create_task(take(queue, f"{name}.take-{number}"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
