@@ -53,7 +53,7 @@ def _queue(cluster: Cluster) -> Any:
     """A pod like the demonstrator's queue, with the same limits, that nobody of the demonstrator finds."""
     controller = cluster.core.read_namespaced_replication_controller(_CONTROLLER, DEMONSTRATOR)
     spec = controller.spec.template.spec
-    spec.service_account_name = None
+    spec.service_account_name = spec.service_account = None  # its namespace has none of that name
     container = spec.containers[0]
     container.env = [one for one in container.env if one.name != _PROVISIONING["name"]] + [_PROVISIONING]
     return {"metadata": {"name": _NAME}, "spec": spec}
