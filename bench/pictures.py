@@ -36,7 +36,9 @@ def main() -> None:
     keep(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
     address = f"http://{declaration.controller.address}/"
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+        # Without motion nothing is still on its way to where it shall be.
+        look: Any = {"color_scheme": "dark", "reduced_motion": "reduce"}
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, **look)
         for path in PAGES:
             open_live(page, address + path)
             keep(PICTURES / f"{path or FIRST}.png", page.screenshot(full_page=path not in LONG))
