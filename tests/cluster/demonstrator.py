@@ -121,9 +121,9 @@ class Demonstrator:
             pod.metadata.name: sum(one.restart_count for one in pod.status.container_statuses) for pod in self.pods()
         }
 
-    def logs(self) -> dict[str, str]:
-        """What each pod has written."""
-        names = [pod.metadata.name for pod in self.pods()]
+    def logs(self, kind: str = "") -> dict[str, str]:
+        """What each pod, of a kind or of all, has written."""
+        names = [pod.metadata.name for pod in self.pods(kind)]
         return {name: self.core.read_namespaced_pod_log(name, "default") for name in names}
 
     def set_rate(self, controller: Shell, rate: float) -> None:

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.disruptive
 MOST_PRODUCERS, FULL_RATE, DEFAULT_RATE = 4, 1_000.0, 500.0
 FLOODED, WARM = 5 * 60.0, 60.0  # seconds without a processor, and until memory counts
 FLAT = 8 * 2**20  # bytes that a pod may grow by meanwhile; to keep what arrives takes four times as many
+DROPPED = 12.0  # seconds until a service of a lost node is no longer used
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
@@ -153,9 +154,13 @@ def test_another_pod_takes_the_place_of_a_killed_one(demonstrator: Demonstrator,
 def test_the_pods_of_a_lost_node_run_elsewhere(
     demonstrator: Demonstrator, kind: str, core: CoreApi, nodes: Sequence[Host], on: Callable[[str], Shell]
 ) -> None:
-    """Within the seed's numbers; and the page says which node is lost, as soon as there is a page."""
+    """Within the seed's numbers; and the page says which node is lost, as soon as there is a page.
+
+    Nor does anybody go on with a queue that does not answer any more.
+    """
     part(demonstrator)
     (home,) = demonstrator.homes(kind)
+    (pod,) = (pod.metadata.name for pod in demonstrator.pods(kind))
     node = next(node for node in nodes if str(node.address) == home)
 
     def shown() -> bool | None:
@@ -166,6 +171,8 @@ def test_the_pods_of_a_lost_node_run_elsewhere(
             if kind == VIEWER:
                 eventually("the node is NotReady", lambda: ready(core, node), lambda yes: not yes, within=SILENT)
             else:
+                drops = f"drops inaetics.queue of {pod}"
+                eventually(drops, lambda: drops in "".join(demonstrator.logs(VIEWER).values()), within=DROPPED)
                 lost = "the page shows that the node is not ready"
                 eventually(lost, shown, lambda yes: yes is False, within=SILENT, tolerating=UNREACHABLE)
             moved = partial(demonstrator.homes, kind)

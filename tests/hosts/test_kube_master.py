@@ -119,3 +119,12 @@ def _bytes(text: str) -> int:
 def _values(facts: Facts, process: str, flag: str) -> list[str]:
     words = facts.commands[f"{process}.service"]
     return [value for word in words if word.startswith(f"{flag}=") for value in word.split("=", 1)[1].split(",")]
+
+
+@pytest.mark.parametrize("unit", [MANAGER, SCHEDULER])
+def test_who_needs_the_api_began_when_it_was_ready(facts: Facts, unit: str) -> None:
+    """One that began earlier was refused, and went on without knowing whose questions it may answer."""
+    invocation = facts.output(f"systemctl show --property=InvocationID --value {unit}.service")
+    log = facts.output(f"journalctl --no-pager _SYSTEMD_INVOCATION_ID={invocation}")
+    assert "Starting" in log
+    assert "Continuing without authentication configuration" not in log
