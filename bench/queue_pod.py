@@ -12,7 +12,8 @@ from bench import queue_clients
 from bench.cluster import NAMESPACE as DEMONSTRATOR
 from bench.cluster import Cluster
 from bench.targets import Figures
-from tests.cluster.pods import NAMESPACE, Pods
+from tests.cluster.pods import NAMESPACE, START, Pods
+from tests.waiting import eventually
 
 PASSED_ON = "queue alone: passed on, samples/s"
 CLIENT_PODS = 2
@@ -37,8 +38,7 @@ def measure(cluster: Cluster, seconds: float) -> Figures:
             """When, and what the queue tells then."""
             return time.monotonic(), cluster.call(NAMESPACE, _NAME, _CONTRACT, "ledger")
 
-        while not ledger()[1]["stored"]:
-            time.sleep(1)
+        eventually("the clients are at work", lambda: ledger()[1]["stored"], within=START)
         time.sleep(WARM_UP)
         print(f"measuring one queue for {seconds:g} s …", file=sys.stderr, flush=True)
         began, before = ledger()
