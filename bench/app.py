@@ -28,6 +28,7 @@ from bench.targets import ANY, Figures, Targets, judge
 from runner.api import kubeconfig
 from runner.declaration import load
 from runner.paths import DECLARATION, STATE
+from tests.cluster.demonstrator import figures_of
 
 PRODUCERS, PROCESSORS = 4, 8
 FULL_RATE = 1_000.0
@@ -131,17 +132,6 @@ async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]
 def components(seen: Any, component: str) -> int:
     """How many of a kind told their figures."""
     return sum(item["component"] == component for item in seen["statistics"])
-
-
-def figures_of(seen: Any, component: str, name: str) -> list[float]:
-    """One figure of each of a kind."""
-    return [
-        figure["value"]
-        for item in seen["statistics"]
-        if item["component"] == component
-        for figure in item["figures"]
-        if figure["name"] == name
-    ]
 
 
 def working(seen: Any) -> bool:

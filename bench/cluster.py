@@ -4,15 +4,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
+from kubernetes import client
 
-from runner.api import Api
+from runner.api import Api, configuration
+from tests.quantity import in_bytes
 
 NAMESPACE = "default"
 
 _METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
 _PAGES, _SERVICES = 8080, 8081
-_UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 class Cluster:
@@ -27,11 +27,7 @@ class Cluster:
 
     def connect(self) -> client.ApiClient:
         """Another client of the API."""
-        settings = client.Configuration()
-        read: Any = config.load_kube_config  # has no types
-        read(str(self._kubeconfig), client_configuration=settings, persist_config=False)
-        settings.proxy = None
-        return client.ApiClient(settings)
+        return client.ApiClient(configuration(self._kubeconfig))
 
     def scale(self, name: str, replicas: int) -> int:
         """Ask for so many pods of a controller; how many were asked for before."""
@@ -69,5 +65,4 @@ class Cluster:
 
 def mebibytes(quantity: str) -> float:
     """A quantity of Kubernetes in MiB."""
-    number = quantity.rstrip("KMGi")
-    return int(number) * _UNITS[quantity[len(number) :]] / 2**20
+    return in_bytes(quantity) / 2**20

@@ -26,7 +26,7 @@ async def put(queue: Queue, source: str) -> None:
     first = 0
     while True:
         receipt = await queue.put(Batch(source, first, time.time(), VALUES))
-        if receipt.queue and not receipt.accepted:
+        if not receipt.accepted:
             await asyncio.sleep(FULL_SECONDS)
         first += len(VALUES)
 

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from runner import hosts
 from runner.declaration import Declaration
 from runner.errors import HostsError
+
+if TYPE_CHECKING:  # to load it takes a while
+    from kubernetes.client import Configuration
 
 SITE = "`python -m runner site` raises the cluster."
 
@@ -96,19 +99,27 @@ def kubeconfig(declaration: Declaration, state: Path) -> Path:
     return state / "kubeconfig"
 
 
+def configuration(kubeconfig: Path) -> "Configuration":
+    """What the official client needs to know of the cluster that a kubeconfig names."""
+    from kubernetes import client, config
+
+    settings = client.Configuration()
+    load: Any = config.load_kube_config  # has no types
+    load(str(kubeconfig), client_configuration=settings, persist_config=False)
+    settings.proxy = None  # the cluster is on this machine or beside it
+    return settings
+
+
 class Api:
     """A client of the cluster that a kubeconfig names."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        from kubernetes import client, config
+        from kubernetes import client
 
-        configuration = client.Configuration()
-        load: Any = config.load_kube_config  # has no types
-        load(str(kubeconfig), client_configuration=configuration, persist_config=False)
-        configuration.proxy = None  # the cluster is on this machine or beside it
-        configuration.retries = 0
-        self.server = str(configuration.host)
-        self._client = client.ApiClient(configuration)
+        settings = configuration(kubeconfig)
+        settings.retries = 0
+        self.server = str(settings.host)
+        self._client = client.ApiClient(settings)
 
     def text(self, path: str, **query: str) -> str:
         """GET a path; the body of a 200, an ApiError for anything else."""

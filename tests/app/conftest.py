@@ -31,7 +31,7 @@ def viewer(declaration: Declaration) -> str:
 @pytest.fixture(scope="module")
 def steered(viewer: str) -> None:
     """A coordinator acts, also where the tests before have just made all pods anew."""
-    await_coordinator(viewer.rstrip("/"))
+    await_coordinator(viewer)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import testinfra  # type: ignore[import-untyped]  # has no types
-from kubernetes import client, config
+from kubernetes import client
 
 from runner import hosts
+from runner.api import configuration
 from runner.declaration import Declaration, Host, load
 from runner.paths import DECLARATION, STATE
 from tests.cluster.pods import CoreApi, Pods, Probe
@@ -47,11 +47,7 @@ def connect(state: Path) -> Iterator[Callable[[str], client.ApiClient]]:
     with ExitStack() as clients:
 
         def connect(kubeconfig: str) -> client.ApiClient:
-            settings = client.Configuration()
-            load: Any = config.load_kube_config  # has no types
-            load(str(state / kubeconfig), client_configuration=settings, persist_config=False)
-            settings.proxy = None
-            made = client.ApiClient(settings)
+            made = client.ApiClient(configuration(state / kubeconfig))
             clients.callback(made.rest_client.pool_manager.clear)
             return made
 

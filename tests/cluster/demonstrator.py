@@ -18,11 +18,22 @@ SHARES = ("stored", "queued", "in_work", "refused", "lost")
 Figures = dict[str, Any]
 
 
+def figures_of(seen: Figures, component: str, name: str) -> list[float]:
+    """One figure of each of a kind."""
+    return [
+        figure["value"]
+        for item in seen["statistics"]
+        if item["component"] == component
+        for figure in item["figures"]
+        if figure["name"] == name
+    ]
+
+
 def await_coordinator(url: str) -> None:
     """Wait until the coordinator of a pod that is there acts: before that it refuses changes."""
 
     def acts() -> bool:
-        overview = json.loads(page(f"{url}/coordinator/statistics"))
+        overview = json.loads(page(f"{url.rstrip('/')}/coordinator/statistics"))
         return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
 
     eventually("a coordinator acts", acts, within=BACK, tolerating=UNREACHABLE)

@@ -24,12 +24,13 @@ from tests.cluster.demonstrator import (
     UNREACHABLE,
     VIEWER,
     Demonstrator,
-    Figures,
+    figures_of,
 )
 from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
 from tests.cluster.pods import CoreApi, Pods, Probe
 from tests.cluster.provisioning import Provisioning, next_version
 from tests.cluster.workstation import Shell, site
+from tests.quantity import in_bytes
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.disruptive
@@ -38,7 +39,6 @@ MOST_PRODUCERS, FULL_RATE, DEFAULT_RATE = 4, 1_000.0, 500.0
 FLOODED, WARM = 5 * 60.0, 60.0  # seconds without a processor, and until memory counts
 FLAT = 8 * 2**20  # bytes that a pod may grow by meanwhile; to keep what arrives takes four times as many
 DROPPED = 12.0  # seconds until a service of a lost node is no longer used
-UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +87,12 @@ def provisioning(demonstrator: Demonstrator, state: Path) -> Provisioning:
     return Provisioning(f"{demonstrator.url}:90", (state / "provisioning-token").read_text(encoding="utf-8").strip())
 
 
-def figures(seen: Figures, component: str, name: str) -> list[float]:
-    """One figure of every provider of a kind."""
-    told = [one for provider in seen["statistics"] if provider["component"] == component for one in provider["figures"]]
-    return [one["value"] for one in told if one["name"] == name]
-
-
 def memory(api: client.ApiClient) -> dict[str, int]:
     """What each pod holds in memory, in bytes."""
     listed: Any = client.CustomObjectsApi(api).list_namespaced_custom_object
     used = {}
     for pod in listed("metrics.k8s.io", "v1beta1", "default", "pods")["items"]:
-        amount = pod["containers"][0]["usage"]["memory"]
-        used[pod["metadata"]["name"]] = int(amount[:-2]) * UNITS[amount[-2:]]
+        used[pod["metadata"]["name"]] = in_bytes(pod["containers"][0]["usage"]["memory"])
     return used
 
 
@@ -135,7 +128,7 @@ class TestUnderAFlood:
     def test_what_a_killed_data_store_held_counts_as_lost(self, flood: Demonstrator) -> None:
         """Its last million results at the most: what it had let go before was stored and stays so."""
         seen = flood.statistics()
-        (held,) = figures(seen, "datastore", "held")
+        (held,) = figures_of(seen, "datastore", "held")
         assert held > 0
         flood.kill(VIEWER)
         flood.reached("just that is lost", lambda now: now["lost"] == seen["accounting"]["lost"] + held)

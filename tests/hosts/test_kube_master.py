@@ -1,12 +1,9 @@
 """The control plane's flags as they run, and what the controller gives to people."""
 
-from collections.abc import Callable
-from decimal import Decimal
-
 import pytest
-from kubernetes.utils import quantity
 
 from tests.hosts.facts import Facts
+from tests.quantity import in_bytes
 
 testinfra_hosts = ["ansible://controller"]
 
@@ -98,7 +95,7 @@ def test_nodes_offer_what_was_declared(facts: Facts) -> None:
     """A local host sees the whole workstation; the scheduler must not."""
     listed = facts.json("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get nodes --output=json")["items"]
     offered = {node["metadata"]["name"]: node["status"]["allocatable"] for node in listed}
-    assert {name: (one["cpu"], _bytes(one["memory"])) for name, one in offered.items()} == {
+    assert {name: (one["cpu"], in_bytes(one["memory"])) for name, one in offered.items()} == {
         one["cluster_address"]: (str(one["cluster_cpus"]), one["cluster_memory_mib"] * 2**20)
         for one in facts.nodes.values()
     }
@@ -111,16 +108,6 @@ def test_admission_and_storage_are_healthy(facts: Facts) -> None:
     assert "readyz check passed" in said
 
 
-def _bytes(text: str) -> int:
-    parse: Callable[[str], Decimal] = quantity.parse_quantity  # has no types
-    return int(parse(text))
-
-
-def _values(facts: Facts, process: str, flag: str) -> list[str]:
-    words = facts.commands[f"{process}.service"]
-    return [value for word in words if word.startswith(f"{flag}=") for value in word.split("=", 1)[1].split(",")]
-
-
 @pytest.mark.parametrize("unit", [MANAGER, SCHEDULER])
 def test_who_needs_the_api_began_when_it_was_ready(facts: Facts, unit: str) -> None:
     """One that began earlier was refused, and went on without knowing whose questions it may answer."""
@@ -128,3 +115,8 @@ def test_who_needs_the_api_began_when_it_was_ready(facts: Facts, unit: str) -> N
     log = facts.output(f"journalctl --no-pager _SYSTEMD_INVOCATION_ID={invocation}")
     assert "Starting" in log
     assert "Continuing without authentication configuration" not in log
+
+
+def _values(facts: Facts, process: str, flag: str) -> list[str]:
+    words = facts.commands[f"{process}.service"]
+    return [value for word in words if word.startswith(f"{flag}=") for value in word.split("=", 1)[1].split(",")]

@@ -60,7 +60,11 @@ class ProcessorService:
 
     async def drain(self) -> None:
         """See Drainable.drain: take nothing more, and deliver what is in hand."""
-        await asyncio.gather(*(worker.finish() for worker, _ in self._working.values()))
+        working = tuple(self._working.values())
+        for worker, _ in working:
+            worker.finish()
+        # A failure is told by the agent, which has spawned the task.
+        await asyncio.gather(*(task for _, task in working), return_exceptions=True)
 
     async def statistics(self) -> Statistics:
         """How many samples were processed."""

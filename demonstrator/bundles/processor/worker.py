@@ -35,24 +35,19 @@ class Worker:
         self._clock = clock
         self._takes = 0
         self._finishing = False
-        self._finished = asyncio.Event()
 
     async def run(self, queue: Queue, store: DataStore) -> None:
         """Work until told to finish; when cancelled, what is in hand goes back as its lease ends."""
         taken: asyncio.Queue[_Borrowed | None] = asyncio.Queue(maxsize=1)
         results: asyncio.Queue[_Finished | None] = asyncio.Queue(maxsize=_AHEAD)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._fetch(queue, taken))
-                tasks.create_task(self._work(taken, results))
-                tasks.create_task(self._deliver(queue, store, results))
-        finally:
-            self._finished.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._fetch(queue, taken))
+            tasks.create_task(self._work(taken, results))
+            tasks.create_task(self._deliver(queue, store, results))
 
-    async def finish(self) -> None:
-        """Take nothing more, and return once everything in hand is delivered or too late."""
+    def finish(self) -> None:
+        """Take nothing more: `run` returns once everything in hand is delivered or too late."""
         self._finishing = True
-        await self._finished.wait()
 
     async def _fetch(self, queue: Queue, taken: asyncio.Queue[_Borrowed | None]) -> None:
         number = self._takes

@@ -103,7 +103,7 @@ async def _finish(kind: str, queue_library: Library, processor_library: Library)
     working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
     await asyncio.sleep(0.2)
     before = await queue.ledger()
-    await worker.finish()
+    worker.finish()
     await working
     after = await queue.ledger()
     assert before.in_work > after.in_work == 0
