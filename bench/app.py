@@ -25,8 +25,8 @@ import aiohttp
 from bench import queue_pod
 from bench.cluster import NAMESPACE, Cluster
 from bench.targets import ANY, Figures, Targets, judge
-from runner.api import kubeconfig
-from runner.declaration import load
+from runner.cluster.api import kubeconfig
+from runner.declaration.model import load
 from runner.paths import DECLARATION, STATE
 from tests.cluster.demonstrator import figures_of
 

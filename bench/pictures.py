@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
-from runner import events, hosts
-from runner.declaration import Declaration, load
+from runner import events
+from runner.declaration.model import Declaration, load
 from runner.display.board import Board
 from runner.display.lines import named
+from runner.machines import hosts
 from runner.paths import CHECKOUT, DECLARATION, STATE, near
 from runner.site import addresses
 from tests.app.live import PAGES, chromium, open_live

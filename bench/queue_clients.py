@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 
-from demonstrator.agent.proxy import Endpoint, make_proxy
-from demonstrator.contracts.samples import BATCH_LIMIT, Batch
-from demonstrator.contracts.services import Queue
+from demonstrator.model.samples import BATCH_LIMIT, Batch
+from demonstrator.remote.proxy import Endpoint, make_proxy
+from demonstrator.services.data_path import Queue
 
 # So many that none of their round trips is what limits the queue.
 PUTTERS, TAKERS = 12, 2

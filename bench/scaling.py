@@ -29,8 +29,8 @@ from demonstrator.bundles.coordinator.autoscaler import (
     Load,
     original,
 )
-from demonstrator.contracts.overview import Rule
-from demonstrator.contracts.samples import QUEUE_CAPACITY
+from demonstrator.model.overview import ScalingRule
+from demonstrator.model.samples import QUEUE_CAPACITY
 
 STEP = 0.1  # seconds of the simulation
 POD_START = 4.0  # seconds from the request to the first sample
@@ -82,7 +82,7 @@ def figures_of(run: Run) -> dict[str, float]:
     return {name: value for name, value in asdict(run).items() if not isinstance(value, list)}
 
 
-def simulate(phases: Phases, rule: Rule) -> Run:
+def simulate(phases: Phases, rule: ScalingRule) -> Run:
     """Let a load arrive at a queue whose processors this rule scales."""
     held = refused = 0.0
     wanted, running = 1, 1
@@ -147,7 +147,7 @@ def replay() -> list[int]:
     return requests
 
 
-def charts(runs: dict[Rule, Run]) -> list[Chart]:
+def charts(runs: dict[ScalingRule, Run]) -> list[Chart]:
     """The picture: a row for each, utilisation on the left and the requests that follow on the right."""
     rows: list[Chart] = []
     titles = ["replay of the original rule", *(f"load “{PICTURED}”, {rule} rule" for rule in runs)]
@@ -161,7 +161,7 @@ def charts(runs: dict[Rule, Run]) -> list[Chart]:
     return rows
 
 
-def table(runs: dict[str, dict[Rule, Run]]) -> Table:
+def table(runs: dict[str, dict[ScalingRule, Run]]) -> Table:
     """The figures, for people."""
     shown = Table("load", "rule", "changes", "settled after", "phases not settled", "refused", box=None)
     for name, rules in runs.items():

@@ -19,7 +19,7 @@ import docker
 from rich.console import Console
 from rich.table import Table
 
-from runner.containers import LABEL
+from runner.machines.containers import LABEL
 from runner.paths import CHECKOUT
 
 TAG = "flannel"

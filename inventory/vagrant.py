@@ -24,8 +24,10 @@ def main() -> int:
     which.add_argument("--host", metavar="NAME", help="the variables of one host")
     wish = parser.parse_args()
 
-    from runner import declaration, hosts, inventory
+    from runner.ansible import inventory
+    from runner.declaration import model as declaration
     from runner.errors import HostsError, RunnerError
+    from runner.machines import hosts
 
     try:
         declared = declaration.load(CHECKOUT / "inventory" / "cluster.yml")

@@ -16,7 +16,7 @@ from runner import paths
 from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
 
 if TYPE_CHECKING:  # what is slow to load is loaded by the command that needs it
-    from runner.declaration import Declaration
+    from runner.declaration.model import Declaration
 
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 MEANINGS = {
@@ -116,7 +116,7 @@ def site(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
-    from runner import roles
+    from runner.ansible import play as roles
     from runner.display.run import running
     from runner.site import Places, addresses
     from runner.site import site as run_site
@@ -142,10 +142,10 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Say what this machine lacks, each with its remedy."""
-    from runner import doctor as machine
     from runner import lock
     from runner.display import lines
     from runner.display.views import console
+    from runner.doctor import examination as machine
     from runner.events import Event, Note
 
     out = console(stderr=as_json)
@@ -172,7 +172,7 @@ def doctor(
 def prepare(mirror: Mirror = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Have every binary and image, so that `site` needs no network."""
     from runner.display.run import running
-    from runner.prepare import prepare as run_prepare
+    from runner.prepare.pipeline import prepare as run_prepare
     from runner.site import step
 
     with running(paths.STATE, as_json, verbose) as run, step("prepare", run.report) as ended:
@@ -183,9 +183,9 @@ def prepare(mirror: Mirror = None, as_json: Json = False, verbose: Verbose = Fal
 @app.command(epilog=_examples("status", "status --json | jq .nodes"))
 def status(as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates."""
+    from runner.cluster.status import status as look
     from runner.display import tables
     from runner.display.views import console
-    from runner.status import status as look
 
     found = look(_declaration(), paths.STATE)
     if as_json:
@@ -202,7 +202,7 @@ def verify(
     inventory: Inventory = None,
 ) -> None:
     """Test every host: files, units, ports, certificates."""
-    from runner.limit import named
+    from runner.declaration.selection import named
     from runner.verify import verify as run_verify
 
     hosts = named(limit, _declaration())
@@ -217,7 +217,7 @@ def verify(
 )
 def ssh(context: typer.Context, host: Annotated[str, typer.Argument(help="controller, node-1, node-2 …")]) -> None:
     """Open a shell on a host, or run a command there."""
-    from runner import hosts
+    from runner.machines import hosts
 
     reached = hosts.ssh_config(_declaration())
     if host not in reached:
@@ -231,7 +231,7 @@ def ssh(context: typer.Context, host: Annotated[str, typer.Argument(help="contro
 )
 def kubectl(context: typer.Context) -> None:
     """Run kubectl on the cluster."""
-    from runner.api import kubeconfig
+    from runner.cluster.api import kubeconfig
 
     config = kubeconfig(_declaration(), paths.STATE)
     _become([str(paths.STATE / "release" / "bin" / "kubectl"), f"--kubeconfig={config}", *context.args])
@@ -243,8 +243,8 @@ def destroy(as_json: Json = False, verbose: Verbose = False) -> None:
 
     What was prepared, and the certificates, stay.
     """
-    from runner import hosts
     from runner.display.run import running
+    from runner.machines import hosts
     from runner.site import step
 
     declaration = _declaration()
@@ -261,7 +261,7 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 
 
 def _declaration() -> "Declaration":
-    from runner.declaration import load
+    from runner.declaration.model import load
 
     return load(paths.DECLARATION)
 

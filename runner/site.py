@@ -6,14 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import doctor, hosts, pki, ready, roles
-from runner.declaration import Declaration
+from runner.ansible import play as roles
+from runner.ansible.play import Play
+from runner.cluster import ready
+from runner.declaration import pki
+from runner.declaration.model import Declaration
+from runner.declaration.selection import named
+from runner.doctor import examination as doctor
 from runner.errors import MachineError
 from runner.events import Note, Report, StepFinished, StepStarted
-from runner.limit import named
+from runner.machines import hosts
 from runner.paths import near
-from runner.prepare import prepare
-from runner.roles import Play
+from runner.prepare.pipeline import prepare
 
 
 @dataclass

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import roles
+from runner.ansible import play as roles
 from runner.errors import VerifyError
 from runner.paths import CHECKOUT
 

@@ -7,7 +7,7 @@ import sys
 
 from demonstrator.agent import agent
 from demonstrator.agent.settings import Settings, SettingsError
-from demonstrator.contracts import log
+from demonstrator.lib import log
 
 
 async def _main(settings: Settings) -> None:

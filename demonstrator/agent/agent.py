@@ -11,18 +11,18 @@ from aiohttp import web
 from pelix.framework import Framework, FrameworkFactory, create_framework
 
 import demonstrator
-from demonstrator.agent import calls
 from demonstrator.agent.bundles import Bundles
-from demonstrator.agent.exports import Exports
 from demonstrator.agent.health import Health
-from demonstrator.agent.imports import Imports
 from demonstrator.agent.installer import Installer
-from demonstrator.agent.pages import PagesServer
+from demonstrator.agent.pages import WebServer
 from demonstrator.agent.pods import PodWatch
-from demonstrator.agent.server import Server
+from demonstrator.agent.provisioning_client import Server
 from demonstrator.agent.settings import Settings
-from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import Identity, KubernetesApi, PodDirectory, Runtime
+from demonstrator.lib.kubernetes import Kubernetes
+from demonstrator.platform.spi import Identity, KubernetesApi, PodDirectory, Runtime
+from demonstrator.remote import rpc_server as calls
+from demonstrator.remote.exports import Exports
+from demonstrator.remote.imports import Imports
 
 _logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         context.register_service(Runtime, runtime, {})
         context.register_service(PodDirectory, pods, {})
         context.register_service(KubernetesApi, kubernetes, {})
-        pages = PagesServer(context, exports, lambda: installer.ready)
+        pages = WebServer(context, exports, lambda: installer.ready)
         listeners = [
             await _listen(calls.make_app(exports), settings.listen, settings.services_port),
             await _listen(pages.make_app(), settings.listen, settings.pages_port),

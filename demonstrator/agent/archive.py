@@ -6,8 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from demonstrator.contracts import manifest, wire
-from demonstrator.contracts.manifest import Manifest, Offer
+from demonstrator.lib import codec
+from demonstrator.platform import manifest
+from demonstrator.platform.manifest import Manifest, Offer
 
 ARCHIVE_LIMIT = 16 * 2**20
 
@@ -41,7 +42,7 @@ def keep(content: bytes, offer: Offer, directory: Path) -> Archive:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parsed = manifest.parse(archive.read(manifest.FILE_NAME))
-    except (zipfile.BadZipFile, KeyError, wire.WireError) as error:
+    except (zipfile.BadZipFile, KeyError, codec.DecodeError) as error:
         raise BundleError(f"{offer.name} {offer.version} is no bundle: {error}") from error
     if (parsed.name, parsed.version) != (offer.name, offer.version):
         raise BundleError(f"{offer.name} {offer.version} calls itself {parsed.name} {parsed.version}")

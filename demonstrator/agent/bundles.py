@@ -16,11 +16,11 @@ from pelix.ipopo.decorators import get_factory_context
 from pelix.ipopo.instance import StoredInstance
 
 from demonstrator.agent.archive import Archive, BundleError
-from demonstrator.agent.imports import Imports
-from demonstrator.contracts.changes import Changes
-from demonstrator.contracts.contract import name_of
-from demonstrator.contracts.manifest import BundleState
-from demonstrator.contracts.platform import Drainable
+from demonstrator.lib.notifier import Notifier
+from demonstrator.platform.manifest import BundleState
+from demonstrator.platform.spi import Drainable
+from demonstrator.remote.contract import name_of
+from demonstrator.remote.imports import Imports
 
 RUNNING, WAITING, FAILED = "running", "waiting", "failed"
 
@@ -42,7 +42,7 @@ class Bundles:
         self._context = context
         self._imports = imports
         self._running: dict[str, Running] = {}
-        self.changes = Changes()
+        self.changes = Notifier()
         with use_ipopo(context) as ipopo:
             ipopo.add_listener(self)
 

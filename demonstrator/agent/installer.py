@@ -8,9 +8,9 @@ from pathlib import Path
 from demonstrator.agent import archive
 from demonstrator.agent.archive import Archive, BundleError, DamagedError
 from demonstrator.agent.bundles import FAILED, RUNNING, WAITING, Bundles
-from demonstrator.agent.server import NO_ANSWER, Server
-from demonstrator.contracts.contract import name_error
-from demonstrator.contracts.manifest import BundleState, Offer
+from demonstrator.agent.provisioning_client import NO_ANSWER, Server
+from demonstrator.platform.manifest import BundleState, Offer
+from demonstrator.remote.contract import format_error
 
 # A new version that has not started by then makes way for the one that ran before.
 START_SECONDS = 10.0
@@ -77,7 +77,7 @@ class Installer:
                 else:
                     known = revision
             except NO_ANSWER as error:
-                if trouble != (trouble := name_error(error)):
+                if trouble != (trouble := format_error(error)):
                     _logger.info("the provisioning server does not answer: %s", trouble)
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -185,7 +185,7 @@ class Installer:
                 await self._server.report(self.states())
                 trouble = ""
             except NO_ANSWER as error:
-                if trouble != (trouble := name_error(error)):
+                if trouble != (trouble := format_error(error)):
                     _logger.info("cannot report: %s", trouble)
             try:
                 async with asyncio.timeout(_REPORT_SECONDS):

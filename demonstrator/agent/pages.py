@@ -7,15 +7,15 @@ from aiohttp import web
 from pelix.framework import BundleContext
 from pelix.internals.registry import ServiceReference
 
-from demonstrator.agent.exports import Exports, ServiceFollower
-from demonstrator.contracts import wire
-from demonstrator.contracts.contract import name_of
-from demonstrator.contracts.platform import Pages
+from demonstrator.lib import codec
+from demonstrator.platform.spi import WebEndpoints
+from demonstrator.remote.contract import name_of
+from demonstrator.remote.exports import Exports, ServiceFollower
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class PagesServer:
+class WebServer:
     """Hands requests to the bundles' handlers, which come and go with their bundles."""
 
     def __init__(self, context: BundleContext, exports: Exports, ready: Callable[[], bool]) -> None:
@@ -26,7 +26,7 @@ class PagesServer:
             ("GET", "/ready"): self._readiness,
         }
         self._provided: dict[int, list[tuple[str, str]]] = {}
-        ServiceFollower(context, f"(objectClass={name_of(Pages)})", self._arrived, self._left)
+        ServiceFollower(context, f"(objectClass={name_of(WebEndpoints)})", self._arrived, self._left)
 
     def make_app(self) -> web.Application:
         """The HTTP application, with one route: aiohttp's own router cannot change later."""
@@ -44,13 +44,13 @@ class PagesServer:
         raise web.HTTPNotFound
 
     async def _services(self, request: web.Request) -> web.Response:
-        return web.Response(body=wire.dumps(self._exports.listing()), content_type="application/json")
+        return web.Response(body=codec.dumps(self._exports.listing()), content_type="application/json")
 
     async def _readiness(self, request: web.Request) -> web.Response:
         ready = self._ready()
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not yet\n")
 
-    def _arrived(self, reference: ServiceReference[Any], service: Pages) -> None:
+    def _arrived(self, reference: ServiceReference[Any], service: WebEndpoints) -> None:
         routes = {(route.method, route.path): route.handler for route in service.routes()}
         self._handlers.update(routes)
         self._provided[reference.get_property("service.id")] = list(routes)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import Container, Pod
+from demonstrator.lib.kubernetes import Kubernetes
+from demonstrator.platform.spi import Container, Pod
 
 SERVICES_PORT_NAME = "services"
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from demonstrator.contracts.kubernetes import SERVICE_ACCOUNT, api_url
-from demonstrator.contracts.platform import Identity
+from demonstrator.lib.kubernetes import SERVICE_ACCOUNT, api_url
+from demonstrator.platform.spi import Identity
 
 
 class SettingsError(Exception):

@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from demonstrator.contracts import log
-from demonstrator.contracts.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
+from demonstrator.lib import log
+from demonstrator.lib.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
 from demonstrator.provisioning.credential import Credential
 from demonstrator.provisioning.image import Image
 from demonstrator.provisioning.keeper import Keeper

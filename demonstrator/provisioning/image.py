@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from demonstrator.contracts import manifest, wire
+from demonstrator.lib import codec
+from demonstrator.platform import manifest
 from demonstrator.provisioning import stored
 from demonstrator.provisioning.pack import pack
 from demonstrator.provisioning.state import Assignment, Pin
@@ -42,7 +43,7 @@ class Image:
         packed = [stored.store(*pack(path.parent)) for path in sorted(bundles.glob(f"*/{manifest.FILE_NAME}"))]
         return cls(
             {bundle.manifest.name: bundle for bundle in packed},
-            wire.decode(Plan, wire.loads(plan.read_bytes()), plan.name),
+            codec.decode(Plan, codec.loads(plan.read_bytes()), plan.name),
         )
 
     def assignment(self, target: str) -> Assignment:

@@ -8,9 +8,9 @@ import base64
 import binascii
 from typing import Any
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.platform import KubernetesError
+from demonstrator.lib import codec
+from demonstrator.lib.kubernetes import Kubernetes
+from demonstrator.platform.spi import KubernetesError
 from demonstrator.provisioning import stored
 from demonstrator.provisioning.state import Pin, State
 from demonstrator.provisioning.stored import ArchiveError, StoredBundle
@@ -42,13 +42,13 @@ class Keeper:
             self._version = ""
             return State()
         self._version = str(item["metadata"]["resourceVersion"])
-        state: State = wire.decode(State, wire.loads(item["data"][_MEMBER]), _STATE)
+        state: State = codec.decode(State, codec.loads(item["data"][_MEMBER]), _STATE)
         return state
 
     async def save(self, state: State) -> None:
         """Replace the state that was loaded or saved last; raises ConflictError when it is another by now."""
         metadata = {"name": _STATE, **({"resourceVersion": self._version} if self._version else {})}
-        item = _config_map(metadata, data={_MEMBER: wire.dumps(state).decode()})
+        item = _config_map(metadata, data={_MEMBER: codec.dumps(state).decode()})
         try:
             if self._version:
                 saved = await self._kubernetes.replace(f"{self._path}/{_STATE}", item)

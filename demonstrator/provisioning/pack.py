@@ -5,8 +5,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from demonstrator.contracts import manifest, wire
-from demonstrator.contracts.manifest import Manifest
+from demonstrator.lib import codec
+from demonstrator.platform import manifest
+from demonstrator.platform.manifest import Manifest
 
 # The oldest time an archive can carry: the same files give the same digest on every machine.
 _TIME = (1980, 1, 1, 0, 0, 0)
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> str:
         sys.exit("usage: python3 -m demonstrator.provisioning.pack DIR")
     try:
         parsed, content = pack(Path(arguments[0]))
-    except (OSError, wire.WireError) as error:
+    except (OSError, codec.DecodeError) as error:
         sys.exit(f"error: {arguments[0]} is no bundle: {error}")
     name = f"{parsed.name}-{parsed.version}.zip"
     Path(name).write_bytes(content)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 
-from demonstrator.contracts.manifest import Report
+from demonstrator.platform.manifest import Report
 from demonstrator.provisioning import views
 from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.state import Entry
@@ -40,7 +40,7 @@ _PAGE = """<!doctype html>
 <section><h2>Bundles</h2>
 <table><thead><tr><th>Bundle</th><th>Version</th><th>From</th><th>Size</th><th>Targets</th><th>Digest</th></tr></thead>
 <tbody>{bundles}</tbody></table></section>
-<section><h2>Changes</h2>
+<section><h2>Notifier</h2>
 <table><thead><tr><th>When</th><th>From</th><th>What</th></tr></thead><tbody>{audit}</tbody></table></section>
 <section><h2>As data</h2>
 <p><a href="/targets">/targets</a> · <a href="/bundles">/bundles</a> · <a href="/features">/features</a> ·

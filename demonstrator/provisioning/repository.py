@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.changes import Changes
-from demonstrator.contracts.manifest import Offer
-from demonstrator.contracts.platform import KubernetesError
+from demonstrator.lib import codec
+from demonstrator.lib.notifier import Notifier
+from demonstrator.platform.manifest import Offer
+from demonstrator.platform.spi import KubernetesError
 from demonstrator.provisioning import state as states
 from demonstrator.provisioning import stored
 from demonstrator.provisioning.image import Image, pin
@@ -40,11 +40,11 @@ class Repository:
         self.loaded = False
         self._keeper = keeper
         self._kept: dict[Pin, StoredBundle] = {}
-        self._changes = Changes()
+        self._changes = Notifier()
         self._lock = asyncio.Lock()
 
     async def load(self) -> None:
-        """Read what is kept; raises KubernetesError or WireError, and can then be tried again."""
+        """Read what is kept; raises KubernetesError or DecodeError, and can then be tried again."""
         async with self._lock:
             await self._adopt(await self._keeper.load(), {})
             self.loaded = True
@@ -78,7 +78,7 @@ class Repository:
 
     def revision(self, target: str) -> str:
         """Another one whenever the offer is another one, and the same after a restart of the server."""
-        return hashlib.sha256(wire.dumps(self.assignment(target))).hexdigest()[:16]
+        return hashlib.sha256(codec.dumps(self.assignment(target))).hexdigest()[:16]
 
     async def news(self, target: str, known: str, seconds: float) -> bool:
         """Wait until a target's revision is not `known`; False when that takes too long."""

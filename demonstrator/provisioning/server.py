@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.manifest import Report
-from demonstrator.contracts.platform import KubernetesError
-from demonstrator.contracts.samples import check_name
+from demonstrator.lib import codec
+from demonstrator.model.samples import check_name
+from demonstrator.platform.manifest import Report
+from demonstrator.platform.spi import KubernetesError
 from demonstrator.provisioning import page, views
 from demonstrator.provisioning.credential import Credential
 from demonstrator.provisioning.repository import AbsentError, Repository
@@ -87,7 +87,7 @@ class Provisioning:
         while not self._repository.loaded:
             try:
                 await self._repository.load()
-            except (KubernetesError, wire.WireError) as error:
+            except (KubernetesError, codec.DecodeError) as error:
                 if trouble != (trouble := str(error)):
                     _logger.warning("what is kept cannot be read: %s", trouble)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -150,7 +150,7 @@ class Provisioning:
 
     async def _assign(self, request: web.Request) -> web.Response:
         target, name = request.match_info["target"], request.match_info["name"]
-        wish: Wish = wire.decode(Wish, wire.loads(await request.read()), "assignment")
+        wish: Wish = codec.decode(Wish, codec.loads(await request.read()), "assignment")
         await self._repository.assign(target, name, wish.version, _who(request))
         return _json(views.target(self._repository, target))
 
@@ -195,7 +195,7 @@ class Provisioning:
     async def _report(self, request: web.Request) -> web.Response:
         pod = request.match_info["pod"]
         check_name(pod)
-        report = wire.decode(Report, wire.loads(await request.read()), "report")
+        report = codec.decode(Report, codec.loads(await request.read()), "report")
         self._heard[pod] = Heard(report, time.time())
         self._heard.move_to_end(pod)
         if len(self._heard) > _AGENTS:
@@ -216,7 +216,7 @@ def _archive(bundle: StoredBundle) -> web.Response:
 
 
 def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=wire.dumps(data), content_type="application/json", headers=headers)
+    return web.Response(status=status, body=codec.dumps(data), content_type="application/json", headers=headers)
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -8,8 +8,9 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 
-from demonstrator.contracts import manifest, wire
-from demonstrator.contracts.manifest import Manifest, Offer
+from demonstrator.lib import codec
+from demonstrator.platform import manifest
+from demonstrator.platform.manifest import Manifest, Offer
 
 # A ConfigMap holds 1 MiB, and its content is a third longer there than here.
 ARCHIVE_LIMIT = 700 * 2**10
@@ -18,7 +19,15 @@ ARCHIVE_LIMIT = 700 * 2**10
 _FILES = 500
 _CONTENT_LIMIT = 8 * 2**20
 # The agent's own packages, and those that many bundles are parts of.
-_TAKEN = {"demonstrator", "demonstrator.agent", "demonstrator.bundles", "demonstrator.contracts", "pelix", "aiohttp"}
+_TAKEN = {
+    "demonstrator",
+    *(
+        f"demonstrator.{package}"
+        for package in ("agent", "bundles", "components", "lib", "model", "platform", "remote", "services")
+    ),
+    "pelix",
+    "aiohttp",
+}
 _ENCRYPTED = 0x1
 
 
@@ -66,7 +75,7 @@ def check(content: bytes) -> StoredBundle:
             parsed = manifest.parse(archive.read(manifest.FILE_NAME))
     except KeyError:
         raise ArchiveError(f"there is no {manifest.FILE_NAME} at the top of the archive") from None
-    except wire.WireError as error:
+    except codec.DecodeError as error:
         raise ArchiveError(str(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, OSError) as error:
         raise ArchiveError(f"not a zip archive that can be read: {error}") from error

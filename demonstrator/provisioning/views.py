@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from demonstrator.contracts.manifest import Report
+from demonstrator.platform.manifest import Report
 from demonstrator.provisioning import state
 from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.state import Assignment

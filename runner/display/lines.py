@@ -9,7 +9,7 @@ from runner.errors import RunnerError
 from runner.events import Note, Progress, StepFinished, TaskFinished
 
 if TYPE_CHECKING:  # the doctor loads the Docker client
-    from runner.doctor import Finding
+    from runner.doctor.examination import Finding
 
 QUIET, GOOD, CHANGE, BAD, STRONG = "dim", "green", "yellow", "bold red", "bold"
 NAME_WIDTH = 18

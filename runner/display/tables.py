@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runner.api import Node, Pod, Service
+from runner.cluster.api import Node, Pod, Service
+from runner.cluster.status import Certificate, Host, Status
 from runner.display.lines import BAD, CHANGE, GOOD, QUIET
-from runner.status import Certificate, Host, Status
 
 RENEWAL = 30  # days: below that the next `site` renews a certificate, and it is coloured here
 SHOWN_CERTIFICATES = 5

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal
 
-from runner.containers import Container, Network
+from runner.machines.containers import Container, Network
 
 Grade = Literal["ok", "warning", "failure"]
 

@@ -1,6 +1,6 @@
 """Checks of the machine: what it has, and how much of it is free."""
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from runner.doctor.findings import Finding, Snapshot
 
 DOCKER = "Docker"

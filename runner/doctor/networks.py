@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from runner.doctor.findings import Finding, Grade, Snapshot
 
 DOCKER_NETWORKS = "Docker's networks"

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from runner.containers import Docker
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from runner.doctor import leftovers, machine, networks
 from runner.doctor.findings import Snapshot
 from runner.errors import MachineError
+from runner.machines.containers import Docker
 from runner.paths import CHECKOUT
 
 Remedy = Callable[[Snapshot, Declaration], str]

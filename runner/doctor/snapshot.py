@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from runner.containers import Container, Docker
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from runner.doctor.findings import DockerFacts, Route, Snapshot
 from runner.doctor.networks import DAEMON_JSON
 from runner.errors import MachineError
-from runner.hosts import unknown_to_vagrant
+from runner.machines.containers import Container, Docker
+from runner.machines.hosts import unknown_to_vagrant
 
 VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
 # What VirtualBox allows for host-only networks where its networks.conf says nothing.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from runner import hosts
-from runner.declaration import Declaration, load
+from runner.declaration.model import Declaration, load
+from runner.machines import hosts
 from runner.paths import DECLARATION, STATE
 from tests.app.live import chromium
 from tests.cluster.demonstrator import await_coordinator

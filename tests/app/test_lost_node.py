@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from runner import hosts
-from runner.containers import Docker
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
+from runner.machines import hosts
+from runner.machines.containers import Docker
 from runner.paths import CHECKOUT
 from tests.app.live import LIVE, open_live
 from tests.cluster.disruption import BACK

@@ -9,9 +9,9 @@ import pytest
 import testinfra  # type: ignore[import-untyped]  # has no types
 from kubernetes import client
 
-from runner import hosts
-from runner.api import configuration
-from runner.declaration import Declaration, Host, load
+from runner.cluster.api import configuration
+from runner.declaration.model import Declaration, Host, load
+from runner.machines import hosts
 from runner.paths import DECLARATION, STATE
 from tests.cluster.pods import CoreApi, Pods, Probe
 from tests.cluster.workstation import Shell

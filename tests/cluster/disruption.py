@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from runner.declaration import Host
+from runner.declaration.model import Host
 from runner.paths import CHECKOUT
 from tests.cluster.pods import CoreApi, is_ready
 from tests.cluster.workstation import Shell

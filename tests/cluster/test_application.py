@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster.demonstrator import SHARES, Demonstrator
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell, page, site

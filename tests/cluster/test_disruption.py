@@ -7,7 +7,7 @@ import pytest
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
 from tests.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
 from tests.cluster.workstation import Shell, page

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster import offences
 from tests.cluster.demonstrator import (
     CELIX_PROCESSOR,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import yaml
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import Shell
 from tests.waiting import eventually

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from tests.cluster.pods import NAMESPACE, PORT, Pods, Probe
 from tests.cluster.workstation import Shell, page
 from tests.waiting import eventually

@@ -9,7 +9,7 @@ import pytest
 from kubernetes import client
 from kubernetes.utils import quantity as quantities
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster.pods import CoreApi
 
 quantity: Callable[[str], Decimal] = quantities.parse_quantity  # has no types

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from runner import pki
-from runner.declaration import Declaration
+from runner.declaration import pki
+from runner.declaration.model import Declaration
 from runner.paths import CHECKOUT
 from tests.document import follow
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from demonstrator.provisioning.pack import pack
-from runner import pki
-from runner.declaration import Declaration
+from runner.declaration import pki
+from runner.declaration.model import Declaration
 from tests.cluster.pods import CoreApi
 from tests.waiting import eventually
 

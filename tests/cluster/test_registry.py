@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from tests.cluster.images import Registry
 from tests.cluster.pods import IMAGE, Pods
 

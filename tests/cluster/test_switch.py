@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
 from tests.cluster.demonstrator import Demonstrator
 from tests.cluster.pods import CoreApi
 from tests.cluster.workstation import site

@@ -13,7 +13,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from runner.declaration import Declaration, Host
+from runner.declaration.model import Declaration, Host
 from tests.cluster.pods import NAMESPACE, CoreApi, Pods, Probe, manifest
 
 UNAUTHORIZED, FORBIDDEN = 401, 403

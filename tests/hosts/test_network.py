@@ -12,7 +12,7 @@ OPEN = {
 # A virtual machine's box asks for the address of its other interface by DHCP.
 ALLOWED = {("udp", 68, "dhclient"), ("udp", 68, "systemd-network")}
 
-# By port, the only address that a service may listen on.
+# Initiator port, the only address that a service may listen on.
 LOOPBACK = {
     "etcd's peers, of which there are none": 2380,
     "etcd's metrics": 2381,

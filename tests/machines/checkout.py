@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import hosts
-from runner.containers import Container, Docker
-from runner.declaration import Declaration, load
+from runner.declaration.model import Declaration, load
 from runner.events import Event
+from runner.machines import hosts
+from runner.machines.containers import Container, Docker
+from runner.machines.ssh import SshTarget
 from runner.paths import CHECKOUT, STATE
-from runner.ssh import SshTarget
 
 PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
 WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles")

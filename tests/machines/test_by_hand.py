@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import doctor
-from runner.containers import Docker
+from runner.doctor import examination as doctor
 from runner.events import Note, Progress
+from runner.machines.containers import Docker
 from tests.machines.checkout import NETWORK, Checkout
 
 ADDRESSES = {"controller": f"{NETWORK}.20", "node-1": f"{NETWORK}.31"}
@@ -157,7 +157,8 @@ def test_hosts_that_vagrant_forgot_are_made_anew(checkout: Checkout) -> None:
 
 UP = """
 import pathlib, sys
-from runner import declaration, hosts
+from runner.declaration import model as declaration
+from runner.machines import hosts
 checkout = pathlib.Path(sys.argv[1])
 declared = declaration.load(checkout / "inventory" / "cluster.yml")
 hosts.up(declared, lambda event: print(event.doing, flush=True), checkout=checkout)

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from cryptography import x509
 
-from runner import paths, pki
-from runner.declaration import Declaration, load
+from runner import paths
+from runner.declaration import pki
+from runner.declaration.model import Declaration, load
 
 
 @pytest.fixture(scope="module")

@@ -27,14 +27,14 @@ from demonstrator.bundles.coordinator.nodes import Nodes
 from demonstrator.bundles.coordinator.password import Password
 from demonstrator.bundles.coordinator.rest import Rest
 from demonstrator.bundles.coordinator.settings import Settings
-from demonstrator.contracts import overview
-from demonstrator.contracts.platform import Drainable, KubernetesApi, Pages, Pod, PodDirectory, Runtime
-from demonstrator.contracts.samples import Statistics
-from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
+from demonstrator.model import overview
+from demonstrator.model.samples import Statistics
+from demonstrator.platform.spi import Drainable, KubernetesApi, Pod, PodDirectory, Runtime, WebEndpoints
+from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
 
 
 @ComponentFactory("inaetics.coordinator")
-@Provides([overview.Coordinator, Pages, Drainable])
+@Provides([overview.Coordinator, WebEndpoints, Drainable])
 @Requires("_runtime", Runtime)
 @Requires("_directory", PodDirectory)
 @Requires("_kubernetes", KubernetesApi)
@@ -150,7 +150,7 @@ class CoordinatorComponent:
         return await self._gatherer.next()
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """See Pages.routes."""
+        """See WebEndpoints.routes."""
         return Rest(self, self._conductor, self._password).routes()
 
     def _observe(self, seen: overview.Overview) -> Observation:

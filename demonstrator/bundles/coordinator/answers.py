@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from demonstrator.bundles.coordinator.conductor import FEWEST_PRODUCERS, MOST_PRODUCERS
 from demonstrator.bundles.coordinator.openapi import Limits
 from demonstrator.bundles.coordinator.regulator import PREFERENCE_STEP
-from demonstrator.contracts.overview import Event, Node, Point
-from demonstrator.contracts.platform import Container, Pod
-from demonstrator.contracts.samples import Kind, Statistics
+from demonstrator.model.overview import Event, Node, Point
+from demonstrator.model.samples import ProducerMode, Statistics
+from demonstrator.platform.spi import Container, Pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class ProducersChange:
 
 
 @dataclass(frozen=True, slots=True)
-class KindChange:
+class ProducerModeChange:
     """How the producers spread their batches over time."""
 
-    producer_kind: Kind
+    producer_kind: ProducerMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from demonstrator.contracts.overview import Rule
-from demonstrator.contracts.samples import SECONDS_PER_SAMPLE
+from demonstrator.model.overview import ScalingRule
+from demonstrator.model.samples import SECONDS_PER_SAMPLE
 
 PERIOD_SECONDS = 10.0
 FEWEST, MOST = 1, 8
@@ -72,7 +72,7 @@ def predictive(load: Load) -> int:
     return _allowed(min(at_most, load.replicas))
 
 
-RULES: dict[Rule, Callable[[Load], int]] = {
+RULES: dict[ScalingRule, Callable[[Load], int]] = {
     "original": lambda load: original(load.utilisation, load.slope, load.replicas),
     "predictive": predictive,
 }

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.samples import Accounting, Ledger, Receipt, Receipts, StoreLedger, pod_of
+from demonstrator.lib import codec
+from demonstrator.model.samples import Accounting, PutResult, PutTotals, QueueLedger, StoreLedger, pod_of
 
 # So many closed queues are still corrected by what producers and data stores say of them later.
 OPEN_TO_CORRECTION = 16
@@ -34,9 +34,9 @@ class Seen:
         pods: those that live, by name; none while they are not known.
     """
 
-    ledgers: Collection[Ledger] = ()
+    ledgers: Collection[QueueLedger] = ()
     stores: Collection[StoreLedger] = ()
-    receipts: Collection[Receipts] = ()
+    receipts: Collection[PutTotals] = ()
     pods: Collection[str] = ()
 
 
@@ -50,11 +50,11 @@ class Account:
         answers: what each producer told last that this queue had answered.
     """
 
-    ledger: Ledger
+    ledger: QueueLedger
     received: dict[str, int] = field(default_factory=dict)
-    answers: dict[str, Receipt] = field(default_factory=dict)
+    answers: dict[str, PutResult] = field(default_factory=dict)
 
-    def closed(self) -> Ledger:
+    def closed(self) -> QueueLedger:
         """The ledger of a queue that is gone, which balances but for what is lost.
 
         Whoever had to do with the queue tells no more than what happened, and may have been asked a
@@ -64,7 +64,7 @@ class Account:
         stored = {store: max(told.stored.get(store, 0), n) for store, n in (told.stored | self.received).items()}
         accepted = max(told.produced - told.refused, sum(answer.accepted for answer in answers), sum(stored.values()))
         refused = max(told.refused, sum(answer.refused for answer in answers))
-        return Ledger(told.queue, told.capacity, accepted + refused, stored, queued=0, in_work=0, refused=refused)
+        return QueueLedger(told.queue, told.capacity, accepted + refused, stored, queued=0, in_work=0, refused=refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +122,13 @@ class Books:
 
     def save(self) -> str:
         """Everything as text, for whoever goes on."""
-        return wire.dumps(_Page(self._accounts, self._total, self._capacities)).decode()
+        return codec.dumps(_Page(self._accounts, self._total, self._capacities)).decode()
 
     def load(self, text: str) -> None:
         """Go on from what was saved; text that nobody saved changes nothing."""
         try:
-            page: _Page = wire.decode(_Page, wire.loads(text), "books")
-        except wire.WireError as error:
+            page: _Page = codec.decode(_Page, codec.loads(text), "books")
+        except codec.DecodeError as error:
             _logger.warning("the accounts that were kept cannot be read, counting goes on without: %s", error)
             return
         self._accounts, self._total, self._capacities = dict(page.accounts), page.total, dict(page.capacities)
@@ -153,7 +153,7 @@ class Books:
 
     def _account(self, queue: str) -> Account:
         """The account of a queue, which somebody else may tell of before it does, or in its place."""
-        return self._accounts.get(queue) or Account(Ledger(queue, 0, 0, {}, 0, 0, 0))
+        return self._accounts.get(queue) or Account(QueueLedger(queue, 0, 0, {}, 0, 0, 0))
 
     def _apart(self, by_queue: Mapping[str, _T]) -> Iterator[tuple[str, _T]]:
         """What is not in the closed total."""
@@ -186,7 +186,7 @@ class Books:
             total = replace(total, lost=total.lost + lost, kept=total.kept + samples - lost, stored=others)
         self._total = total
 
-    def _sum(self, live: Collection[Ledger], gone_queues: set[str], gone_stores: set[str]) -> Accounting:
+    def _sum(self, live: Collection[QueueLedger], gone_queues: set[str], gone_stores: set[str]) -> Accounting:
         total = self._total
         stored, lost = Counter(total.stored), total.lost
         ledgers = []
@@ -220,13 +220,13 @@ def _gone(names: Collection[str], told: Collection[str], pods: Collection[str]) 
     }
 
 
-def _add_up(answers: Mapping[str, Receipt], sources: Collection[str]) -> dict[str, Receipt]:
+def _add_up(answers: Mapping[str, PutResult], sources: Collection[str]) -> dict[str, PutResult]:
     """The answers with those to these sources put together."""
     former = [answer for source, answer in answers.items() if source in sources]
     kept = {source: answer for source, answer in answers.items() if source not in sources}
     accepted, refused = (sum(answer.accepted for answer in former), sum(answer.refused for answer in former))
-    return kept | {_FORMER: Receipt(accepted, refused, former[0].queue)}
+    return kept | {_FORMER: PutResult(accepted, refused, former[0].queue)}
 
 
-def _unaccounted(ledger: Ledger) -> int:
+def _unaccounted(ledger: QueueLedger) -> int:
     return ledger.produced - sum(ledger.stored.values()) - ledger.queued - ledger.in_work - ledger.refused

@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.manifest import BundleState
+from demonstrator.lib import codec
+from demonstrator.platform.manifest import BundleState
 
 # The provisioning server tells its state and no changes of it.
 _INTERVAL = 5.0
@@ -31,17 +31,17 @@ class Bundles:
             while True:
                 try:
                     async with session.get(f"{self._url}/agents", raise_for_status=True) as answer:
-                        self._bundles = read(wire.loads(await answer.read()))
-                except (aiohttp.ClientError, TimeoutError, OSError, wire.WireError):
+                        self._bundles = read(codec.loads(await answer.read()))
+                except (aiohttp.ClientError, TimeoutError, OSError, codec.DecodeError):
                     pass
                 await asyncio.sleep(_INTERVAL)
 
 
 def read(agents: Any) -> Mapping[str, Mapping[str, BundleState]]:
-    """The bundles in the provisioning server's answer; raises WireError when it is none."""
+    """The bundles in the provisioning server's answer; raises DecodeError when it is none."""
     try:
         reports = {pod: heard["report"]["bundles"] for pod, heard in agents.items()}
     except (AttributeError, KeyError, TypeError) as error:
-        raise wire.WireError(f"agents: not reports: {error!r}") from error
-    states = {pod: wire.decode(tuple[BundleState, ...], bundles, pod) for pod, bundles in reports.items()}
+        raise codec.DecodeError(f"agents: not reports: {error!r}") from error
+    states = {pod: codec.decode(tuple[BundleState, ...], bundles, pod) for pod, bundles in reports.items()}
     return {pod: {state.name: state for state in told} for pod, told in states.items()}

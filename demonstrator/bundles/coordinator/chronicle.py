@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from demonstrator.bundles.coordinator.events import Memory, Observation, compare
 from demonstrator.bundles.coordinator.gatherer import HISTORY_SECONDS
-from demonstrator.contracts.overview import Event, Overview
-from demonstrator.contracts.samples import Statistics
+from demonstrator.model.overview import Event, Overview
+from demonstrator.model.samples import Statistics
 
 EVENTS = 500
 

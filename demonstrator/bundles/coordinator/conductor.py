@@ -11,11 +11,11 @@ from demonstrator.bundles.coordinator.controllers import Controllers
 from demonstrator.bundles.coordinator.lease import Lease
 from demonstrator.bundles.coordinator.regulator import check_preference, production_rate
 from demonstrator.bundles.coordinator.settings import PRODUCERS, Settings
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.overview import Overview, Scaling
-from demonstrator.contracts.platform import KubernetesError
-from demonstrator.contracts.samples import Kind
-from demonstrator.contracts.services import Producer
+from demonstrator.model.overview import Overview, Scaling
+from demonstrator.model.samples import ProducerMode
+from demonstrator.platform.spi import KubernetesError
+from demonstrator.remote.contract import RemoteError
+from demonstrator.services.data_path import Producer
 
 FEWEST_PRODUCERS, MOST_PRODUCERS = 1, 4
 
@@ -98,7 +98,7 @@ class Conductor:
         await self._lease.prefer(percent)
         _logger.info("preferred utilisation: %d %%", percent)
 
-    async def choose(self, kind: Kind) -> None:
+    async def choose(self, kind: ProducerMode) -> None:
         """Have another kind of producers."""
         self._check()
         await self._lease.choose(kind)

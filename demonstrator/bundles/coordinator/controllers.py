@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demonstrator.contracts.overview import By, Scale
-from demonstrator.contracts.platform import KubernetesApi
+from demonstrator.model.overview import Initiator, Scale
+from demonstrator.platform.spi import KubernetesApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Asked:
     """What this coordinator has asked for last: how many pods, on whose behalf and why."""
 
     replicas: int
-    by: By
+    by: Initiator
     why: str
 
 
@@ -47,7 +47,7 @@ class Controllers:
         """The last request to each controller that came from here."""
         return dict(self._asked)
 
-    async def request(self, name: str, replicas: int, by: By, why: str = "") -> None:
+    async def request(self, name: str, replicas: int, by: Initiator, why: str = "") -> None:
         """Ask for another number of pods; nothing is sent when it is asked for already."""
         scale = self._scales.get(name)
         if scale and scale.requested == replicas:

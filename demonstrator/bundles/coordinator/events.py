@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from demonstrator.bundles.coordinator.controllers import Asked
-from demonstrator.contracts.manifest import BundleState
-from demonstrator.contracts.overview import By, EventKind, Node
-from demonstrator.contracts.platform import Container, Pod
-from demonstrator.contracts.samples import Kind
+from demonstrator.model.overview import EventKind, Initiator, Node
+from demonstrator.model.samples import ProducerMode
+from demonstrator.platform.manifest import BundleState
+from demonstrator.platform.spi import Container, Pod
 
 TERMINATING = "Terminating"
 # A container waits for these at every start.
@@ -34,7 +34,7 @@ class Observation:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     coordinator: str = ""
     preference: int = 0
-    kind: Kind = "periodic"
+    kind: ProducerMode = "periodic"
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
     bundles: Mapping[str, Mapping[str, BundleState]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Happening:
     kind: EventKind
     subject: str
     text: str
-    by: By = ""
+    by: Initiator = ""
 
 
 def compare(before: Observation, after: Observation, memory: Memory) -> tuple[list[Happening], Memory]:

@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeVar
 
 from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.rates import Rates
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.overview import Node, Overview, Point, Scaling
-from demonstrator.contracts.platform import PodDirectory
-from demonstrator.contracts.samples import Ledger
-from demonstrator.contracts.services import DataStore, Producer, Queue, StatsProvider
+from demonstrator.model.overview import Node, Overview, Point, Scaling
+from demonstrator.model.samples import QueueLedger
+from demonstrator.platform.spi import PodDirectory
+from demonstrator.remote.contract import RemoteError
+from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
 
 HISTORY_SECONDS = 180
 
@@ -121,7 +121,7 @@ async def _ask(questions: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
     return answers
 
 
-def _utilisation(ledgers: Sequence[Ledger]) -> float:
+def _utilisation(ledgers: Sequence[QueueLedger]) -> float:
     if not ledgers:
         return 0.0
     held = sum(ledger.queued + ledger.in_work for ledger in ledgers)

@@ -9,8 +9,8 @@ from typing import Any
 
 from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.regulator import DEFAULT_PREFERENCE, check_preference
-from demonstrator.contracts.platform import KubernetesApi, KubernetesError
-from demonstrator.contracts.samples import Kind
+from demonstrator.model.samples import ProducerMode
+from demonstrator.platform.spi import KubernetesApi, KubernetesError
 
 NAME = "inaetics-coordinator"
 RENEW_SECONDS = 2.0
@@ -44,7 +44,7 @@ class Lease:
     ) -> None:
         self.holder = ""
         self.preference = DEFAULT_PREFERENCE
-        self.kind: Kind = "periodic"
+        self.kind: ProducerMode = "periodic"
         self._api = api
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
         self._me = me
@@ -131,7 +131,7 @@ class Lease:
             await self._annotate(_PREFERENCE, str(percent))
             self.preference = percent
 
-    async def choose(self, kind: Kind) -> None:
+    async def choose(self, kind: ProducerMode) -> None:
         """Keep another kind of producers."""
         async with self._lock:
             await self._annotate(_KIND, kind)

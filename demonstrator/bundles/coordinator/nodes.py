@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from demonstrator.contracts.overview import Node
-from demonstrator.contracts.platform import KubernetesApi
+from demonstrator.model.overview import Node
+from demonstrator.platform.spi import KubernetesApi
 
 
 class Nodes:

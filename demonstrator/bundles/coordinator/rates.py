@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from demonstrator.contracts.samples import Ledger
+from demonstrator.model.samples import QueueLedger
 
 # Samples come in batches: over a few seconds their number hardly jumps.
 WINDOW_SECONDS = 3.0
@@ -20,7 +20,7 @@ class Rates:
 
         self._queues: set[str] = set()
 
-    def add(self, at: float, ledgers: Sequence[Ledger]) -> tuple[float, float, float]:
+    def add(self, at: float, ledgers: Sequence[QueueLedger]) -> tuple[float, float, float]:
         """The rates produced, stored and refused over the window that ends with these ledgers."""
         if self._queues != (queues := {ledger.queue for ledger in ledgers}):
             # A queue has come or gone: its counters say nothing about the last seconds.

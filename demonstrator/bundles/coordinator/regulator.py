@@ -1,6 +1,6 @@
 """How fast producers should produce, so that the queue settles at the preferred utilisation."""
 
-from demonstrator.contracts.samples import RATE_LIMIT
+from demonstrator.model.samples import RATE_LIMIT
 
 DEFAULT_PREFERENCE = 20
 PREFERENCE_STEP = 5

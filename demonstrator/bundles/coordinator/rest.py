@@ -10,10 +10,10 @@ from demonstrator.bundles.coordinator import answers, metrics
 from demonstrator.bundles.coordinator.conductor import Conductor, NotActingError
 from demonstrator.bundles.coordinator.openapi import Change, Changing, Reading, document
 from demonstrator.bundles.coordinator.password import Password
-from demonstrator.contracts import wire
-from demonstrator.contracts.overview import Coordinator, Node, Overview, Scaling
-from demonstrator.contracts.platform import KubernetesError, Pod
-from demonstrator.contracts.samples import Statistics
+from demonstrator.lib import codec
+from demonstrator.model.overview import Coordinator, Node, Overview, Scaling
+from demonstrator.model.samples import Statistics
+from demonstrator.platform.spi import KubernetesError, Pod
 
 # Far more than any change needs.
 BODY_LIMIT = 1024
@@ -71,7 +71,7 @@ class Rest:
             Change(
                 "/coordinator/systemStats",
                 "Scale the producers, or have another kind of them",
-                answers.ProducersChange | answers.KindChange,
+                answers.ProducersChange | answers.ProducerModeChange,
                 self._scale,
             ),
             Change("/coordinator/utilisation", "Prefer a utilisation", answers.PreferenceChange, self._prefer),
@@ -105,8 +105,8 @@ class Rest:
     async def _figures(self) -> answers.Figures:
         return answers.figures(self._known.figures())
 
-    async def _scale(self, body: answers.ProducersChange | answers.KindChange) -> None:
-        if isinstance(body, answers.KindChange):
+    async def _scale(self, body: answers.ProducersChange | answers.ProducerModeChange) -> None:
+        if isinstance(body, answers.ProducerModeChange):
             await self._conductor.choose(body.producer_kind)
         else:
             await self._conductor.scale_producers(body.producers)
@@ -129,7 +129,7 @@ class Rest:
                 check_origin(request)
                 if not await self._password.admits(request.headers.get("Authorization")):
                     return _refuse(401, "the dashboard's password is needed")
-                body = _decode(change.body, wire.loads(await _body(request)))
+                body = _decode(change.body, codec.loads(await _body(request)))
                 await change.carry_out(body)
             except RefusedError as error:
                 return _refuse(error.status, str(error))
@@ -178,7 +178,7 @@ def _decode(kind: Any, body: Any) -> Any:
             for name, value in body.items()
         }
         kinds = tuple(kind for kind in kinds if body.keys() == {field.name for field in fields(kind)}) or kinds
-    return wire.decode(kinds[0], body, "body")
+    return codec.decode(kinds[0], body, "body")
 
 
 def _refuse(status: int, reason: str) -> web.Response:
@@ -189,4 +189,6 @@ def _refuse(status: int, reason: str) -> web.Response:
 
 
 def _json(data: Any, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=wire.dumps(data), content_type=_JSON, headers={"Cache-Control": "no-store"})
+    return web.Response(
+        status=status, body=codec.dumps(data), content_type=_JSON, headers={"Cache-Control": "no-store"}
+    )

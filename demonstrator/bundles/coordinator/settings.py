@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
-from demonstrator.contracts.overview import Mode
+from demonstrator.model.overview import ScalingPolicy
 
 PRODUCERS = ("inaetics-producer-controller",)
 
@@ -22,7 +22,7 @@ class Settings:
         provisioning_url: PROVISIONING_URL, where the agents report their bundles.
     """
 
-    rule: Mode = "manual"
+    rule: ScalingPolicy = "manual"
     processors: tuple[str, ...] = ("inaetics-processor-controller",)
     password: str = field(default="", repr=False)
     provisioning_url: str = ""
@@ -31,7 +31,7 @@ class Settings:
     def read(cls, environment: Mapping[str, str]) -> "Settings":
         """The settings of this environment; raises ValueError with the variable's name."""
         given = environment.get("SCALING_RULE", cls().rule)
-        rules: tuple[Mode, ...] = get_args(Mode)
+        rules: tuple[ScalingPolicy, ...] = get_args(ScalingPolicy)
         for rule in rules:
             if rule == given:
                 break

@@ -4,9 +4,9 @@ from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
 
 from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import Kept, Result, Statistic, Statistics, StoreLedger, new_id
-from demonstrator.contracts.services import DataStore, StatsProvider
+from demonstrator.model.samples import Metric, Result, Statistics, StoreLedger, StoreResult, new_id
+from demonstrator.platform.spi import Runtime
+from demonstrator.services.data_path import DataStore, StatsProvider
 
 # An answer with more would be larger than a page needs and a call should be.
 _LATEST_LIMIT = 100
@@ -30,7 +30,7 @@ class DataStoreComponent:
         """Begin empty, as a data store of its own."""
         self._store = MemoryStore(new_id(self._runtime.identity.pod))
 
-    async def put(self, result: Result) -> Kept:
+    async def put(self, result: Result) -> StoreResult:
         """See DataStore.put."""
         self._latency = max(0.0, result.finished_at - result.batch.made_at)
         return self._store.put(result)
@@ -51,8 +51,8 @@ class DataStoreComponent:
             "datastore",
             self._runtime.identity.pod,
             (
-                Statistic("stored", "counter", "samples", self._store.stored),
-                Statistic("held", "gauge", "samples", self._store.held),
-                Statistic("latency", "gauge", "s", self._latency),
+                Metric("stored", "counter", "samples", self._store.stored),
+                Metric("held", "gauge", "samples", self._store.held),
+                Metric("latency", "gauge", "s", self._latency),
             ),
         )

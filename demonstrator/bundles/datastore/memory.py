@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from itertools import islice
 from struct import Struct
 
-from demonstrator.contracts.samples import QUEUES_TOLD, STORE_CAPACITY, Batch, Kept, Result, StoreLedger
+from demonstrator.model.samples import MAX_REPORTED_QUEUES, STORE_CAPACITY, Batch, Result, StoreLedger, StoreResult
 
 # The numbers of queue and processor among the names, made at and finished at; the values follow as doubles.
 _HEAD = Struct("<IIdd")
@@ -35,24 +35,24 @@ class MemoryStore:
         self._order: deque[int] = deque()
         self._results: dict[int, bytes] = {}
 
-    def put(self, result: Result) -> Kept:
+    def put(self, result: Result) -> StoreResult:
         """Keep a result, unless it is there already."""
         batch = result.batch
         key = batch.first * _SOURCES + self._number(batch.source)
         if key in self._results:
-            return Kept(self._name, new=False)
+            return StoreResult(self._name, new=False)
         head = _HEAD.pack(self._number(result.queue), self._number(result.processor), batch.made_at, result.finished_at)
         self._order.append(key)
         self._results[key] = head + array("d", batch.values).tobytes()
         self.stored += len(batch)
         self.held += len(batch)
         self._received[result.queue] = self._received.get(result.queue, 0) + len(batch)
-        if len(self._received) > QUEUES_TOLD:
+        if len(self._received) > MAX_REPORTED_QUEUES:
             self._received.popitem(last=False)
         while self.held > self._capacity:
             dropped = self._results.pop(self._order.popleft())
             self.held -= (len(dropped) - _HEAD.size) // _VALUE_BYTES
-        return Kept(self._name, new=True)
+        return StoreResult(self._name, new=True)
 
     def ledger(self) -> StoreLedger:
         """What was received so far."""

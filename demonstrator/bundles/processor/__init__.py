@@ -2,9 +2,9 @@
 
 from pelix.ipopo.decorators import ComponentFactory, Instantiate
 
-from demonstrator.bundles.processor.identity import IdentityProcessor
-from demonstrator.bundles.processor.service import ProcessorService
-from demonstrator.contracts.services import Processor
+from demonstrator.components.identity import IdentityProcessor
+from demonstrator.components.processor import ProcessorService
+from demonstrator.services.data_path import Processor
 
 
 @ComponentFactory("inaetics.processor.identity")

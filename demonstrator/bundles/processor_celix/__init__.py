@@ -2,11 +2,11 @@
 
 from pelix.ipopo.decorators import ComponentFactory, Instantiate
 
-from demonstrator.contracts.native import load
-from demonstrator.contracts.services import Processor
+from demonstrator.components.identity import IdentityProcessor
+from demonstrator.components.processor import ProcessorService
+from demonstrator.lib.native import load
+from demonstrator.services.data_path import Processor
 
-from .identity import IdentityProcessor
-from .service import ProcessorService
 from .work import NativeWork
 
 

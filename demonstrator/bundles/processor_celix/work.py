@@ -2,7 +2,7 @@
 
 from array import array
 
-from demonstrator.contracts.native import Library
+from demonstrator.lib.native import Library
 
 
 class NativeWork:

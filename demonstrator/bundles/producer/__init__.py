@@ -13,9 +13,9 @@ from pelix.ipopo.decorators import (
 )
 
 from demonstrator.bundles.producer.source import DEFAULT_RATE, SampleSource
-from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import RATE_LIMIT, Kind, Receipts, Statistic, Statistics, new_id
-from demonstrator.contracts.services import Producer, Queue, StatsProvider
+from demonstrator.model.samples import RATE_LIMIT, Metric, ProducerMode, PutTotals, Statistics, new_id
+from demonstrator.platform.spi import Runtime
+from demonstrator.services.data_path import Producer, Queue, StatsProvider
 
 
 @ComponentFactory("inaetics.producer")
@@ -32,7 +32,7 @@ class ProducerComponent:
     def __init__(self) -> None:
         self._producer: SampleSource | None = None
         self._rate = DEFAULT_RATE
-        self._kind: Kind = "periodic"
+        self._kind: ProducerMode = "periodic"
         self._task: asyncio.Task[None] | None = None
 
     @Validate
@@ -60,29 +60,29 @@ class ProducerComponent:
         if self._producer:
             self._producer.pacer.set_rate(rate)
 
-    async def kind(self) -> Kind:
+    async def kind(self) -> ProducerMode:
         """See Producer.kind."""
         return self._kind
 
-    async def set_kind(self, kind: Kind) -> None:
+    async def set_kind(self, kind: ProducerMode) -> None:
         """See Producer.set_kind."""
         self._kind = kind
         if self._producer:
             self._producer.pacer.kind = kind
 
-    async def receipts(self) -> Receipts:
+    async def receipts(self) -> PutTotals:
         """See Producer.receipts."""
-        return self._producer.receipts() if self._producer else Receipts("", {})
+        return self._producer.receipts() if self._producer else PutTotals("", {})
 
     async def statistics(self) -> Statistics:
         """What was produced and what became of it."""
         producer = self._producer
         figures = (
             (
-                Statistic("rate", "gauge", "samples/s", producer.pacer.rate),
-                Statistic("produced", "counter", "samples", producer.produced),
-                Statistic("accepted", "counter", "samples", producer.accepted),
-                Statistic("refused", "counter", "samples", producer.refused),
+                Metric("rate", "gauge", "samples/s", producer.pacer.rate),
+                Metric("produced", "counter", "samples", producer.produced),
+                Metric("accepted", "counter", "samples", producer.accepted),
+                Metric("refused", "counter", "samples", producer.refused),
             )
             if producer
             else ()

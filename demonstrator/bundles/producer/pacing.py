@@ -3,16 +3,16 @@
 import asyncio
 import math
 
-from demonstrator.contracts.samples import Kind
+from demonstrator.model.samples import ProducerMode
 
 # A kind is nothing but the number of batches that are made in one go; the pause after them keeps the rate.
-BATCHES_AT_ONCE: dict[Kind, int] = {"periodic": 1, "burst": 10}
+BATCHES_AT_ONCE: dict[ProducerMode, int] = {"periodic": 1, "burst": 10}
 
 
 class Pacer:
     """Says when the next batch is due, so that `rate` samples a second are made in the mean."""
 
-    def __init__(self, rate: float, kind: Kind, batch_size: int) -> None:
+    def __init__(self, rate: float, kind: ProducerMode, batch_size: int) -> None:
         self.rate = rate
         self.kind = kind
         self._batch_size = batch_size

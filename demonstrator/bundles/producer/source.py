@@ -7,9 +7,9 @@ import time
 from collections import OrderedDict
 
 from demonstrator.bundles.producer.pacing import Pacer
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import QUEUES_TOLD, Batch, Kind, Receipt, Receipts
-from demonstrator.contracts.services import Queue
+from demonstrator.model.samples import MAX_REPORTED_QUEUES, Batch, ProducerMode, PutResult, PutTotals
+from demonstrator.remote.contract import RemoteError
+from demonstrator.services.data_path import Queue
 
 # Until the coordinator says otherwise: more than one processor can take (333 a second) and less
 # than two.
@@ -29,7 +29,7 @@ class SampleSource:
     """
 
     def __init__(
-        self, source: str, rate: float = DEFAULT_RATE, kind: Kind = "periodic", batch_size: int = BATCH_SIZE
+        self, source: str, rate: float = DEFAULT_RATE, kind: ProducerMode = "periodic", batch_size: int = BATCH_SIZE
     ) -> None:
         self.pacer = Pacer(rate, kind, batch_size)
         self.produced = 0
@@ -38,7 +38,7 @@ class SampleSource:
         self._source = source
         self._batch_size = batch_size
         self._in_hand: Batch | None = None
-        self._answers: OrderedDict[str, Receipt] = OrderedDict()
+        self._answers: OrderedDict[str, PutResult] = OrderedDict()
 
     async def run(self, queue: Queue) -> None:
         """Produce into this queue until cancelled; what is in hand is kept for the next one."""
@@ -55,18 +55,18 @@ class SampleSource:
             self._in_hand = None
             self._note(receipt)
 
-    def receipts(self) -> Receipts:
+    def receipts(self) -> PutTotals:
         """What the queues answered so far."""
-        return Receipts(self._source, dict(self._answers))
+        return PutTotals(self._source, dict(self._answers))
 
-    def _note(self, receipt: Receipt) -> None:
-        before = self._answers.get(receipt.queue, Receipt(0, 0, receipt.queue))
-        self._answers[receipt.queue] = Receipt(
+    def _note(self, receipt: PutResult) -> None:
+        before = self._answers.get(receipt.queue, PutResult(0, 0, receipt.queue))
+        self._answers[receipt.queue] = PutResult(
             before.accepted + receipt.accepted, before.refused + receipt.refused, receipt.queue
         )
         self.accepted += receipt.accepted
         self.refused += receipt.refused
-        if len(self._answers) > QUEUES_TOLD:
+        if len(self._answers) > MAX_REPORTED_QUEUES:
             self._answers.popitem(last=False)
 
     def _make(self) -> Batch:

@@ -6,8 +6,8 @@ from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Validate
 
 from demonstrator.bundles.queue.bounded import BoundedQueue
-from demonstrator.bundles.queue.service import QueueService
-from demonstrator.contracts.samples import new_id
+from demonstrator.components.queue import QueueService
+from demonstrator.model.samples import new_id
 
 
 @ComponentFactory("inaetics.queue")

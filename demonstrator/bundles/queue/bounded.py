@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from demonstrator.bundles.queue.service import LEASE_SECONDS
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt
+from demonstrator.components.queue import LEASE_SECONDS
+from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
+from demonstrator.remote.contract import RemoteError
 
 # The last step of so many producers and consumers is remembered; the longest silent goes first.
 _MEMORY = 1_000
@@ -38,13 +38,13 @@ class BoundedQueue:
         self._lease_seconds = lease_seconds
         self._waiting: deque[Batch] = deque()
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
-        self._receipts: OrderedDict[str, tuple[int, Receipt]] = OrderedDict()
+        self._receipts: OrderedDict[str, tuple[int, PutResult]] = OrderedDict()
         self._takes: OrderedDict[str, tuple[int, tuple[str, ...]]] = OrderedDict()
         self._closed = False
         self._stored: Counter[str] = Counter()
         self._produced = self._queued = self._in_work = self._refused = 0
 
-    def put(self, batch: Batch) -> Receipt:
+    def put(self, batch: Batch) -> PutResult:
         """See Engine.put."""
         first, receipt = self._receipts.get(batch.source, (-1, None))
         if receipt and batch.first == first:
@@ -56,11 +56,11 @@ class BoundedQueue:
         size = len(batch)
         self._produced += size
         if self._queued + self._in_work + size <= self._capacity:
-            receipt = Receipt(size, 0, self._name)
+            receipt = PutResult(size, 0, self._name)
             self._waiting.append(batch)
             self._queued += size
         else:
-            receipt = Receipt(0, size, self._name)
+            receipt = PutResult(0, size, self._name)
             self._refused += size
         _remember(self._receipts, batch.source, (batch.first, receipt))
         return receipt
@@ -69,15 +69,15 @@ class BoundedQueue:
         """See Engine.close."""
         self._closed = True
 
-    def lend(self, consumer: str, number: int, most: int) -> Lent | None:
+    def lend(self, consumer: str, number: int, most: int) -> Delivery | None:
         """See Engine.lend."""
         self._end_leases()
         last, lent = self._takes.get(consumer, (-1, ()))
         if number < last:
             raise ValueError(f"{consumer} has gone on from take {number} to {last}")
         if number == last:
-            return Lent(self._name, self._lend_again(consumer, lent))
-        return Lent(self._name, self._lend(consumer, number, most)) if self._waiting else None
+            return Delivery(self._name, self._lend_again(consumer, lent))
+        return Delivery(self._name, self._lend(consumer, number, most)) if self._waiting else None
 
     def settle(self, batches: tuple[str, ...], store: str) -> None:
         """See Engine.settle."""
@@ -91,10 +91,10 @@ class BoundedQueue:
                 self._queued -= len(waiting)
                 self._stored[store] += len(waiting)
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> QueueLedger:
         """See Engine.ledger."""
         self._end_leases()
-        return Ledger(
+        return QueueLedger(
             queue=self._name,
             capacity=self._capacity,
             produced=self._produced,

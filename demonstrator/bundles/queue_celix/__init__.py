@@ -5,11 +5,11 @@ import time
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Validate
 
-from demonstrator.contracts.native import load
-from demonstrator.contracts.samples import new_id
+from demonstrator.components.queue import QueueService
+from demonstrator.lib.native import load
+from demonstrator.model.samples import new_id
 
 from .engine import NativeQueue
-from .service import QueueService
 
 
 @ComponentFactory("inaetics.queue.celix")

@@ -4,11 +4,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt
-
-from .service import LEASE_SECONDS
+from demonstrator.components.queue import LEASE_SECONDS
+from demonstrator.lib.native import Library
+from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
+from demonstrator.remote.contract import RemoteError
 
 _LARGEST = 2**63 - 1
 
@@ -33,7 +32,7 @@ class NativeQueue:
         self._queue = self._ffi.gc(queue, self._c.queue_free)
         self._answer = self._ffi.new("queue_answer *")
 
-    def put(self, batch: Batch) -> Receipt:
+    def put(self, batch: Batch) -> PutResult:
         """See Engine.put."""
         source, id_of = (self._ffi.new("char[]", text.encode()) for text in (batch.source, batch.id))
         values = self._ffi.from_buffer("double[]", array("d", batch.values))
@@ -51,13 +50,13 @@ class NativeQueue:
         if outcome == self._c.QUEUE_CLOSED:
             raise RemoteError(f"{self._name} takes nothing new any more")
         self._check(outcome)
-        return Receipt(self._answer.accepted, self._answer.refused, self._name)
+        return PutResult(self._answer.accepted, self._answer.refused, self._name)
 
     def close(self) -> None:
         """See Engine.close."""
         self._c.queue_close(self._queue)
 
-    def lend(self, consumer: str, number: int, most: int) -> Lent | None:
+    def lend(self, consumer: str, number: int, most: int) -> Delivery | None:
         """See Engine.lend."""
         # No take is larger than the queue.
         limit = min(most, self._capacity)
@@ -69,7 +68,7 @@ class NativeQueue:
         if outcome == self._c.QUEUE_EMPTY:
             return None
         self._check(outcome)
-        return Lent(self._name, tuple(self._lent()))
+        return Delivery(self._name, tuple(self._lent()))
 
     def settle(self, batches: tuple[str, ...], store: str) -> None:
         """See Engine.settle."""
@@ -78,10 +77,10 @@ class NativeQueue:
             if "\0" not in batch:
                 self._check(self._c.queue_settle(self._queue, batch.encode(), store.encode()))
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> QueueLedger:
         """See Engine.ledger."""
         counters = self._c.queue_count(self._queue, self._clock())
-        return Ledger(
+        return QueueLedger(
             queue=self._name,
             capacity=self._capacity,
             produced=counters.produced,

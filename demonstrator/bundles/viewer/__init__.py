@@ -7,12 +7,12 @@ from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
 
 from demonstrator.bundles.viewer.page import Page
-from demonstrator.contracts.overview import Coordinator
-from demonstrator.contracts.platform import Pages
+from demonstrator.model.overview import Coordinator
+from demonstrator.platform.spi import WebEndpoints
 
 
 @ComponentFactory("inaetics.viewer")
-@Provides(Pages)
+@Provides(WebEndpoints)
 @Requires("_coordinator", Coordinator)
 @Instantiate("viewer")
 class ViewerComponent:
@@ -27,5 +27,5 @@ class ViewerComponent:
         self._page = Page(self._coordinator)
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """See Pages.routes."""
+        """See WebEndpoints.routes."""
         return self._page.routes()

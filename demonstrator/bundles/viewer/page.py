@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.overview import Coordinator
+from demonstrator.lib import codec
+from demonstrator.model.overview import Coordinator
 
 # What each page is called, in the order of the navigation.
 PAGES = {"/": "Overview", "/dashboard": "Dashboard", "/stats": "Stats", "/events": "Events"}
@@ -121,4 +121,4 @@ def _static(name: str) -> bytes:
 
 
 def _event(name: str, data: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), wire.dumps(data))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), codec.dumps(data))

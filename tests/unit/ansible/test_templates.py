@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from demonstrator.bundles.coordinator.password import Password
-from runner import inventory, pki
-from runner.declaration import load
+from runner.ansible import inventory
+from runner.declaration import pki
+from runner.declaration.model import load
 from runner.paths import CHECKOUT, DECLARATION
 
 TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))

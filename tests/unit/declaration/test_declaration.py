@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.declaration import Declaration, load
+from runner.declaration.model import Declaration, load
 from runner.errors import DeclarationError, ExitCode
 from runner.paths import DECLARATION
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demonstrator.contracts.native import Library, open_library
+from demonstrator.lib.native import Library, open_library
 from runner.prepare import native
 from runner.prepare.work import Work
 from tests.unit.demonstrator.local import SOURCE

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from demonstrator.bundles.processor.identity import IdentityProcessor, unchanged
 from demonstrator.bundles.processor_celix.work import NativeWork
 from demonstrator.bundles.queue.bounded import BoundedQueue
-from demonstrator.bundles.queue.service import Engine, QueueService
 from demonstrator.bundles.queue_celix.engine import NativeQueue
-from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import QUEUE_CAPACITY, SECONDS_PER_SAMPLE
-from demonstrator.contracts.services import Processor
+from demonstrator.components.identity import IdentityProcessor, unchanged
+from demonstrator.components.queue import Engine, QueueService
+from demonstrator.lib.native import Library
+from demonstrator.model.samples import QUEUE_CAPACITY, SECONDS_PER_SAMPLE
+from demonstrator.services.data_path import Processor
 
 KINDS = ("python", "native")
 

@@ -25,8 +25,8 @@ from tests.unit.demonstrator.kubernetes import KubernetesApi
 SOURCE = Path(__file__).resolve().parents[3] / "demonstrator"
 PATIENCE = 20.0
 
-AGENT_PARTS = ("contracts", "agent")
-PROVISIONING_PARTS = ("contracts", "provisioning", "bundles")
+AGENT_PARTS = ("lib", "platform", "remote", "model", "services", "components", "agent")
+PROVISIONING_PARTS = ("lib", "platform", "remote", "provisioning", "bundles")
 
 
 def free_port() -> int:

@@ -9,10 +9,10 @@ from demonstrator.agent.pods import read_pod
 from demonstrator.bundles.coordinator.answers import PreferenceChange, cluster_info, figures
 from demonstrator.bundles.coordinator.bundles import read
 from demonstrator.bundles.coordinator.openapi import schema
-from demonstrator.contracts.overview import Node
-from demonstrator.contracts.platform import Container, Pod
-from demonstrator.contracts.samples import Statistic, Statistics
-from demonstrator.contracts.wire import WireError
+from demonstrator.lib.codec import DecodeError
+from demonstrator.model.overview import Node
+from demonstrator.model.samples import Metric, Statistics
+from demonstrator.platform.spi import Container, Pod
 
 
 def test_every_node_is_told_with_or_without_pods() -> None:
@@ -23,8 +23,8 @@ def test_every_node_is_told_with_or_without_pods() -> None:
 
 
 def test_a_figure_is_null_where_its_component_did_not_answer() -> None:
-    one = Statistics("queue", "q", (Statistic("queued", "gauge", "samples", 1.0),))
-    two = Statistics("queue", "r", (Statistic("queued", "gauge", "samples", 2.0),))
+    one = Statistics("queue", "q", (Metric("queued", "gauge", "samples", 1.0),))
+    two = Statistics("queue", "r", (Metric("queued", "gauge", "samples", 2.0),))
     told = figures([(10.0, (one,)), (11.0, ()), (12.0, (one, two))])
     assert told.at == (10.0, 11.0, 12.0)
     assert [(series.pod, series.values) for series in told.series] == [
@@ -56,7 +56,7 @@ def test_what_is_no_report_of_bundles_is_named() -> None:
     assert read({"p": {"report": {"bundles": [state]}}})["p"]["queue"].version == "1.0.0"
     answers: tuple[Any, ...] = ([], {"p": {}}, {"p": None}, {"p": {"report": {"bundles": [{}]}}})
     for answer in answers:
-        with pytest.raises(WireError):
+        with pytest.raises(DecodeError):
             read(answer)
 
 

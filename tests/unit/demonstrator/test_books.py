@@ -8,15 +8,23 @@ import pytest
 
 from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.queue.bounded import BoundedQueue
-from demonstrator.contracts.samples import QUEUES_TOLD, Accounting, Batch, Ledger, Receipt, Receipts, StoreLedger
+from demonstrator.model.samples import (
+    MAX_REPORTED_QUEUES,
+    Accounting,
+    Batch,
+    PutResult,
+    PutTotals,
+    QueueLedger,
+    StoreLedger,
+)
 
 CAPACITY, STORE_CAPACITY = 1_000, 500
 
 
-def ledger(name: str, queued: int = 0, in_work: int = 0, refused: int = 0, **stored: int) -> Ledger:
+def ledger(name: str, queued: int = 0, in_work: int = 0, refused: int = 0, **stored: int) -> QueueLedger:
     """A ledger that balances; `s_1=20` was stored in the data store s.1."""
     by_store = {store.replace("_", "."): samples for store, samples in stored.items()}
-    return Ledger(
+    return QueueLedger(
         name, CAPACITY, sum(by_store.values()) + queued + in_work + refused, by_store, queued, in_work, refused
     )
 
@@ -25,9 +33,9 @@ def store(name: str, **received: int) -> StoreLedger:
     return StoreLedger(name, STORE_CAPACITY, {queue.replace("_", "."): samples for queue, samples in received.items()})
 
 
-def answers(source: str, **by_queue: tuple[int, int]) -> Receipts:
+def answers(source: str, **by_queue: tuple[int, int]) -> PutTotals:
     names = {queue.replace("_", "."): totals for queue, totals in by_queue.items()}
-    return Receipts(source, {name: Receipt(*totals, name) for name, totals in names.items()})
+    return PutTotals(source, {name: PutResult(*totals, name) for name, totals in names.items()})
 
 
 ALL = {"viewer", "q", "s", "p", "r"}
@@ -198,11 +206,14 @@ def test_a_thousand_restarts_stay_small_and_lose_no_count() -> None:
         stores = [
             store(
                 keeper,
-                **{f"q_{old}": 10 for old in range(max(number // 100 * 100, number + 1 - QUEUES_TOLD), number + 1)},
+                **{
+                    f"q_{old}": 10
+                    for old in range(max(number // 100 * 100, number + 1 - MAX_REPORTED_QUEUES), number + 1)
+                },
             )
         ]
         # Producers go on telling of the queues they knew.
-        known = {f"q_{old}": (13, 0) for old in range(max(0, number - QUEUES_TOLD), number)}
+        known = {f"q_{old}": (13, 0) for old in range(max(0, number - MAX_REPORTED_QUEUES), number)}
         accounting = books.observe(Seen(ledgers, stores, [answers("p.1", **known)], ALL))
         produced += 13
         lost = number * 3 + (number // 100) * 500
@@ -220,15 +231,15 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
     offered = refused = 0
     stored: dict[str, int] = {}
     received: dict[str, int] = {}
-    told: dict[str, Receipt] = {}
+    told: dict[str, PutResult] = {}
     seen_lost = []
     for step in range(400):
         name, keeper = f"q.{lives['q']}", f"s.{lives['s']}"
         match chance.randrange(12):
             case 0 | 1 | 2 | 3 | 4:
                 receipt = queue.put(Batch("p.1", step * 20, 0.0, (0.0,) * 20))
-                before = told.get(name, Receipt(0, 0, name))
-                told[name] = Receipt(before.accepted + receipt.accepted, before.refused + receipt.refused, name)
+                before = told.get(name, PutResult(0, 0, name))
+                told[name] = PutResult(before.accepted + receipt.accepted, before.refused + receipt.refused, name)
                 offered, refused = offered + 20, refused + receipt.refused
             case 5 | 6 | 7 | 8 | 9:
                 lent = queue.lend("c", step, 40)
@@ -245,7 +256,7 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
                 received = {}
         if chance.random() < 0.5:
             live = StoreLedger(f"s.{lives['s']}", 10_000, dict(received))
-            accounting = books.observe(Seen([queue.ledger()], [live], [Receipts("p.1", dict(told))], ALL))
+            accounting = books.observe(Seen([queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL))
             assert accounting
             assert accounting.balanced
             assert (accounting.produced, accounting.refused) == (offered, refused)

@@ -10,12 +10,22 @@ from dataclasses import replace
 import pytest
 
 from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.bundles.processor.worker import Worker
 from demonstrator.bundles.producer.source import SampleSource
-from demonstrator.bundles.queue.service import QueueService
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import QUEUES_TOLD, Batch, Kept, Kind, Lent, Receipt, Receipts, Result, StoreLedger
+from demonstrator.components.queue import QueueService
+from demonstrator.components.worker import Worker
+from demonstrator.lib.native import Library
+from demonstrator.model.samples import (
+    MAX_REPORTED_QUEUES,
+    Batch,
+    Delivery,
+    ProducerMode,
+    PutResult,
+    PutTotals,
+    Result,
+    StoreLedger,
+    StoreResult,
+)
+from demonstrator.remote.contract import RemoteError
 from tests.unit.demonstrator import virtual
 from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 
@@ -33,13 +43,13 @@ class Network:
         if self._chance.random() < self._loss:
             raise RemoteError("lost")
 
-    async def put(self, item: Batch | Result) -> Receipt | Kept:
+    async def put(self, item: Batch | Result) -> PutResult | StoreResult:
         self._lose()
         answer = await self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
         self._lose()
         return answer
 
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> Lent:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> Delivery:
         self._lose()
         lent = await self._queue.take(consumer, number, most, wait)
         self._lose()
@@ -124,9 +134,9 @@ class Listener:
     def __init__(self) -> None:
         self.offered: list[tuple[float, Batch]] = []
 
-    async def put(self, batch: Batch) -> Receipt:
+    async def put(self, batch: Batch) -> PutResult:
         self.offered.append((round(asyncio.get_running_loop().time(), 6), batch))
-        return Receipt(0, len(batch), "queue.1")
+        return PutResult(0, len(batch), "queue.1")
 
 
 async def _produce(source: SampleSource, *steps: tuple[Callable[[], None], float]) -> list[tuple[float, Batch]]:
@@ -154,7 +164,7 @@ def test_a_periodic_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
     assert [at for at, _ in offered] == [round(number * 0.01, 6) for number in range(100)]
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
     assert source.produced == source.refused == 1_000
-    assert source.receipts() == Receipts("p", {"queue.1": Receipt(0, 1_000, "queue.1")})
+    assert source.receipts() == PutTotals("p", {"queue.1": PutResult(0, 1_000, "queue.1")})
 
 
 def test_a_bursting_producer_makes_ten_batches_at_once_at_the_same_mean_rate() -> None:
@@ -167,7 +177,7 @@ def test_a_bursting_producer_makes_ten_batches_at_once_at_the_same_mean_rate() -
 def test_a_producer_changes_its_kind_and_keeps_its_rate() -> None:
     source = SampleSource("p", rate=1_000, batch_size=10)
 
-    def become(kind: Kind) -> Callable[[], None]:
+    def become(kind: ProducerMode) -> Callable[[], None]:
         return lambda: setattr(source.pacer, "kind", kind)
 
     offered = virtual.run(_produce(source, (nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8)))
@@ -194,7 +204,7 @@ def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
 
 def test_a_producer_without_an_answer_makes_nothing_new() -> None:
     class Silent:
-        async def put(self, batch: Batch) -> Receipt:
+        async def put(self, batch: Batch) -> PutResult:
             raise RemoteError("silence")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
@@ -206,14 +216,14 @@ def test_what_many_queues_answered_is_added_up_by_queue() -> None:
     class Restarting:
         puts = 0
 
-        async def put(self, batch: Batch) -> Receipt:
+        async def put(self, batch: Batch) -> PutResult:
             self.puts += 1
-            return Receipt(len(batch), 0, f"queue.{self.puts // 10}")
+            return PutResult(len(batch), 0, f"queue.{self.puts // 10}")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
     virtual.run(_offer(source, Restarting(), (nothing, 2.995)))
     told = source.receipts().by_queue
-    assert (len(told), told["queue.29"], source.accepted) == (QUEUES_TOLD, Receipt(100, 0, "queue.29"), 3_000)
+    assert (len(told), told["queue.29"], source.accepted) == (MAX_REPORTED_QUEUES, PutResult(100, 0, "queue.29"), 3_000)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -270,7 +280,7 @@ def test_the_store_packs_a_value_into_its_eight_bytes_and_tells_of_its_last_queu
     tracemalloc.start()
     for number in range(400):
         kept = Result(replace(batch, first=batch.first + 50 * number), f"queue.{number // 20}", "w", 2.5)
-        assert store.put(kept) == Kept("store.1", new=True)
+        assert store.put(kept) == StoreResult("store.1", new=True)
         assert store.latest(1) == (kept,)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

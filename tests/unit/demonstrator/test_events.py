@@ -6,9 +6,9 @@ import pytest
 
 from demonstrator.bundles.coordinator.controllers import Asked
 from demonstrator.bundles.coordinator.events import TERMINATING, Memory, Observation, compare
-from demonstrator.contracts.manifest import BundleState
-from demonstrator.contracts.overview import Node
-from demonstrator.contracts.platform import Container, Pod
+from demonstrator.model.overview import Node
+from demonstrator.platform.manifest import BundleState
+from demonstrator.platform.spi import Container, Pod
 
 QUEUE, OTHER = "inaetics-queue-controller-aaaaa", "inaetics-queue-controller-bbbbb"
 CONTROLLER = "inaetics-queue-controller"

@@ -8,8 +8,8 @@ import pytest
 
 from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.lease import ACT_SECONDS, LEASE_SECONDS, Lease
-from demonstrator.contracts.platform import KubernetesError
-from demonstrator.contracts.samples import Ledger
+from demonstrator.model.samples import QueueLedger
+from demonstrator.platform.spi import KubernetesError
 from tests.unit.demonstrator.kubernetes import merge
 
 pytestmark = pytest.mark.asyncio
@@ -152,7 +152,7 @@ async def test_the_books_outlive_the_pod() -> None:
     server, clock = Server(), Clock()
     books = {name: Books() for name in ("first", "second", "third")}
     first, second, third = (Lease(server, "default", name, kept, clock) for name, kept in books.items())
-    seen = Seen([Ledger("q.1", 100, 30, {"s.1": 10}, 20, 0, 0)], (), (), {"q", "s"})
+    seen = Seen([QueueLedger("q.1", 100, 30, {"s.1": 10}, 20, 0, 0)], (), (), {"q", "s"})
     books["first"].observe(seen)
     await first.renew()
     await second.renew()

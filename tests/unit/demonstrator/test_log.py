@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from demonstrator.contracts import log
+from demonstrator.lib import log
 
 
 @pytest.mark.parametrize("header", ["Authorization: Bearer {}\x01", "Authorization : Bearer {}", "{}"])

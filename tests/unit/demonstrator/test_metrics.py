@@ -3,9 +3,9 @@
 import re
 
 from demonstrator.bundles.coordinator.metrics import collect, render
-from demonstrator.contracts.overview import Node, Overview, Point, Scale, Scaling
-from demonstrator.contracts.platform import Container, Pod
-from demonstrator.contracts.samples import Accounting, Statistic, Statistics
+from demonstrator.model.overview import Node, Overview, Point, Scale, Scaling
+from demonstrator.model.samples import Accounting, Metric, Statistics
+from demonstrator.platform.spi import Container, Pod
 
 LABEL = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"'
 LINE = re.compile(rf"([a-zA-Z_]\w*)(?:\{{{LABEL}(?:,{LABEL})*\}})? (-?[0-9.e+-]+)")
@@ -14,10 +14,10 @@ OVERVIEW = Overview(
     now=Point(1.0, 51.0, 501.5, 676.0, 0.0),
     accounting=Accounting(10_000, 110, 50, 40, 10, 7, 3),
     statistics=(
-        Statistics("queue", "q-1", (Statistic("in_work", "gauge", "samples", 10.0),)),
-        Statistics("my own", 'od"d\\\n', (Statistic("a-b/c", "counter", "µs\n", 2.5),)),
-        Statistics("queue", "q-2", (Statistic("in_work", "gauge", "samples", 11.0),)),
-        Statistics("queue", "q-2", (Statistic("in work", "gauge", "samples", 12.0),)),
+        Statistics("queue", "q-1", (Metric("in_work", "gauge", "samples", 10.0),)),
+        Statistics("my own", 'od"d\\\n', (Metric("a-b/c", "counter", "µs\n", 2.5),)),
+        Statistics("queue", "q-2", (Metric("in_work", "gauge", "samples", 11.0),)),
+        Statistics("queue", "q-2", (Metric("in work", "gauge", "samples", 12.0),)),
     ),
     pods=(Pod("q-1", "Running", True, "node-1", "", None, (Container("c", "running", "", 2),)),),
     nodes=(Node("node-1", ready=True), Node("node-2", ready=False)),

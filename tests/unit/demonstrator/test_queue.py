@@ -6,11 +6,11 @@ from collections.abc import Callable, Coroutine
 
 import pytest
 
-from demonstrator.bundles.queue import service
-from demonstrator.bundles.queue.service import Engine, QueueService
-from demonstrator.contracts.contract import RemoteError
-from demonstrator.contracts.native import Library
-from demonstrator.contracts.samples import QUEUE_CAPACITY, Batch, Ledger, Lent, Receipt
+from demonstrator.components import queue as service
+from demonstrator.components.queue import Engine, QueueService
+from demonstrator.lib.native import Library
+from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
+from demonstrator.remote.contract import RemoteError
 from tests.unit.demonstrator.engines import KINDS, make_engine, make_queue
 
 pytestmark = pytest.mark.asyncio
@@ -32,8 +32,8 @@ def batch(first: int, size: int = 10, source: str = "p") -> Batch:
     return Batch(source, first, 0.0, (1.0,) * size)
 
 
-def receipt(accepted: int, refused: int) -> Receipt:
-    return Receipt(accepted, refused, "queue.1")
+def receipt(accepted: int, refused: int) -> PutResult:
+    return PutResult(accepted, refused, "queue.1")
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ async def test_a_take_waits_for_samples(make: Make) -> None:
     await asyncio.sleep(0)
     assert not taking.done()
     await queue.put(batch(0))
-    assert await taking == Lent("queue.1", (batch(0),))
-    assert await queue.take("c", 1, 10, 0.01) == Lent("queue.1", ())
+    assert await taking == Delivery("queue.1", (batch(0),))
+    assert await queue.take("c", 1, 10, 0.01) == Delivery("queue.1", ())
 
 
 async def test_two_waiting_repeats_of_one_take_lend_once(make: Make) -> None:
@@ -113,7 +113,7 @@ async def test_two_waiting_repeats_of_one_take_lend_once(make: Make) -> None:
     takes = [asyncio.create_task(queue.take("c", 0, 10, 1.0)) for _ in range(2)]
     await asyncio.sleep(0)
     await queue.put(batch(0))
-    assert await asyncio.gather(*takes) == [Lent("queue.1", (batch(0),))] * 2
+    assert await asyncio.gather(*takes) == [Delivery("queue.1", (batch(0),))] * 2
     assert (await queue.ledger()).in_work == 10
 
 
@@ -125,7 +125,7 @@ async def test_what_is_not_settled_in_time_is_lent_again_first(make: Make, clock
     clock.now = 5.1
     assert (await queue.ledger()).queued == 20
     assert [item.first for item in (await queue.take("lives", 0, 20, 0)).batches] == [0, 10]
-    assert await queue.take("dies", 0, 10, 0) == Lent("queue.1", ())
+    assert await queue.take("dies", 0, 10, 0) == Delivery("queue.1", ())
 
 
 async def test_settling_counts_once_whoever_does_it_and_however_late(make: Make, clock: Clock) -> None:
@@ -235,7 +235,7 @@ class Driver:
         except (ValueError, RemoteError) as error:
             return repr(error)
 
-    def ledger(self) -> Ledger:
+    def ledger(self) -> QueueLedger:
         """What became of all samples."""
         return self._engine.ledger()
 

@@ -5,8 +5,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from demonstrator.agent.server import NO_ANSWER, Server
-from demonstrator.contracts.platform import Identity
+from demonstrator.agent.provisioning_client import NO_ANSWER, Server
+from demonstrator.platform.spi import Identity
 
 
 async def test_another_pod_that_answers_once_does_not_answer_for_ever() -> None:

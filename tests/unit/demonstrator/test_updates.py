@@ -18,9 +18,9 @@ from tests.unit.demonstrator.local import SOURCE, Agent, Local, eventually
 # A component that tells its version, and which of its modules it was made of.
 COMPONENT = """
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
-from demonstrator.contracts.platform import Runtime
-from demonstrator.contracts.samples import Statistic, Statistics
-from demonstrator.contracts.services import Queue, StatsProvider
+from demonstrator.platform.spi import Runtime
+from demonstrator.model.samples import Metric, Statistics
+from demonstrator.services.data_path import Queue, StatsProvider
 from own_bundle.number import NUMBER
 
 @ComponentFactory("own")
@@ -34,7 +34,7 @@ class Own:
 
     async def statistics(self):
         pod = self._runtime.identity.pod
-        return Statistics("own", pod, (Statistic("number", "gauge", "", NUMBER),))
+        return Statistics("own", pod, (Metric("number", "gauge", "", NUMBER),))
 """
 WAITS = COMPONENT.replace("@Instantiate", '@Requires("_queue", Queue)\n@Instantiate')
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.contract import contract, find, methods_of, repeatable, serves
-from demonstrator.contracts.samples import Batch, Ledger, Result, Statistic, Statistics
-from demonstrator.contracts.services import DataStore, Queue
+from demonstrator.lib import codec
+from demonstrator.model.samples import Batch, Metric, QueueLedger, Result, Statistics
+from demonstrator.remote.contract import contract, find, idempotent, methods_of, serves
+from demonstrator.services.data_path import DataStore, Queue
 
 BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
 
@@ -15,8 +15,8 @@ BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
     [
         (Batch, BATCH),
         (Result, Result(BATCH, "queue.1", "processor", 2.5)),
-        (Ledger, Ledger("queue.1", 10, 9, {"store.1": 4}, 3, 2, 0)),
-        (Statistics, Statistics("queue", "pod", (Statistic("queued", "gauge", "samples", 1.0),))),
+        (QueueLedger, QueueLedger("queue.1", 10, 9, {"store.1": 4}, 3, 2, 0)),
+        (Statistics, Statistics("queue", "pod", (Metric("queued", "gauge", "samples", 1.0),))),
         (tuple[Batch, ...], (BATCH, BATCH)),
         (dict[str, int | None], {"a": 1, "b": None}),
         (type(None), None),
@@ -24,7 +24,7 @@ BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
     ],
 )
 def test_what_leaves_arrives(kind: object, value: object) -> None:
-    assert wire.decode(kind, wire.loads(wire.dumps(value))) == value
+    assert codec.decode(kind, codec.loads(codec.dumps(value))) == value
 
 
 @pytest.mark.parametrize(
@@ -45,27 +45,27 @@ def test_what_leaves_arrives(kind: object, value: object) -> None:
     ],
 )
 def test_a_batch_that_is_none_is_refused(changes: dict[str, object], complaint: str) -> None:
-    data = wire.encode(BATCH) | changes
-    with pytest.raises(wire.WireError) as raised:
-        wire.decode(Batch, data)
+    data = codec.encode(BATCH) | changes
+    with pytest.raises(codec.DecodeError) as raised:
+        codec.decode(Batch, data)
     assert complaint in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, b"\xff", '{"values": [NaN]}'])
 def test_text_that_is_no_batch_is_refused(text: str | bytes) -> None:
-    with pytest.raises(wire.WireError):
-        wire.decode(Batch, wire.loads(text))
+    with pytest.raises(codec.DecodeError):
+        codec.decode(Batch, codec.loads(text))
 
 
 def test_a_missing_member_is_named() -> None:
-    with pytest.raises(wire.WireError, match="value: first, made_at missing"):
-        wire.decode(Batch, {"source": "a", "values": [1.0]})
+    with pytest.raises(codec.DecodeError, match="value: first, made_at missing"):
+        codec.decode(Batch, {"source": "a", "values": [1.0]})
 
 
 def test_a_contract_tells_its_methods() -> None:
     @contract("test.greeter", "1.2")
     class Greeter:
-        @repeatable
+        @idempotent
         async def greet(self, name: str, times: int) -> tuple[str, ...]:
             return (name,) * times
 
@@ -74,13 +74,13 @@ def test_a_contract_tells_its_methods() -> None:
     assert find("test.greeter") is Greeter
     greet, leave = methods_of(Greeter)["greet"], methods_of(Greeter)["leave"]
     assert greet.parameters == {"name": str, "times": int}
-    assert greet.repeatable
-    assert not leave.repeatable
+    assert greet.idempotent
+    assert not leave.idempotent
 
 
 def test_the_data_path_may_be_repeated_anywhere() -> None:
     for cls in (Queue, DataStore):
-        assert all(method.repeatable for method in methods_of(cls).values())
+        assert all(method.idempotent for method in methods_of(cls).values())
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from runner import doctor
-from runner.containers import Container, Member, Network
-from runner.declaration import Declaration, load
+from runner.declaration.model import Declaration, load
+from runner.doctor import examination as doctor
 from runner.doctor.findings import DockerFacts, Finding, Snapshot
+from runner.machines.containers import Container, Member, Network
 from runner.paths import DECLARATION
 
 CHECKOUT = Path("/home/ada/inaetics-demo-cluster")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from runner.containers import Member
 from runner.doctor.findings import Route
 from runner.doctor.remedies import REMEDIES
 from runner.doctor.snapshot import virtualbox_ranges
+from runner.machines.containers import Member
 from tests.unit.doctor.machines import (
     CACHE,
     CHECKOUT,

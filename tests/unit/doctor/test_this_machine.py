@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import doctor
+from runner.doctor import examination as doctor
 from runner.doctor.findings import DockerFacts
 from runner.doctor.snapshot import take
 from tests.unit.doctor.machines import declared

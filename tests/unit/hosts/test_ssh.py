@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import ssh
 from runner.errors import HostsError
-from runner.machines import Machines, parse_ssh_config
-from runner.ssh import SshTarget, greet
+from runner.machines import ssh
+from runner.machines.ssh import SshTarget, greet
+from runner.machines.vagrant import Machines, parse_ssh_config
 
 # As `vagrant ssh-config` of two machines prints it
 TWO_MACHINES = """Host controller

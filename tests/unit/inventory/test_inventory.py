@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from runner import inventory
-from runner.declaration import load
+from runner.ansible import inventory
+from runner.ansible.inventory import Prepared
+from runner.declaration.model import load
 from runner.errors import PrepareError
-from runner.inventory import Prepared
+from runner.machines.ssh import SshTarget
 from runner.paths import CHECKOUT, DECLARATION
-from runner.ssh import SshTarget
 
 Inventory = dict[str, dict[str, Any]]
 

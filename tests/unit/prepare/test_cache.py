@@ -22,7 +22,7 @@ CHILD = """
 import resource, sys, time
 from pathlib import Path
 from runner.events import Note
-from runner.prepare import _plain_words
+from runner.prepare.pipeline import _plain_words
 from runner.prepare.cache import Cache, Recipe
 from runner.prepare.catalogue import Binary, Component, PublishedFile
 from runner.prepare.sources import Reader, obtain, published

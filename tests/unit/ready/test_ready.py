@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from runner import api as api_module
-from runner.api import Api, ApiError
+from runner.cluster import api as api_module
+from runner.cluster.api import Api, ApiError
+from runner.cluster.ready import conditions, poll
 from runner.errors import NotReadyError
 from runner.events import Event, Progress
-from runner.ready import conditions, poll
 
 NODES = ("172.17.8.31", "172.17.8.32")
 
@@ -172,7 +172,7 @@ def test_what_is_unmet_is_named_with_what_was_seen(
     cluster: Cluster, tmp_path: Path, path: str, answer: Any, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_module, "READ", 0.3)
-    monkeypatch.setattr("runner.ready.PAGE_TIMEOUT", 0.3)
+    monkeypatch.setattr("runner.cluster.ready.PAGE_TIMEOUT", 0.3)
     cluster.answers[path] = answer
     with pytest.raises(NotReadyError) as caught:
         await_all(cluster, tmp_path)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes, roles
+from runner import processes
+from runner.ansible import play as roles
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
 

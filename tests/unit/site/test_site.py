@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner.declaration import Declaration
+from runner.declaration.model import Declaration
+from runner.declaration.selection import named
 from runner.events import Event, StepFinished, StepStarted
-from runner.limit import named
 from runner.paths import DECLARATION
 from runner.site import addresses, step
 from runner.verify import choice

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from runner import api, pki
-from runner.declaration import load
+from runner.cluster import api
+from runner.cluster.status import Certificate, Host, Status, certificates
+from runner.declaration import pki
+from runner.declaration.model import load
 from runner.display import tables
 from runner.paths import DECLARATION
-from runner.status import Certificate, Host, Status, certificates
 
 
 def test_certificates_are_counted_from_the_files_the_shortest_first(tmp_path: Path) -> None:

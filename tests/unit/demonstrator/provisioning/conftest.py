@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
-from demonstrator.contracts.kubernetes import Kubernetes
+from demonstrator.lib.kubernetes import Kubernetes
 from demonstrator.provisioning.credential import Credential
 from demonstrator.provisioning.image import Image
 from demonstrator.provisioning.keeper import Keeper

@@ -74,7 +74,7 @@ BAD = {
     "absolute": packed(files={"/etc/passwd": ""}),
     "inside and above": packed(files={"own_bundle/../../outside.py": ""}),
     "backslash": packed(files={"own_bundle\\..\\outside.py": ""}),
-    "the contracts": packed(files={"demonstrator/contracts/wire.py": ""}),
+    "the agent's library": packed(files={"demonstrator/lib/codec.py": ""}),
     "beside the module": packed(files={"json.py": ""}),
     "a link": zipped(
         ("bundle.json", json.dumps(OWN).encode()),
@@ -85,7 +85,7 @@ BAD = {
     "a bomb": zipped(("own_bundle/zeros", bytes(64 * 2**20)), method=zipfile.ZIP_DEFLATED),
     "too many files": zipped(*((f"own_bundle/{number}", b"") for number in range(501))),
     "another's module": packed({"module": "json"}),
-    "the agent's module": packed({"module": "demonstrator.contracts"}),
+    "the agent's module": packed({"module": "demonstrator.remote"}),
     "no such module": packed({"module": "another_bundle"}),
     "a folder that is not seen": packed({"module": "acme.own"}, files={"acme/own/__init__.py": ""}),
 }

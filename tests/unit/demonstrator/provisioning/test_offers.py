@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from demonstrator.contracts import wire
-from demonstrator.contracts.kubernetes import Kubernetes
-from demonstrator.contracts.manifest import BundleState, Report, parse
+from demonstrator.lib import codec
+from demonstrator.lib.kubernetes import Kubernetes
+from demonstrator.platform.manifest import BundleState, Report, parse
 from demonstrator.provisioning import server, stored
 from demonstrator.provisioning.credential import Credential
 from demonstrator.provisioning.image import Image, Plan
@@ -63,7 +63,7 @@ def test_the_images_own_bundles_would_be_taken_as_uploads(image: Image) -> None:
 )
 def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
     manifest = json.loads((SOURCE / "bundles" / "queue" / "bundle.json").read_text())
-    with pytest.raises(wire.WireError):
+    with pytest.raises(codec.DecodeError):
         parse(json.dumps(manifest | {member: value}).encode())
 
 
@@ -85,7 +85,7 @@ async def test_an_agent_gets_what_its_target_has(client: Client) -> None:
 
 async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: Client) -> None:
     report = Report("felix_2", "<b>node</b>", (BundleState("queue", "1.0.0", "running"),))
-    assert (await client.put("/agents/a-queue-pod", data=wire.dumps(report))).status == 204
+    assert (await client.put("/agents/a-queue-pod", data=codec.dumps(report))).status == 204
     await change(client, "POST", "/bundles", 201, data=packed())
     await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
     page = await (await client.get("/")).text()
@@ -97,7 +97,7 @@ async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: C
 
 
 async def test_only_the_latest_agents_are_remembered(client: Client) -> None:
-    report = wire.dumps(Report("felix_2", "node", ()))
+    report = codec.dumps(Report("felix_2", "node", ()))
     for number in range(250):
         await client.put(f"/agents/pod-{number}", data=report)
     heard = await told(client, "/agents")

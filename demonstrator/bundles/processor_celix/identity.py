@@ -1,1 +1,0 @@
-../processor/identity.py

@@ -1,1 +1,0 @@
-../processor/service.py

@@ -1,1 +1,0 @@
-../processor/worker.py

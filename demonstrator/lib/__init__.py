@@ -1,0 +1,1 @@
+"""Helpers without knowledge of the demonstrator: JSON codec, Kubernetes client, native libraries, logging."""

@@ -1,0 +1,151 @@
+"""The Kubernetes API as the demonstrator's pods use it, with the service account of each."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from demonstrator.lib import codec
+from demonstrator.platform.spi import KubernetesError
+from demonstrator.remote.contract import format_error
+
+_logger = logging.getLogger(__name__)
+
+# An event carries a whole object on one line: a large pod is some 20 KiB.
+_LINE_LIMIT = 2**20
+_WATCH_SECONDS = 300
+_PAUSE = 1.0
+_READ_SECONDS = 10.0
+# Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
+_PATCH_SECONDS = 3.0
+# Where the kubelet puts the token and the API's authority.
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+_MERGE = "application/merge-patch+json"
+_NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError)
+
+
+def api_url(environment: Mapping[str, str]) -> str:
+    """The API's address: KUBERNETES_URL, or what Kubernetes tells every pod."""
+    host = environment.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+    given = f"https://{host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
+    return environment.get("KUBERNETES_URL", given).rstrip("/")
+
+
+class Kubernetes:
+    """A client for one API server; what it may do there, the pod's service account says."""
+
+    def __init__(self, url: str, service_account: Path, session: aiohttp.ClientSession) -> None:
+        self._url = url
+        self._token = service_account / "token"
+        self._session = session
+        self._tls: ssl.SSLContext | bool = True
+        if url.startswith("https:"):
+            self._tls = ssl.create_default_context(cafile=service_account / "ca.crt")
+
+    async def read(self, path: str) -> dict[str, Any]:
+        """Get an object or a list."""
+        return await self._ask("GET", path, _READ_SECONDS, None)
+
+    async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge a change into an object; with a resourceVersion in it, only into that version."""
+        return await self._ask("PATCH", path, _PATCH_SECONDS, change)
+
+    async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Add an object to a collection; status 409 where one of that name exists."""
+        return await self._ask("POST", path, _READ_SECONDS, item)
+
+    async def replace(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """Put an object in another one's place; with a resourceVersion, only in that version's: else status 409."""
+        return await self._ask("PUT", path, _READ_SECONDS, item)
+
+    async def delete(self, path: str) -> None:
+        """Remove an object."""
+        await self._ask("DELETE", path, _READ_SECONDS, None)
+
+    async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
+        """All objects of a collection by name, now and after each change, until cancelled.
+
+        Lists, then watches, and again from the start whenever the watch ends. While the API server
+        does not answer nothing comes: what was told last stays in use.
+        """
+        trouble = ""
+        while True:
+            try:
+                answer = await self.read(path)
+                objects = {item["metadata"]["name"]: item for item in answer["items"]}
+                trouble = ""
+                yield objects
+                async for event in self._watch(path, str(answer["metadata"]["resourceVersion"])):
+                    item = event["object"]
+                    if event["type"] == "DELETED":
+                        objects.pop(item["metadata"]["name"], None)
+                    elif event["type"] != "BOOKMARK":
+                        objects[item["metadata"]["name"]] = item
+                    yield objects
+            except (*_NO_ANSWER, KubernetesError) as error:
+                if trouble != (trouble := format_error(error)):
+                    _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], trouble)
+                await asyncio.sleep(_PAUSE)
+
+    async def _ask(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
+        body = None if item is None else codec.dumps(item)
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._request(method, path, {}, timeout, body) as response:
+                await _check(response)
+                return _an_object(await response.read())
+        except _NO_ANSWER as error:
+            raise KubernetesError(f"{path}: {format_error(error)}") from error
+
+    async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
+        """The events since `version` as they happen, until the server ends the watch."""
+        parameters = {
+            "watch": "1",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCH_SECONDS),
+        }
+        # A bookmark comes about once a minute: longer silence means a dead connection.
+        timeout = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, sock_connect=5, sock_read=150)
+        async with self._request("GET", path, parameters, timeout, None) as response:
+            await _check(response)
+            async for line in response.content:
+                event = _an_object(line)
+                if event.get("type") == "ERROR":
+                    raise KubernetesError(f"watch of {path} ended: {event['object'].get('message')}")
+                yield event
+
+    def _request(
+        self, method: str, path: str, parameters: dict[str, str], timeout: aiohttp.ClientTimeout, body: bytes | None
+    ) -> Any:
+        # The kubelet renews the token in its file long before the old one ends.
+        headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
+        if body is not None:
+            headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
+        return self._session.request(
+            method,
+            self._url + path,
+            params=parameters,
+            headers=headers,
+            data=body,
+            ssl=self._tls,
+            timeout=timeout,
+            read_bufsize=_LINE_LIMIT,
+        )
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status not in (200, 201):
+        raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
+
+
+def _an_object(text: bytes) -> dict[str, Any]:
+    data = codec.loads(text)
+    if not isinstance(data, dict):
+        raise KubernetesError(f"an object expected, not {text[:100]!r}")
+    return data

@@ -1,0 +1,1 @@
+"""Domain data: samples and their accounting, and the overview of the whole demonstrator."""

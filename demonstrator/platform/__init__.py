@@ -1,0 +1,1 @@
+"""The agent's interface for bundles (a service provider interface), and the manifest of a bundle."""

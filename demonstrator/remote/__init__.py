@@ -1,0 +1,1 @@
+"""Remote calls: contracts, proxies, exports and imports of services between agents."""

@@ -1,0 +1,1 @@
+"""Service contracts between the bundles of different agents."""

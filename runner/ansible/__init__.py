@@ -1,0 +1,1 @@
+"""Ansible: the dynamic inventory, playbook runs and what they report."""

@@ -1,0 +1,85 @@
+"""The Ansible inventory of the declared cluster; inventory/vagrant.py prints it."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.declaration.model import Declaration, Host
+from runner.errors import PrepareError
+from runner.machines.ssh import SshTarget
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the roles need to know of the release that this checkout uses."""
+
+    id: str
+    directory: Path
+    binaries: Mapping[str, str]
+    images: Mapping[str, str]
+
+
+def prepared(state: Path) -> Prepared:
+    """Read the release that `prepare` left for this checkout."""
+    try:
+        directory = (state / "release").resolve(strict=True)
+        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PrepareError("nothing is prepared for this checkout yet", "Run `make prepare` first.") from None
+    return Prepared(manifest["id"], directory, manifest["binaries"], manifest["images"])
+
+
+def build(
+    declaration: Declaration, targets: Mapping[str, SshTarget], release: Prepared, state: Path
+) -> dict[str, dict[str, Any]]:
+    """Every declared host with its groups and variables, as `--list` of an inventory script gives them.
+
+    A host that is not up stays in the inventory, since others are told its name and address.
+    """
+    names = [host.name for host in declaration.hosts]
+    return {
+        "_meta": {"hostvars": {host.name: _host(host, targets.get(host.name)) for host in declaration.hosts}},
+        "all": {
+            "children": ["controller", "nodes", "etcd"],
+            "vars": {
+                "cluster_name": declaration.name,
+                "cluster_provider": declaration.provider,
+                "cluster_network": str(declaration.network),
+                "cluster_pod_network": str(declaration.pod_network),
+                "cluster_service_network": str(declaration.service_network),
+                "cluster_state_dir": str(state),
+                "cluster_release_id": release.id,
+                "cluster_release_dir": str(release.directory),
+                # The Vagrantfile mounts the releases into containers; virtual machines get copies.
+                "cluster_release_mounted": declaration.provider == "docker",
+                "cluster_binaries": dict(release.binaries),
+                "cluster_images": dict(release.images),
+            },
+        },
+        "controller": {"hosts": names[:1]},
+        "nodes": {"hosts": names[1:]},
+        "etcd": {"hosts": names[:1]},
+    }
+
+
+def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
+    facts = {
+        "cluster_address": str(host.address),
+        "cluster_cpus": host.cpus,
+        "cluster_memory_mib": host.memory,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    if target is None:
+        # Without an address of its own Ansible would ask a name server for the host; this says what is the matter.
+        excuse = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
+        return facts | {"ansible_ssh_common_args": shlex.join(["-o", excuse])}
+    return facts | {
+        "ansible_host": target.address,
+        "ansible_port": target.port,
+        "ansible_user": target.user,
+        "ansible_ssh_private_key_file": str(target.key),
+        "ansible_ssh_common_args": shlex.join(part for option in target.options for part in ("-o", option)),
+    }

@@ -1,0 +1,1 @@
+"""The cluster as its Kubernetes API shows it."""

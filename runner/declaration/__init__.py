@@ -1,0 +1,1 @@
+"""The declaration, and what is derived from it: host selection and certificates."""

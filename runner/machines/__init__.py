@@ -1,0 +1,1 @@
+"""Machines: Docker containers, Vagrant and ssh."""
