@@ -35,6 +35,12 @@ def test_is_healthy(facts: Facts) -> None:
     assert facts.json(etcdctl(facts, ROOT, "endpoint health --write-out=json"))[0]["health"]
 
 
+def test_compacts_its_history_every_five_minutes(facts: Facts) -> None:
+    """Kubernetes' conformance tests expect a list of ten minutes ago to be compacted away."""
+    settings = facts.yaml("/etc/etcd/etcd.yml")
+    assert (settings["auto-compaction-mode"], settings["auto-compaction-retention"]) == ("periodic", "5m")
+
+
 def test_authentication_is_on(facts: Facts) -> None:
     """Without it a certificate, anybody's, opens every key."""
     assert facts.json(etcdctl(facts, ROOT, "auth status --write-out=json"))["enabled"]
