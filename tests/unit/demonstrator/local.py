@@ -26,7 +26,7 @@ SOURCE = Path(__file__).resolve().parents[3] / "demonstrator"
 PATIENCE = 20.0
 
 AGENT_PARTS = ("lib", "platform", "remote", "model", "services", "components", "agent")
-PROVISIONING_PARTS = ("lib", "platform", "remote", "provisioning", "bundles")
+PROVISIONING_PARTS = ("lib", "platform", "remote", "model", "provisioning", "bundles")
 
 
 def free_port() -> int:
