@@ -27,7 +27,7 @@ from bench.cluster import NAMESPACE, Cluster
 from bench.targets import ANY, Figures, Targets, judge
 from runner.cluster.api import kubeconfig
 from runner.declaration.model import load
-from runner.paths import DECLARATION, STATE
+from runner.state import DECLARATION, State
 from tests.cluster.demonstrator import figures_of
 
 PRODUCERS, PROCESSORS = 4, 8
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure (default 60)")
     seconds = parser.parse_args().seconds
     declaration = load(DECLARATION)
-    cluster = Cluster(f"http://{declaration.controller.address}", kubeconfig(declaration, STATE))
+    cluster = Cluster(f"http://{declaration.controller.address}", kubeconfig(declaration, State()))
     measured = asyncio.run(measure(cluster, seconds))
     figures = measured.figures | queue_pod.measure(cluster, seconds)
     print(json.dumps(figures, indent=2))

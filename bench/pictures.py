@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from runner import events
 from runner.declaration.model import Declaration, load
 from runner.display.board import Board
 from runner.display.lines import named
 from runner.machines import hosts
-from runner.paths import CHECKOUT, DECLARATION, STATE, near
 from runner.site import addresses
+from runner.state import CHECKOUT, DECLARATION, State, relative_to_cwd
 from tests.app.live import PAGES, chromium, open_live
 
 PICTURES = CHECKOUT / "docs" / "pictures"
@@ -31,7 +32,7 @@ def main() -> None:
     declaration = load(DECLARATION)
     if not hosts.bridge_present(declaration):
         sys.exit(f"error: {declaration.network} is not on this machine: `make site` raises it")
-    whole = [told for path in sorted((STATE / "runs").iterdir()) if ends_well(told := recorded(path))]
+    whole = [told for path in sorted(State().runs.iterdir()) if ends_well(told := recorded(path))]
     if not whole:
         sys.exit("error: no run of `site` is on record: `make site` makes one")
     keep(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
@@ -48,7 +49,7 @@ def main() -> None:
 def keep(file: Path, content: bytes) -> None:
     """Write a picture and say so."""
     file.write_bytes(content)
-    print(near(file))
+    print(relative_to_cwd(file))
 
 
 def recorded(run: Path) -> list[dict[str, Any]]:
@@ -72,7 +73,7 @@ def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
         now = datetime.fromisoformat(fields.pop("time")).timestamp()
         for line in board.apply(getattr(events, fields.pop("event"))(**fields)):
             console.print(line)
-    for line in ("", *board.summary(), "", *named(addresses(declaration, STATE))):
+    for line in (Text(), *board.summary(), Text(), *named(addresses(declaration, State()))):
         console.print(line)
     # Rich names a font of somebody else's server: whoever looks at the picture shall ask nobody.
     return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make site"), flags=re.DOTALL)

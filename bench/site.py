@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runner.machines.containers import LABEL
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 TAG = "flannel"
 MIB = 2**20

@@ -3,7 +3,7 @@
 
     inventory/vagrant.py --list | --host NAME
 
-Ansible calls it; `ansible-inventory --graph` shows the same. The work is done in runner/inventory.py.
+Ansible calls it; `ansible-inventory --graph` shows the same. See runner/ansible/inventory.py.
 """
 
 import argparse
@@ -22,37 +22,36 @@ def main() -> int:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--list", action="store_true", help="groups, hosts and their variables")
     which.add_argument("--host", metavar="NAME", help="the variables of one host")
-    wish = parser.parse_args()
+    arguments = parser.parse_args()
 
-    from runner.ansible import inventory
-    from runner.declaration import model as declaration
+    from runner.ansible.inventory import build_inventory, prepared
+    from runner.declaration.model import load
     from runner.errors import HostsError, RunnerError
     from runner.machines import hosts
+    from runner.state import DECLARATION, State
 
     try:
-        declared = declaration.load(CHECKOUT / "inventory" / "cluster.yml")
-        targets = hosts.ssh_config(declared, checkout=CHECKOUT)
-        state = CHECKOUT / ".cluster"
-        found = inventory.build(declared, targets, inventory.prepared(state), state)
-        if wish.host:
+        declaration, state = load(DECLARATION), State()
+        output = build_inventory(declaration, hosts.ssh_config(declaration), prepared(state), state)
+        if arguments.host:
             try:
-                found = found["_meta"]["hostvars"][wish.host]
+                output = output["_meta"]["hostvars"][arguments.host]
             except KeyError:
-                raise HostsError(f"{wish.host} is not a declared host") from None
+                raise HostsError(f"{arguments.host} is not a declared host") from None
     except RunnerError as error:
-        print("\n".join(filter(None, (error.message, error.details, error.remedy))), file=sys.stderr)
+        print("\n".join(filter(None, (error.message, error.details, error.remedy))), file=sys.stderr)  # noqa: T201 - Ansible shows it
         return error.exit_code
-    print(json.dumps(found, indent=2))
+    print(json.dumps(output, indent=2))  # noqa: T201 - Ansible reads it
     return 0
 
 
 if __name__ == "__main__":
-    # Ansible runs this file by whatever Python is first on the PATH; the project's has what it needs.
+    # Ansible runs this file with the first Python on the PATH; the project's has the required packages.
     if Path(sys.prefix) != ENVIRONMENT:
         if not ENVIRONMENT.exists():
-            sys.exit("the project's virtual environment is missing: run `make bootstrap` first")
+            sys.exit("The virtual environment is missing: run `make bootstrap` first.")
         python = str(ENVIRONMENT / "bin" / "python")
         os.execv(python, [python, *sys.argv])  # noqa: S606 - the same program, with no shell wanted
-    # In place of this file's own folder, where `import vagrant` would find this file.
+    # Instead of this file's directory, in which `import vagrant` would find this file.
     sys.path[0] = str(CHECKOUT)
     sys.exit(main())

@@ -1,21 +1,21 @@
-"""`python -m runner COMMAND`, by whatever Python: the virtual environment's takes over."""
+"""`python -m runner COMMAND`; started by another Python, it continues in that of the virtual environment."""
 
 import os
 import sys
 from typing import NoReturn
 
 from runner.errors import ExitCode
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 ENVIRONMENT = CHECKOUT / ".venv"
 
 
-def _in_the_environment() -> NoReturn:
-    """Begin again with the Python that has what the runner needs."""
+def _restart_in_environment() -> NoReturn:
+    """Start again with the Python that has the required packages."""
     python = ENVIRONMENT / "bin" / "python"
     if python.exists() and not ENVIRONMENT.samefile(sys.prefix):
         os.execv(python, [str(python), "-m", "runner", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
-    print("error: The virtual environment is missing or incomplete.\n`make bootstrap` makes it.", file=sys.stderr)
+    sys.stderr.write("error: The virtual environment is missing or incomplete.\nRun `make bootstrap` to create it.\n")
     sys.exit(ExitCode.MACHINE)
 
 
@@ -26,7 +26,7 @@ if __name__ == "__main__":
         except ModuleNotFoundError as error:
             if str(error.name).startswith("runner"):
                 raise
-            _in_the_environment()
+            _restart_in_environment()
         app(prog_name="python -m runner")
-    except KeyboardInterrupt:  # before or after a command had its own say
+    except KeyboardInterrupt:  # before or after a command handles it
         sys.exit(ExitCode.INTERRUPTED)

@@ -1,4 +1,4 @@
-"""The command line. Each command reads its options, calls one function and shows what comes of it."""
+"""The command line: each command reads its options, calls one function and shows the result."""
 
 import json
 import os
@@ -12,57 +12,57 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from runner import paths
 from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
+from runner.state import DECLARATION, State, cache_directory
 
-if TYPE_CHECKING:  # what is slow to load is loaded by the command that needs it
+if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration.model import Declaration
 
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
-MEANINGS = {
+EXIT_CODE_HELP = {
     ExitCode.OK: "done",
-    ExitCode.DEFECT: "a defect of this project: please report the traceback",
-    ExitCode.USAGE: "the command line could not be understood",
+    ExitCode.DEFECT: "a bug in this project: please report the traceback",
+    ExitCode.USAGE: "the command line is not valid",
     ExitCode.DECLARATION: "inventory/cluster.yml, or the inventory, is not valid",
     ExitCode.MACHINE: "this machine lacks something: see `doctor`",
-    ExitCode.PREPARE: "a binary or an image could not be had",
-    ExitCode.HOSTS: "a host could not be brought up or reached",
+    ExitCode.PREPARE: "a binary or an image is not available",
+    ExitCode.HOSTS: "a host did not start or cannot be reached",
     ExitCode.ROLES: "a role failed on a host",
-    ExitCode.NOT_READY: "the cluster does not answer as it should",
-    ExitCode.VERIFY: "a host is not as it should be",
-    ExitCode.LOCKED: "another run is at work in this checkout",
+    ExitCode.NOT_READY: "the cluster does not work as it should",
+    ExitCode.VERIFY: "a host failed its tests",
+    ExitCode.LOCKED: "another run is active in this checkout",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
 }
 
 
-class Guarded(TyperGroup):
-    """Turns what a person can mend into a message and an exit code, for every command."""
+class ErrorHandlingGroup(TyperGroup):
+    """Turns the errors that a user can fix into a message and an exit code, for every command."""
 
     def invoke(self, context: Any) -> Any:
         """Run the chosen command."""
         try:
             return super().invoke(context)
         except RunnerError as error:
-            complain(error)
+            print_error(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             typer.echo(INTERRUPTED, err=True)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def _as_it_stands(title: str, lines: Iterable[str]) -> str:
-    """A part of a help text whose lines are not filled up."""
+def _preformatted(title: str, lines: Iterable[str]) -> str:
+    """Return a part of a help text whose line breaks are kept."""
     return f"{title}:\n\n\b\n" + "\n".join(lines)
 
 
 def _examples(*commands: str) -> str:
-    return _as_it_stands("Examples", (f"  python -m runner {command}" for command in commands))
+    return _preformatted("Examples", (f"  python -m runner {command}" for command in commands))
 
 
 app = typer.Typer(
-    cls=Guarded,
+    cls=ErrorHandlingGroup,
     help="Raise, look at and remove the cluster that inventory/cluster.yml declares.",
-    epilog=_as_it_stands("Exit codes", (f"{code.value:>5}  {meaning}" for code, meaning in MEANINGS.items())),
+    epilog=_preformatted("Exit codes", (f"{code.value:>5}  {meaning}" for code, meaning in EXIT_CODE_HELP.items())),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -70,12 +70,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON object a line.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell of every task, download and host.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every task, download and host.")]
 Mirror = Annotated[
     str | None,
     typer.Option(
-        help="A copy of another machine's cache, as a directory or URL: asked before the publishers.", metavar="PLACE"
+        help="A copy of another machine's cache, as a directory or URL: tried before the publishers.", metavar="PLACE"
     ),
 ]
 Inventory = Annotated[
@@ -93,12 +93,13 @@ def prepare_signals() -> None:
 
 
 @app.command(epilog=_examples("site", "site --tags flannel --limit node-2", "site --check --diff"))
-def site(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def site(  # noqa: PLR0913 - each is an option of the command
     tags: Annotated[
         list[str] | None,
         typer.Option("--tags", "-t", help="Only these roles: flannel, 'etcd,kube-master'.", metavar="ROLES"),
     ] = None,
     limit: Limit = None,
+    *,
     check: Annotated[
         bool, typer.Option("--check", help="Run the roles without changing anything on the hosts.")
     ] = False,
@@ -116,33 +117,34 @@ def site(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
-    from runner.ansible import play as roles
-    from runner.display.run import running
-    from runner.site import Places, addresses
+    from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions
+    from runner.run import run_session
+    from runner.site import RunPaths, addresses
     from runner.site import site as run_site
 
-    play = roles.Play(
+    options = PlaybookOptions(
         playbook="site.yml",
         tags=tuple(part for tag in tags or () for part in tag.split(",")),
         limit=limit,
         check=check,
         diff=diff,
         extra_vars=_variables(extra_vars or ()),
-        inventory=inventory.resolve() if inventory else roles.INVENTORY,
+        inventory=inventory.resolve() if inventory else VAGRANT_INVENTORY,
     )
     declaration = _declaration()
-    with running(paths.STATE, as_json, verbose) as run:
-        run_site(play, mirror, declaration, Places(paths.STATE, paths.cache(), run.directory), run.report)
-        run.addresses = addresses(declaration, paths.STATE)
+    state = State()
+    with run_session(state, as_events=as_json, verbose=verbose) as run:
+        run_site(options, mirror, declaration, RunPaths(state, cache_directory(), run.directory), run.report)
+        run.addresses = addresses(declaration, state)
 
 
 @app.command(epilog=_examples("doctor", "doctor --fix"))
 def doctor(
+    *,
     fix: Annotated[bool, typer.Option("--fix", help="Apply the remedies that are safe.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine lacks, each with its remedy."""
-    from runner import lock
+    """Check this machine and show what it lacks, with a remedy for each."""
     from runner.display import lines
     from runner.display.views import console
     from runner.doctor import examination as machine
@@ -150,15 +152,15 @@ def doctor(
 
     out = console(stderr=as_json)
 
-    def told(event: Event) -> None:
+    def report(event: Event) -> None:
         if isinstance(event, Note):
             out.print(*lines.note(event), sep="\n", soft_wrap=True)
 
     declaration = _declaration()
     findings = machine.examine(declaration)
     if fix:
-        with lock.held(paths.STATE):
-            findings = machine.mend(declaration, findings, told)
+        with State().locked():
+            findings = machine.mend(declaration, findings, report)
     for finding in findings:
         if as_json:
             typer.echo(json.dumps(asdict(finding)))
@@ -169,31 +171,31 @@ def doctor(
 
 
 @app.command(epilog=_examples("prepare", "prepare --mirror /media/usb/inaetics"))
-def prepare(mirror: Mirror = None, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Have every binary and image, so that `site` needs no network."""
-    from runner.display.run import running
+def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Download or build every binary and image, so that `site` needs no network."""
+    from runner.events import step
     from runner.prepare.pipeline import prepare as run_prepare
-    from runner.site import step
+    from runner.run import run_session
 
-    with running(paths.STATE, as_json, verbose) as run, step("prepare", run.report) as ended:
-        release = run_prepare(paths.cache(), paths.STATE, run.report, mirror)
-        ended.summary = f"release {release.id}"
+    state = State()
+    with run_session(state, as_events=as_json, verbose=verbose) as run, step("prepare", run.report) as result:
+        result.summary = f"release {run_prepare(cache_directory(), state, run.report, mirror).id}"
 
 
 @app.command(epilog=_examples("status", "status --json | jq .nodes"))
-def status(as_json: Json = False) -> None:
+def status(*, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates."""
     from runner.cluster.status import status as look
     from runner.display import tables
     from runner.display.views import console
 
-    found = look(_declaration(), paths.STATE)
+    found = look(_declaration(), State())
     if as_json:
         typer.echo(json.dumps(asdict(found), default=str))
     else:
         tables.show(found, console())
     if found.problem:
-        raise NotReadyError(found.problem, "`python -m runner site` raises the cluster, or mends it.")
+        raise NotReadyError(found.problem, "`python -m runner site` raises or repairs the cluster.")
 
 
 @app.command(epilog=_examples("verify", "verify --limit node-2"))
@@ -202,13 +204,13 @@ def verify(
     inventory: Inventory = None,
 ) -> None:
     """Test every host: files, units, ports, certificates."""
-    from runner.declaration.selection import named
+    from runner.ansible.play import VAGRANT_INVENTORY
     from runner.verify import verify as run_verify
 
-    hosts = named(limit, _declaration())
+    hosts = _declaration().hosts_matching(limit)
     if limit is not None and hosts is None:
         raise typer.BadParameter("name hosts or groups: node-1,node-2 or nodes", param_hint="--limit")
-    run_verify(hosts or [], *([inventory.resolve()] if inventory else []))
+    run_verify(hosts or [], inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY)
 
 
 @app.command(
@@ -219,10 +221,10 @@ def ssh(context: typer.Context, host: Annotated[str, typer.Argument(help="contro
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
-    reached = hosts.ssh_config(_declaration())
-    if host not in reached:
-        raise HostsError(f"{host} is not up; these are: {', '.join(reached)}.", "`python -m runner site` brings it up.")
-    _become(reached[host].command(*context.args, batch=False))
+    targets = hosts.ssh_config(_declaration())
+    if host not in targets:
+        raise HostsError(f"{host} is not up; these are: {', '.join(targets)}.", "`python -m runner site` brings it up.")
+    _exec_command(targets[host].command(*context.args, batch=False))
 
 
 @app.command(
@@ -233,22 +235,23 @@ def kubectl(context: typer.Context) -> None:
     """Run kubectl on the cluster."""
     from runner.cluster.api import kubeconfig
 
-    config = kubeconfig(_declaration(), paths.STATE)
-    _become([str(paths.STATE / "release" / "bin" / "kubectl"), f"--kubeconfig={config}", *context.args])
+    state = State()
+    config = kubeconfig(_declaration(), state)
+    _exec_command([str(state.release / "bin" / "kubectl"), f"--kubeconfig={config}", *context.args])
 
 
 @app.command(epilog=_examples("destroy"))
-def destroy(as_json: Json = False, verbose: Verbose = False) -> None:
-    """Remove the hosts and all that is on them.
+def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
+    """Remove the hosts and everything on them.
 
-    What was prepared, and the certificates, stay.
+    The prepared release and the certificates stay.
     """
-    from runner.display.run import running
+    from runner.events import step
     from runner.machines import hosts
-    from runner.site import step
+    from runner.run import run_session
 
     declaration = _declaration()
-    with running(paths.STATE, as_json, verbose) as run, step("destroy", run.report):
+    with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
         hosts.destroy(declaration, run.report)
 
 
@@ -263,17 +266,17 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 def _declaration() -> "Declaration":
     from runner.declaration.model import load
 
-    return load(paths.DECLARATION)
+    return load(DECLARATION)
 
 
-def _become(command: list[str]) -> NoReturn:
-    """Let a program take this one's place, so that the terminal and the exit code are its own."""
+def _exec_command(command: list[str]) -> NoReturn:
+    """Replace this process by a program, so that the terminal and the exit code are that program's."""
     sys.stdout.flush()
     os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
 
 
-def complain(error: RunnerError) -> None:
-    """Print an error where errors go."""
+def print_error(error: RunnerError) -> None:
+    """Print an error with its details and remedy to standard error."""
     from runner.display.lines import error as describe
     from runner.display.views import console
 

@@ -1,10 +1,12 @@
-"""What a run tells about itself.
+"""The events of a run.
 
 A step never prints: it calls `report(event)`. The display turns events into live lines, plain
 lines or JSON; a test collects them in a list.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +20,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """A step ended; `summary` is what it achieved in a few words."""
+    """A step ended; `summary` is its result in a few words."""
 
     step: str
     seconds: float
@@ -28,9 +30,9 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where one item of a step stands: a download, a build, a host.
+    """The progress of one item of a step: a download, a build, a host.
 
-    `item` names its line on the display, `doing` what happens now ("kube-node : Install kubelet").
+    `item` names its line on the display, `doing` its current activity ("kube-node : Install kubelet").
     `done` and `total` are in `unit` ("bytes", "packages"); None where unknown. `finished` closes the line.
     """
 
@@ -45,7 +47,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Note:
-    """One line for the person: a source that was skipped, a remedy that was applied."""
+    """A message for the user: a source that was skipped, a remedy that was applied."""
 
     step: str
     message: str
@@ -65,3 +67,31 @@ class TaskFinished:
 
 Event = StepStarted | StepFinished | Progress | Note | TaskFinished
 Report = Callable[[Event], None]
+
+
+@dataclass
+class StepResult:
+    """The result of a step in a few words; the step sets it for its last line."""
+
+    summary: str = ""
+
+
+@contextmanager
+def step(name: str, report: Report) -> Iterator[StepResult]:
+    """Report when a step starts and how it ends."""
+    started = time.monotonic()
+    result = StepResult()
+
+    def finish(outcome: Literal["ok", "failed", "interrupted"], summary: str = "") -> None:
+        report(StepFinished(name, time.monotonic() - started, outcome, summary))
+
+    report(StepStarted(name))
+    try:
+        yield result
+    except KeyboardInterrupt:
+        finish("interrupted")
+        raise
+    except BaseException:
+        finish("failed")
+        raise
+    finish("ok", result.summary)

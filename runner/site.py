@@ -1,87 +1,70 @@
-"""From nothing, or from whatever is there, to a running cluster: the steps strung together."""
+"""The steps that raise the cluster, from whatever is there already."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.ansible import play as roles
-from runner.ansible.play import Play
+from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
 from runner.cluster import ready
 from runner.declaration import pki
 from runner.declaration.model import Declaration
-from runner.declaration.selection import named
 from runner.doctor import examination as doctor
 from runner.errors import MachineError
-from runner.events import Note, Report, StepFinished, StepStarted
+from runner.events import Note, Report, step
 from runner.machines import hosts
-from runner.paths import near
 from runner.prepare.pipeline import prepare
-
-
-@dataclass
-class Ended:
-    """What a step achieved, in a few words, for its line."""
-
-    summary: str = ""
-
-
-@contextmanager
-def step(name: str, report: Report) -> Iterator[Ended]:
-    """Tell when a step begins and how it ends."""
-    started = time.monotonic()
-    ended = Ended()
-    report(StepStarted(name))
-    try:
-        yield ended
-    except KeyboardInterrupt:
-        report(StepFinished(name, time.monotonic() - started, "interrupted"))
-        raise
-    except BaseException:
-        report(StepFinished(name, time.monotonic() - started, "failed"))
-        raise
-    report(StepFinished(name, time.monotonic() - started, "ok", ended.summary))
+from runner.state import State, relative_to_cwd
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where a run keeps things: this checkout's state, the cache of all checkouts, and the run's own directory."""
+class RunPaths:
+    """The directories that a run writes to: this checkout's state, the shared cache, and the run's own."""
 
-    state: Path
+    state: State
     cache: Path
     run: Path
 
 
-def site(play: Play, mirror: str | None, declaration: Declaration, places: Places, report: Report) -> None:
+def site(
+    options: PlaybookOptions, mirror: str | None, declaration: Declaration, paths: RunPaths, report: Report
+) -> None:
     """Run every step that is needed; each one is a no-op where its work is done already.
 
-    A play with tags or a limit, on a cluster that was raised before, needs neither `prepare` nor `ready`.
+    With tags or a limit, on a cluster that was raised before, neither `prepare` nor `ready` is needed.
+
+    Args:
+        options: of the playbook; an inventory of own machines makes `doctor` and `hosts` needless.
+        mirror: a copy of another machine's cache, as a directory or a URL.
+        declaration: of the cluster.
+        paths: where the run writes.
+        report: receives every event.
     """
-    own_machines = play.inventory != roles.INVENTORY
+    state = paths.state
+    own_machines = options.inventory != VAGRANT_INVENTORY
     if not own_machines:
-        with step("doctor", report) as ended:
-            ended.summary = sound(declaration, report)
-    if not (play.partial and (places.state / "release").exists()):
-        with step("prepare", report) as ended:
-            ended.summary = f"release {prepare(places.cache, places.state, report, mirror).id}"
+        with step("doctor", report) as result:
+            result.summary = check_machine(declaration, report)
+    if not (options.partial and state.release.exists()):
+        with step("prepare", report) as result:
+            result.summary = f"release {prepare(paths.cache, state, report, mirror).id}"
     with step("certificates", report):
-        pki.ensure(declaration, places.state)
+        pki.ensure(declaration, state)
     if not own_machines:
         with step("hosts", report):
-            hosts.up(declaration, report, named(play.limit, declaration))
-    with step("roles", report) as ended:
-        ended.summary = roles.run(play, report, places.run / "ansible.log").summary()
-    if not (play.partial or play.check):
+            hosts.up(declaration, report, declaration.hosts_matching(options.limit))
+    if not options.check:
+        state.own_inventory = options.inventory if own_machines else None
+    with step("roles", report) as result:
+        result.summary = run_playbook(options, report, paths.run / "ansible.log").summary()
+    if not (options.partial or options.check):
         with step("ready", report):
-            ready.wait(declaration, places.state, report, own_machines=own_machines)
+            ready.wait(declaration, state, report, own_machines=own_machines)
 
 
-def sound(declaration: Declaration, report: Report) -> str:
-    """Mend what can safely be mended on this machine, and say how many checks it passes.
+def check_machine(declaration: Declaration, report: Report) -> str:
+    """Check this machine, apply the safe remedies, and return the number of checks in words.
 
     Raises:
-        MachineError: something is left that would make the run fail.
+        MachineError: a check still fails.
     """
     findings = doctor.mend(declaration, doctor.examine(declaration), report)
     failures = [finding for finding in findings if finding.grade == "failure"]
@@ -95,8 +78,8 @@ def sound(declaration: Declaration, report: Report) -> str:
     return f"{len(findings)} checks"
 
 
-def addresses(declaration: Declaration, state: Path) -> dict[str, str]:
-    """What to open when the cluster runs, and where the token is that changes what runs."""
+def addresses(declaration: Declaration, state: State) -> dict[str, str]:
+    """Return the addresses of the cluster's pages and the path of the token that permits changes, by their names."""
     page = f"http://{declaration.controller.address}"
-    token = near(pki.provisioning_token(state))
-    return {"dashboard": f"{page}/", "provisioning": f"{page}:90/", "its token": str(token)}
+    token = relative_to_cwd(state.provisioning_token)
+    return {"dashboard": f"{page}/", "provisioning": f"{page}:90/", "provisioning token": str(token)}

@@ -1,4 +1,4 @@
-"""Look at every host with testinfra."""
+"""The tests of every host with testinfra."""
 
 import os
 import subprocess
@@ -6,26 +6,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.ansible import play as roles
+from runner.ansible.play import ansible_environment
 from runner.errors import VerifyError
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 TESTS = "tests/hosts"
 
 
-def verify(hosts: Sequence[str], inventory: Path = roles.INVENTORY) -> None:
-    """Run tests/hosts on `hosts`, or on all where none is named; pytest writes to this process's output.
+def verify(hosts: Sequence[str], inventory: Path) -> None:
+    """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
-    command = [sys.executable, "-m", "pytest", TESTS, f"--ansible-inventory={inventory}", *choice(hosts)]
-    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **roles.environment()}, check=False)
+    command = [sys.executable, "-m", "pytest", TESTS, f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
+    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()}, check=False)
     if done.returncode:
-        raise VerifyError("The hosts are not as they should be; the lines above say where.")
+        raise VerifyError("A host failed its tests; see the lines above.")
 
 
-def choice(hosts: Sequence[str]) -> list[str]:
-    """What makes pytest choose the tests of these hosts, by the names that testinfra gives them."""
-    chosen = [f"//{host}{end}" for host in hosts for end in ("]", "-")]
-    return ["-k", " or ".join(chosen)] if chosen else []
+def pytest_filter(hosts: Sequence[str]) -> list[str]:
+    """Return the arguments with which pytest selects the tests of these hosts, as testinfra names them."""
+    selected = [f"//{host}{end}" for host in hosts for end in ("]", "-")]
+    return ["-k", " or ".join(selected)] if selected else []

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

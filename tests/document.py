@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 _BLOCK = re.compile(
     r"^(?P<before>[^\n]*)\n\n```(?P<kind>json|python|console)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL

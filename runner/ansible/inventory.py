@@ -10,11 +10,12 @@ from typing import Any
 from runner.declaration.model import Declaration, Host
 from runner.errors import PrepareError
 from runner.machines.ssh import SshTarget
+from runner.state import State
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the roles need to know of the release that this checkout uses."""
+    """The release that this checkout uses."""
 
     id: str
     directory: Path
@@ -22,22 +23,22 @@ class Prepared:
     images: Mapping[str, str]
 
 
-def prepared(state: Path) -> Prepared:
+def prepared(state: State) -> Prepared:
     """Read the release that `prepare` left for this checkout."""
     try:
-        directory = (state / "release").resolve(strict=True)
+        directory = state.release.resolve(strict=True)
         manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PrepareError("nothing is prepared for this checkout yet", "Run `make prepare` first.") from None
     return Prepared(manifest["id"], directory, manifest["binaries"], manifest["images"])
 
 
-def build(
-    declaration: Declaration, targets: Mapping[str, SshTarget], release: Prepared, state: Path
+def build_inventory(
+    declaration: Declaration, targets: Mapping[str, SshTarget], release: Prepared, state: State
 ) -> dict[str, dict[str, Any]]:
-    """Every declared host with its groups and variables, as `--list` of an inventory script gives them.
+    """Return the declared hosts with their groups and variables, as `--list` of an inventory script prints them.
 
-    A host that is not up stays in the inventory, since others are told its name and address.
+    A host that is not up stays in the inventory, since the other hosts need its name and address.
     """
     names = [host.name for host in declaration.hosts]
     return {
@@ -50,7 +51,7 @@ def build(
                 "cluster_network": str(declaration.network),
                 "cluster_pod_network": str(declaration.pod_network),
                 "cluster_service_network": str(declaration.service_network),
-                "cluster_state_dir": str(state),
+                "cluster_state_dir": str(state.directory),
                 "cluster_release_id": release.id,
                 "cluster_release_dir": str(release.directory),
                 # The Vagrantfile mounts the releases into containers; virtual machines get copies.
@@ -73,9 +74,9 @@ def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
         "ansible_python_interpreter": "/usr/bin/python3",
     }
     if target is None:
-        # Without an address of its own Ansible would ask a name server for the host; this says what is the matter.
-        excuse = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
-        return facts | {"ansible_ssh_common_args": shlex.join(["-o", excuse])}
+        # Without an address Ansible would ask a name server for the host; this shows the cause.
+        unreachable_hint = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
+        return facts | {"ansible_ssh_common_args": shlex.join(["-o", unreachable_hint])}
     return facts | {
         "ansible_host": target.address,
         "ansible_port": target.port,

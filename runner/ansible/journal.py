@@ -1,18 +1,18 @@
-"""The end of a unit's journal on a host, fetched with the connection that Ansible has to it."""
+"""The end of a unit's journal on a host, read through Ansible's connection to it."""
 
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 LINES = 20
 TIMEOUT = 20.0  # seconds
 
 
 def journal(host: str, unit: str, inventory: Path, environment: Mapping[str, str]) -> list[str]:
-    """The last lines that `unit` wrote on `host`, or one line that says why there are none."""
+    """Return the last lines that `unit` logged on `host`, or one line with the reason why there are none."""
     arguments = f"journalctl --unit={unit} --lines={LINES} --no-pager --output=short-iso --no-hostname"
     command = ["ansible", host, "--inventory", str(inventory), "-m", "ansible.builtin.command"]
     try:
@@ -30,5 +30,6 @@ def journal(host: str, unit: str, inventory: Path, environment: Mapping[str, str
         return [f"(not available: {error})"]
     header, _, lines = answer.stdout.partition("\n")
     if answer.returncode or not header.startswith(host):
-        return [f"(not available: {(answer.stderr or answer.stdout).strip().splitlines()[-1:] or ['no answer']})"]
+        output = (answer.stderr or answer.stdout).strip() or "no output"
+        return [f"(not available: {output.splitlines()[-1]})"]
     return lines.strip().splitlines()

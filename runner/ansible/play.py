@@ -1,7 +1,7 @@
-"""Ansible behind one function: run a playbook, tell what happens, say what failed.
+"""Playbook runs: Ansible behind one function that reports events and raises the project's errors.
 
-ansible-runner keeps what it is given (variables, the whole environment) in files. It gets a
-directory of its own for each run, which is gone afterwards; what stays is Ansible's text in `log`.
+ansible-runner writes its input (variables, the whole environment) to files. It gets a private
+directory for each run, which is removed afterwards; only Ansible's own output stays, in `log`.
 """
 
 import json
@@ -19,21 +19,21 @@ from typing import Any
 
 from runner import processes
 from runner.ansible.journal import journal
-from runner.ansible.translate import HostRecap, Recap, Translator
+from runner.ansible.translate import EventTranslator, HostRecap, Recap
 from runner.errors import HostsError, RolesError
 from runner.events import Report
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
-__all__ = ["HostRecap", "Play", "Recap", "environment", "run"]
+__all__ = ["HostRecap", "PlaybookOptions", "Recap", "ansible_environment", "run_playbook"]
 
-INVENTORY = CHECKOUT / "inventory" / "vagrant.py"
+VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"
 GRACE = 3.0  # seconds that Ansible has to end by itself after Ctrl-C
 POLL = 0.2
 
 
 @dataclass(frozen=True)
-class Play:
-    """What Ansible shall do: a playbook of playbooks/ (or the path of one) and its usual options."""
+class PlaybookOptions:
+    """A playbook of playbooks/ (or the path of one) with the usual options of ansible-playbook."""
 
     playbook: str
     tags: Sequence[str] = ()
@@ -41,16 +41,21 @@ class Play:
     check: bool = False
     diff: bool = False
     extra_vars: Mapping[str, str] = field(default_factory=dict)
-    inventory: Path = INVENTORY
+    inventory: Path = VAGRANT_INVENTORY
 
     @property
     def partial(self) -> bool:
-        """Whether only a part of the roles or of the hosts is meant."""
+        """True if only some roles or some hosts are selected."""
         return bool(self.tags or self.limit)
 
 
-def run(play: Play, report: Report, log: Path | None = None) -> Recap:
-    """Run a playbook and return what it did on each host; Ansible's own text goes to `log`.
+def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = None) -> Recap:
+    """Run a playbook and return its result on each host.
+
+    Args:
+        options: of the run.
+        report: receives an event for each task; called from another thread.
+        log: the file for Ansible's own output.
 
     Raises:
         HostsError: a host could not be reached.
@@ -60,22 +65,22 @@ def run(play: Play, report: Report, log: Path | None = None) -> Recap:
         tempfile.TemporaryDirectory(prefix="inaetics-roles-") as private,
         log.open("w", encoding="utf-8") if log else nullcontext() as text,
     ):
-        translator = Translator(report, text)
+        translator = EventTranslator(report, text)
         (Path(private) / "env").mkdir()
         _write(private, "settings", {"pexpect_timeout": POLL, "suppress_output_file": True})
-        if play.extra_vars:
-            _write(private, "extravars", dict(play.extra_vars))
-        code = _play(private, _options(play), translator)
-    return _judge(play, translator, code)
+        if options.extra_vars:
+            _write(private, "extravars", dict(options.extra_vars))
+        code = _play(private, _arguments(options), translator)
+    return _raise_for_result(options, translator, code)
 
 
-def _options(play: Play) -> dict[str, Any]:
-    switches = [name for name, wanted in (("--check", play.check), ("--diff", play.diff)) if wanted]
+def _arguments(options: PlaybookOptions) -> dict[str, Any]:
+    switches = [name for name, wanted in (("--check", options.check), ("--diff", options.diff)) if wanted]
     return {
-        "playbook": str(CHECKOUT / "playbooks" / play.playbook),
-        "inventory": [str(play.inventory)],
-        "tags": ",".join(play.tags) or None,
-        "limit": play.limit,
+        "playbook": str(CHECKOUT / "playbooks" / options.playbook),
+        "inventory": [str(options.inventory)],
+        "tags": ",".join(options.tags) or None,
+        "limit": options.limit,
         "cmdline": " ".join(switches) or None,
     }
 
@@ -84,10 +89,10 @@ def _write(private: str, name: str, content: dict[str, Any]) -> None:
     (Path(private) / "env" / name).write_text(json.dumps(content), encoding="utf-8")
 
 
-def environment() -> dict[str, str]:
-    """What Ansible's programs need to know beyond the user's environment."""
+def ansible_environment() -> dict[str, str]:
+    """Return the variables that Ansible's programs need beside those of the user's environment."""
     return {
-        # The programs of this very virtual environment, also when it is not activated.
+        # The programs of this virtual environment, also when it is not activated.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
@@ -96,7 +101,7 @@ def environment() -> dict[str, str]:
     }
 
 
-def _play(private: str, options: dict[str, Any], translator: Translator) -> int:
+def _play(private: str, options: dict[str, Any], translator: EventTranslator) -> int:
     """Run Ansible in a thread, so that Ctrl-C reaches this one and can stop it in good order."""
     import ansible_runner  # type: ignore[import-untyped] # it has no types
 
@@ -106,7 +111,7 @@ def _play(private: str, options: dict[str, Any], translator: Translator) -> int:
         private_data_dir=private,
         project_dir=str(CHECKOUT),  # its working directory
         fact_cache_type="",  # or it would replace what ansible.cfg says
-        envvars=environment(),
+        envvars=ansible_environment(),
         suppress_env_files=True,
         quiet=True,
         event_handler=translator.handle,
@@ -149,30 +154,35 @@ class _Stopper:
         return time.monotonic() - self._asked_at > GRACE
 
 
-def _judge(play: Play, translator: Translator, code: int) -> Recap:
-    if translator.defect is not None:
-        raise translator.defect
+def _raise_for_result(options: PlaybookOptions, translator: EventTranslator, code: int) -> Recap:
+    if translator.callback_error is not None:
+        raise translator.callback_error
     recap = translator.recap
     failure = translator.first_failure
-    if code == 0 and recap.tasks == 0 and play.tags:
+    if code == 0 and recap.tasks == 0 and options.tags:
         raise RolesError(
-            f"No task has the tag {', '.join(play.tags)}.",
+            f"No task has the tag {', '.join(options.tags)}.",
             "A tag is the name of a role: see playbooks/site.yml.",
         )
     if code == 0:
         return recap
     if failure is None:
-        raise RolesError("Ansible stopped before a task failed.", details="\n".join(translator.last_words))
+        raise RolesError("Ansible stopped before a task failed.", details="\n".join(translator.output_tail))
     others = sorted({other.host for other in translator.failures} - {failure.host})
     also = f" (and on {', '.join(others)})" if others else ""
+    own_machines = options.inventory != VAGRANT_INVENTORY
     if failure.unreachable:
-        raise HostsError(
-            f"{failure.host} cannot be reached{also}: {failure.message}",
-            "`python -m runner site` without --tags or --limit brings missing hosts up.",
-        )
+        remedy = "`python -m runner site` without --tags or --limit brings missing hosts up."
+        if own_machines:
+            remedy = f"Check that the machine runs and that {options.inventory} has its address and ssh key."
+        raise HostsError(f"{failure.host} cannot be reached{also}: {failure.message}", remedy)
+    place = f"{failure.host} by ssh" if own_machines else f"it with `python -m runner ssh {failure.host}`"
     details = failure.output
-    remedy = f"Look around with `python -m runner ssh {failure.host}`, then run the same command again."
     if failure.unit:
-        lines = journal(failure.host, failure.unit, play.inventory, environment())
+        lines = journal(failure.host, failure.unit, options.inventory, ansible_environment())
         details = "\n".join([details, f"The end of {failure.unit}'s journal on {failure.host}:", *lines]).strip()
-    raise RolesError(f"{failure.host}: {failure.where} failed{also}: {failure.message}", remedy, details)
+    raise RolesError(
+        f"{failure.host}: {failure.where} failed{also}: {failure.message}",
+        f"Look at {place}, then run the same command again.",
+        details,
+    )

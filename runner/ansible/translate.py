@@ -1,4 +1,4 @@
-"""From Ansible's events to the run's: who runs which task, how it ended, what failed and why."""
+"""Translation of ansible-runner's events: which task runs on which host, its outcome, and the cause of a failure."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import IO, Any
 from runner.events import Note, Progress, Report, TaskFinished
 
 STEP = "roles"
-LAST_WORDS = 12  # lines of Ansible's own text that explain a failure without a task
+OUTPUT_TAIL = 12  # lines of Ansible's own output that explain a failure without a task
 
-# The unit whose journal explains a role that waits in vain for its service.
+# The unit whose journal explains why a role's service does not come up.
 ROLE_UNITS = {
     "etcd": "etcd.service",
     "flannel": "flanneld.service",
@@ -24,7 +24,7 @@ WAITING_MODULES = {"uri", "wait_for"}
 
 @dataclass(frozen=True)
 class HostRecap:
-    """How many tasks ended how on one host."""
+    """The number of tasks by outcome on one host."""
 
     ok: int = 0
     changed: int = 0
@@ -35,29 +35,29 @@ class HostRecap:
 
 @dataclass(frozen=True)
 class Recap:
-    """What a playbook did, by host."""
+    """The result of a playbook by host."""
 
     hosts: dict[str, HostRecap]
 
     @property
     def tasks(self) -> int:
-        """How many tasks ran, over all hosts."""
+        """The number of tasks that ran, over all hosts."""
         return sum(host.ok + host.failed + host.skipped for host in self.hosts.values())
 
     @property
     def changed(self) -> int:
-        """How many tasks changed something, over all hosts."""
+        """The number of tasks that changed something, over all hosts."""
         return sum(host.changed for host in self.hosts.values())
 
     def summary(self) -> str:
-        """A few words: `changed=0 on 6 hosts`."""
+        """Return the result in a few words: `changed=0 on 6 hosts`."""
         count = len(self.hosts)
         return f"changed={self.changed} on {count} host{'' if count == 1 else 's'}"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One task that failed on one host; `unit` is the systemd unit it was about, if any."""
+    """A task that failed on one host; `unit` is the systemd unit that it managed or waited for, if any."""
 
     host: str
     where: str
@@ -67,7 +67,7 @@ class Failure:
     unreachable: bool
 
 
-class Translator:
+class EventTranslator:
     """Receives ansible-runner's events, in its thread, one at a time."""
 
     def __init__(self, report: Report, log: IO[str] | None = None) -> None:
@@ -75,33 +75,36 @@ class Translator:
         self._log = log
         self.failures: list[Failure] = []
         self.recap = Recap({})
-        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
-        self.defect: Exception | None = None
+        self.output_tail: deque[str] = deque(maxlen=OUTPUT_TAIL)
+        self.callback_error: Exception | None = None
 
     @property
     def first_failure(self) -> Failure | None:
-        """What failed first; where a task failed on several hosts, on the first of them by name."""
+        """The first failure; if its task failed on several hosts, on the first of them by name."""
         first = self.failures[:1]
         same = [failure for failure in self.failures if failure.where == first[0].where]
         return min(same, key=lambda failure: failure.host, default=None)
 
     def handle(self, event: dict[str, Any]) -> bool:
-        """Take one event. False: ansible-runner need not store it, for its directory is temporary.
+        """Translate one event.
 
-        What is raised here would be lost in ansible-runner's thread: it is kept for the caller.
+        An exception here would be lost in ansible-runner's thread, so it is stored for the caller.
+
+        Returns:
+            False: ansible-runner need not store the event, since its directory is temporary.
         """
         try:
             text = str(event.get("stdout", "")).replace("\r\n", "\n").strip("\n")  # it comes through a pty
-            self._keep(text)
+            self._log_output(text)
             self._translate(event.get("event", ""), event.get("event_data", {}), text)
-        except Exception as error:
-            self.defect = self.defect or error
+        except Exception as error:  # noqa: BLE001 - of whatever kind, it is raised again in the caller's thread
+            self.callback_error = self.callback_error or error
         return False
 
-    def _keep(self, text: str) -> None:
+    def _log_output(self, text: str) -> None:
         if not text:
             return
-        self.last_words.extend(text.splitlines())
+        self.output_tail.extend(text.splitlines())
         if self._log is not None:
             self._log.write(text + "\n")
             self._log.flush()
@@ -112,16 +115,16 @@ class Translator:
                 self._report(Progress(STEP, data["host"], _where(data)))
             case "runner_on_ok":
                 changed = bool(data.get("res", {}).get("changed"))
-                self._finished(data, "changed" if changed else "ok")
+                self._report_finished(data, "changed" if changed else "ok")
             case "runner_on_skipped":
-                self._finished(data, "skipped")
+                self._report_finished(data, "skipped")
             case "runner_on_failed" if data.get("ignore_errors"):
-                self._finished(data, "ok")
+                self._report_finished(data, "ok")
             case "runner_on_failed":
-                self._finished(data, "failed")
+                self._report_finished(data, "failed")
                 self.failures.append(_failure(data))
             case "runner_on_unreachable":
-                self._finished(data, "unreachable")
+                self._report_finished(data, "unreachable")
                 self.failures.append(_failure(data, unreachable=True))
             case "runner_on_file_diff" if text.strip():
                 self._report(Note(STEP, f"{data['host']}: {_where(data)}\n{text.strip()}"))
@@ -130,7 +133,7 @@ class Translator:
                 for host in self.recap.hosts:
                     self._report(Progress(STEP, host, "", finished=True))
 
-    def _finished(self, data: dict[str, Any], status: Any) -> None:
+    def _report_finished(self, data: dict[str, Any], status: Any) -> None:
         seconds = round(float(data.get("duration") or 0.0), 3)
         self._report(TaskFinished(data["host"], data.get("role", ""), data.get("task", ""), status, seconds))
 
@@ -147,7 +150,7 @@ def _recap(data: dict[str, Any]) -> Recap:
     return Recap({host: counts(host) for host in sorted(data.get("processed", {}))})
 
 
-def _failure(data: dict[str, Any], unreachable: bool = False) -> Failure:
+def _failure(data: dict[str, Any], *, unreachable: bool = False) -> Failure:
     result = data.get("res", {})
     item = next((item for item in result.get("results", []) if item.get("failed")), None)
     cause = item or result

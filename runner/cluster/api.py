@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from runner.declaration.model import Declaration
 from runner.errors import HostsError
 from runner.machines import hosts
+from runner.state import State
 
 if TYPE_CHECKING:  # to load it takes a while
     from kubernetes.client import Configuration
@@ -75,7 +76,7 @@ class Replicas:
     ready: int
 
 
-def connect(declaration: Declaration, state: Path) -> "Api":
+def connect(declaration: Declaration, state: State) -> "Api":
     """A client of the declared cluster.
 
     Raises:
@@ -84,7 +85,7 @@ def connect(declaration: Declaration, state: Path) -> "Api":
     return Api(kubeconfig(declaration, state))
 
 
-def kubeconfig(declaration: Declaration, state: Path) -> Path:
+def kubeconfig(declaration: Declaration, state: State) -> Path:
     """The cluster's kubeconfig, once it is safe to use.
 
     Nothing may be sent to a cluster address before its bridge exists: it would leave by the default route.
@@ -94,9 +95,9 @@ def kubeconfig(declaration: Declaration, state: Path) -> Path:
     """
     if not hosts.bridge_present(declaration):
         raise HostsError(f"The hosts' network {declaration.network} does not exist on this machine.", SITE)
-    if not (state / "kubeconfig").exists():
+    if not state.kubeconfig.exists():
         raise HostsError("The cluster has no kubeconfig yet.", SITE)
-    return state / "kubeconfig"
+    return state.kubeconfig
 
 
 def configuration(kubeconfig: Path) -> "Configuration":

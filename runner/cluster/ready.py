@@ -7,12 +7,12 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path
 
 from runner.cluster.api import Api, ApiError, Replicas, connect
 from runner.declaration.model import Declaration
 from runner.errors import NotReadyError
 from runner.events import Progress, Report
+from runner.state import State
 
 STEP = "ready"
 LIMIT = 120.0  # seconds for all conditions together
@@ -31,7 +31,7 @@ class Condition:
 
 
 def wait(
-    declaration: Declaration, state: Path, report: Report, *, limit: float = LIMIT, own_machines: bool = False
+    declaration: Declaration, state: State, report: Report, *, limit: float = LIMIT, own_machines: bool = False
 ) -> None:
     """Return when every condition holds.
 
@@ -41,7 +41,7 @@ def wait(
         HostsError: the hosts' network does not exist.
         NotReadyError: a condition did not hold within `limit` seconds: which, and what was seen last.
     """
-    api = Api(state / "kubeconfig") if own_machines else connect(declaration, state)
+    api = Api(state.kubeconfig) if own_machines else connect(declaration, state)
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
     poll(conditions(api, nodes, page, f"{page}:{PROVISIONING_PORT}"), report, limit)

@@ -1,1 +1,1 @@
-"""The declaration, and what is derived from it: host selection and certificates."""
+"""The declaration of the cluster, and the certificates that follow from it."""

@@ -1,6 +1,6 @@
 """inventory/cluster.yml as typed data, validated once.
 
-Whatever is wrong with the file is said in the file's own terms: line, key, value and the rule it breaks.
+An error names the file's line, the key, its value and the rule that it breaks.
 """
 
 import re
@@ -73,7 +73,7 @@ class Controller(_Model):
 
 
 class Nodes(_Model):
-    """The hosts that run pods; they are alike and have consecutive addresses."""
+    """The hosts that run pods; they are equal and have consecutive addresses."""
 
     count: int = Field(strict=True, ge=1, le=MAX_NODES)
     first_address: Address
@@ -93,7 +93,7 @@ class Host:
 
 
 class Declaration(_Model):
-    """The cluster that a user asked for."""
+    """The cluster that the user wants."""
 
     name: Annotated[str, BeforeValidator(_label)]
     provider: Provider
@@ -105,7 +105,7 @@ class Declaration(_Model):
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
-        """Every host, the controller first."""
+        """All hosts, the controller first."""
         controller, nodes = self.controller, self.nodes
         return (
             Host("controller", controller.address, controller.cpus, controller.memory, "controller"),
@@ -119,6 +119,25 @@ class Declaration(_Model):
     def gateway(self) -> IPv4Address:
         """The workstation's own address in the hosts' network."""
         return self.network[1]
+
+    def hosts_matching(self, limit: str | None) -> list[str] | None:
+        """Return the hosts that a list of hosts and groups names.
+
+        Args:
+            limit: as `--limit` has it: names separated by commas or colons.
+
+        Returns:
+            None without a limit, or where it is one of Ansible's patterns, which only Ansible can resolve.
+        """
+        if limit is None:
+            return None
+        every = [host.name for host in self.hosts]
+        controller, *nodes = every
+        groups = {"all": every, "nodes": nodes, "etcd": [controller], **{name: [name] for name in every}}
+        parts = [part for part in limit.replace(":", ",").split(",") if part]
+        if not all(part in groups for part in parts):
+            return None
+        return list(dict.fromkeys(host for part in parts for host in groups[part]))
 
     @model_validator(mode="after")
     def _networks_apart(self) -> Self:
@@ -186,7 +205,7 @@ def load(path: Path) -> Declaration:
 
 
 def _conflict(field: str, value: object, rule: str) -> PydanticCustomError:
-    """An error between fields: pydantic knows no place for it, so it is carried along."""
+    """Return an error that concerns several fields; pydantic has no location for it, so its context names the field."""
     return PydanticCustomError("conflict", "{rule}", {"field": field, "value": str(value), "rule": rule})
 
 

@@ -8,10 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cluster.api import Node, Pod, Service
-from runner.cluster.status import Certificate, Host, Status
+from runner.cluster.status import Host, Status
+from runner.declaration.pki import RENEW_WHEN_DAYS_LEFT, CertificateExpiry
 from runner.display.lines import BAD, CHANGE, GOOD, QUIET
 
-RENEWAL = 30  # days: below that the next `site` renews a certificate, and it is coloured here
 SHOWN_CERTIFICATES = 5
 
 
@@ -69,10 +69,10 @@ def _services(services: Sequence[Service]) -> Table:
     return table
 
 
-def _certificates(certificates: Sequence[Certificate]) -> Table:
+def _certificates(certificates: Sequence[CertificateExpiry]) -> Table:
     table = _table(f"Certificates ({len(certificates)})", "name", "days left")
     for certificate in certificates[:SHOWN_CERTIFICATES]:
-        days = Text(str(certificate.days_left), GOOD if certificate.days_left >= RENEWAL else BAD)
+        days = Text(str(certificate.days_left), GOOD if certificate.days_left >= RENEW_WHEN_DAYS_LEFT else BAD)
         table.add_row(certificate.name, days)
     if len(certificates) > SHOWN_CERTIFICATES:
         table.add_row("the others last longer", "")

@@ -7,13 +7,13 @@ A snapshot of the machine is taken (snapshot.py), each check is a function from 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner import paths
 from runner.declaration.model import Declaration
 from runner.doctor import leftovers, machine, networks
 from runner.doctor.findings import Finding, Snapshot
 from runner.doctor.remedies import REMEDIES
 from runner.doctor.snapshot import take
 from runner.events import Note, Report
+from runner.state import CHECKOUT, cache_directory
 
 __all__ = ["Finding", "examine", "judge", "mend"]
 
@@ -43,9 +43,9 @@ CHECKS_OF_DOCKER: tuple[Check, ...] = (
 )
 
 
-def examine(declaration: Declaration, *, checkout: Path = paths.CHECKOUT, cache: Path | None = None) -> list[Finding]:
+def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path | None = None) -> list[Finding]:
     """Look at this machine and check every precondition; changes nothing."""
-    return judge(take(declaration, checkout, cache or paths.cache()), declaration)
+    return judge(take(declaration, checkout, cache or cache_directory()), declaration)
 
 
 def judge(seen: Snapshot, declaration: Declaration) -> list[Finding]:
@@ -59,7 +59,7 @@ def mend(
     findings: Sequence[Finding],
     report: Report,
     *,
-    checkout: Path = paths.CHECKOUT,
+    checkout: Path = CHECKOUT,
     cache: Path | None = None,
 ) -> list[Finding]:
     """Apply the safe remedies of these findings, say what was done, and examine again.
@@ -69,6 +69,6 @@ def mend(
     """
     mendable = [finding for finding in findings if finding.grade != "ok" and finding.mendable]
     for finding in mendable:
-        seen = take(declaration, checkout, cache or paths.cache())
+        seen = take(declaration, checkout, cache or cache_directory())
         report(Note(STEP, REMEDIES[finding.check](seen, declaration)))
     return examine(declaration, checkout=checkout, cache=cache) if mendable else list(findings)

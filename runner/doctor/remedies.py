@@ -13,7 +13,7 @@ from runner.doctor import leftovers, machine, networks
 from runner.doctor.findings import Snapshot
 from runner.errors import MachineError
 from runner.machines.containers import Docker
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 Remedy = Callable[[Snapshot, Declaration], str]
 

@@ -15,6 +15,7 @@ from runner.doctor.networks import DAEMON_JSON
 from runner.errors import MachineError
 from runner.machines.containers import Container, Docker
 from runner.machines.hosts import unknown_to_vagrant
+from runner.state import State
 
 VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
 # What VirtualBox allows for host-only networks where its networks.conf says nothing.
@@ -38,7 +39,7 @@ def take(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         memory_mib=_available_memory(),
         disk_gib={place: shutil.disk_usage(place).free / GIB for place in places if place.exists()},
         cache=_existing(cache),
-        prepared=(checkout / ".cluster" / "release" / "manifest.json").exists(),
+        prepared=(State(checkout).release / "manifest.json").exists(),
         inotify={name: int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii")) for name in INOTIFY},
         cgroup_controllers=frozenset(_cgroup_controllers()),
         bridge_filter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),

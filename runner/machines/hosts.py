@@ -18,7 +18,7 @@ from runner.events import Note, Progress, Report
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget, greet
 from runner.machines.vagrant import Machines
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 STEP = "hosts"
 CONTAINER_USER = "core"

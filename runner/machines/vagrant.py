@@ -17,6 +17,7 @@ import vagrant
 
 from runner.errors import HostsError
 from runner.machines.ssh import SshTarget
+from runner.state import State
 
 LINES_OF_FAILURE = 15
 
@@ -29,8 +30,8 @@ class Machines:
     provider: str
 
     @property
-    def _state(self) -> Path:
-        return self.checkout / ".cluster"
+    def _state(self) -> State:
+        return State(self.checkout)
 
     @property
     def _directory(self) -> Path:
@@ -39,21 +40,21 @@ class Machines:
     @property
     def log(self) -> Path:
         """The whole output of Vagrant's last command."""
-        return self._state / "logs" / "vagrant.log"
+        return self._state.vagrant_log
 
     @property
     def key(self) -> Path:
         """The key pair that the Vagrantfile makes."""
-        return self._state / "ssh" / "id_ed25519"
+        return self._state.ssh_key
 
     @property
     def known_hosts(self) -> Path:
         """The hosts' own keys, as they were learnt."""
-        return self._state / "ssh" / "known_hosts"
+        return self._state.known_hosts
 
     @property
     def _ssh_cache(self) -> Path:
-        return self._state / "ssh-config.json"
+        return self._state.ssh_config
 
     def identity(self, name: str) -> str:
         """Vagrant's id of a machine; empty where Vagrant knows none."""

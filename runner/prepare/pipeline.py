@@ -12,12 +12,12 @@ from docker.errors import DockerException
 
 from runner.errors import PrepareError
 from runner.events import Note, Report
-from runner.paths import CHECKOUT
 from runner.prepare import debian, golang, images, native, release, sources, wheels
 from runner.prepare.cache import Blob, Cache, Recipe, tree_digest
 from runner.prepare.catalogue import Catalogue, load
 from runner.prepare.release import Release
 from runner.prepare.work import Work
+from runner.state import CHECKOUT, State
 
 __all__ = ["Release", "prepare"]
 
@@ -35,7 +35,7 @@ class _Job:
     mode: int
 
 
-def prepare(cache: Path, state: Path, report: Report, mirror: str | None = None) -> Release:
+def prepare(cache: Path, state: State, report: Report, mirror: str | None = None) -> Release:
     """Download, build and assemble whatever the catalogue names and the cache lacks.
 
     Args:
@@ -49,7 +49,7 @@ def prepare(cache: Path, state: Path, report: Report, mirror: str | None = None)
     """
     with _plain_words(cache), images.connect() as client:
         found = _prepare(Cache(cache), client, report, mirror)
-        _point(state / "release", found.directory)
+        _point(state.release, found.directory)
     return found
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from runner.declaration.model import Declaration, load
 from runner.machines import hosts
-from runner.paths import DECLARATION, STATE
+from runner.state import DECLARATION, State
 from tests.app.live import chromium
 from tests.cluster.demonstrator import await_coordinator
 
@@ -74,6 +74,6 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def pictures() -> Path:
     """Where screenshots go, for people to look at."""
-    directory = STATE / "pictures"
+    directory = State().directory / "pictures"
     directory.mkdir(parents=True, exist_ok=True)
     return directory

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from runner.declaration.model import Declaration
 from runner.machines import hosts
 from runner.machines.containers import Docker
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 from tests.app.live import LIVE, open_live
 from tests.cluster.disruption import BACK
 from tests.waiting import eventually

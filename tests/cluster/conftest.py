@@ -12,7 +12,7 @@ from kubernetes import client
 from runner.cluster.api import configuration
 from runner.declaration.model import Declaration, Host, load
 from runner.machines import hosts
-from runner.paths import DECLARATION, STATE
+from runner.state import DECLARATION, State
 from tests.cluster.pods import CoreApi, Pods, Probe
 from tests.cluster.workstation import Shell
 from tests.ssh import keep_connections
@@ -38,7 +38,7 @@ def _network(declaration: Declaration) -> None:
 @pytest.fixture(scope="session")
 def state() -> Path:
     """Kubeconfig and certificates on the workstation."""
-    return STATE
+    return State().directory
 
 
 @pytest.fixture(scope="session")

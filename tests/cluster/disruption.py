@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.declaration.model import Host
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 from tests.cluster.pods import CoreApi, is_ready
 from tests.cluster.workstation import Shell
 from tests.waiting import eventually

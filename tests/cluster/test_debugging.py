@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 from tests.cluster.workstation import Shell
 from tests.waiting import eventually
 

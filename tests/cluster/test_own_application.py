@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from runner.declaration import pki
 from runner.declaration.model import Declaration
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT, State
 from tests.document import follow
 
 
@@ -13,5 +12,5 @@ def test_the_document_leads_to_a_bundle_that_runs_and_back(
 ) -> None:
     """Its target then has again what it had before, unless somebody had uploaded a bundle of that name."""
     page = f"http://{declaration.controller.address}"
-    variables = {"URL": f"{page}:90", "PAGE": page, "TOKEN_FILE": str(pki.provisioning_token(state))}
+    variables = {"URL": f"{page}:90", "PAGE": page, "TOKEN_FILE": str(State().provisioning_token)}
     follow(CHECKOUT / "docs" / "own-application.md", tmp_path, variables, within=120)

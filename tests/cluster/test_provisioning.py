@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from demonstrator.provisioning.pack import pack
-from runner.declaration import pki
 from runner.declaration.model import Declaration
+from runner.state import State
 from tests.cluster.pods import CoreApi
 from tests.waiting import eventually
 
@@ -42,7 +42,7 @@ class Provisioning:
 @pytest.fixture
 def server(declaration: Declaration, state: Path) -> Provisioning:
     """The server at the controller's address."""
-    token = pki.provisioning_token(state).read_text("utf-8")
+    token = State().provisioning_token.read_text("utf-8")
     return Provisioning(f"http://{declaration.controller.address}:90", token)
 
 

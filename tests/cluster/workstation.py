@@ -6,7 +6,7 @@ import sys
 import urllib.request
 from typing import Any
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 TIMEOUT = 5.0
 

@@ -12,7 +12,7 @@ from runner.events import Event
 from runner.machines import hosts
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget
-from runner.paths import CHECKOUT, STATE
+from runner.state import CHECKOUT, State
 
 PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
 WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles")
@@ -40,7 +40,7 @@ class Checkout:
         declaration.write_text(text, encoding="utf-8")
         (directory / ".venv").symlink_to(CHECKOUT / ".venv")
         (directory / ".cluster").mkdir(mode=0o700)
-        (directory / ".cluster" / "release").symlink_to((STATE / "release").resolve(strict=True))
+        (directory / ".cluster" / "release").symlink_to(State().release.resolve(strict=True))
         return cls(directory)
 
     @property

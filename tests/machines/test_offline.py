@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 SCRIPT = """
 set -eu

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 
 def test_a_second_run_changes_nothing_on_any_host() -> None:

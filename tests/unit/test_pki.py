@@ -9,68 +9,69 @@ import pytest
 import yaml
 from cryptography import x509
 
-from runner import paths
 from runner.declaration import pki
+from runner.declaration.certificates import AUTHORITIES, certificate_specs
 from runner.declaration.model import Declaration, load
+from runner.state import DECLARATION, State
 
 
 @pytest.fixture(scope="module")
 def declaration() -> Declaration:
-    return load(paths.DECLARATION)
+    return load(DECLARATION)
 
 
 @pytest.fixture
-def state(declaration: Declaration, tmp_path: Path) -> Path:
-    state = tmp_path / "state"
+def state(declaration: Declaration, tmp_path: Path) -> State:
+    state = State(tmp_path)
     pki.ensure(declaration, state)
     return state
 
 
-def read(state: Path, name: str) -> x509.Certificate:
-    return x509.load_pem_x509_certificate((state / "pki" / "certs" / f"{name}.crt").read_bytes())
+def read(state: State, name: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((state.pki / "certs" / f"{name}.crt").read_bytes())
 
 
-def contents(state: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+def contents(state: State) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in state.directory.rglob("*") if path.is_file()}
 
 
-def test_a_second_call_changes_nothing(declaration: Declaration, state: Path) -> None:
+def test_a_second_call_changes_nothing(declaration: Declaration, state: State) -> None:
     before = contents(state)
     pki.ensure(declaration, state)
     assert contents(state) == before
 
 
-def test_only_the_owner_can_read_keys_and_enter_the_directory(state: Path) -> None:
-    private = [path for path in state.rglob("*") if path.suffix not in (".crt", ".pub")]
+def test_only_the_owner_can_read_keys_and_enter_the_directory(state: State) -> None:
+    private = [path for path in state.directory.rglob("*") if path.suffix not in (".crt", ".pub")]
     assert len(private) > 40
     assert {path: oct(path.stat().st_mode & 0o077) for path in private} == dict.fromkeys(private, "0o0")
 
 
-def test_the_provisioning_servers_token_cannot_be_guessed_and_stays(declaration: Declaration, state: Path) -> None:
-    token = pki.provisioning_token(state).read_text()
+def test_the_provisioning_servers_token_cannot_be_guessed_and_stays(declaration: Declaration, state: State) -> None:
+    token = state.provisioning_token.read_text()
     assert len(token) == 44  # 32 bytes
     pki.ensure(declaration, state)
-    assert pki.provisioning_token(state).read_text() == token
+    assert state.provisioning_token.read_text() == token
 
 
-def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, state: Path) -> None:
-    rows = pki.certificates(declaration)
+def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, state: State) -> None:
+    rows = certificate_specs(declaration)
     for row in rows:
         certificate = read(state, row.name)
-        for name in pki.AUTHORITIES:
-            authority = x509.load_pem_x509_certificate((state / "pki" / "ca" / f"{name}.crt").read_bytes())
+        for name in AUTHORITIES:
+            authority = x509.load_pem_x509_certificate((state.pki / "ca" / f"{name}.crt").read_bytes())
             assert (certificate.issuer == authority.subject) == (name == row.authority), row.name
             if name == row.authority:
                 certificate.verify_directly_issued_by(authority)
 
 
-def test_no_two_clients_share_a_key(declaration: Declaration, state: Path) -> None:
-    rows = pki.certificates(declaration)
-    keys = {(state / "pki" / "certs" / f"{row.name}.key").read_bytes() for row in rows}
+def test_no_two_clients_share_a_key(declaration: Declaration, state: State) -> None:
+    rows = certificate_specs(declaration)
+    keys = {(state.pki / "certs" / f"{row.name}.key").read_bytes() for row in rows}
     assert len(keys) == len(rows)
 
 
-def test_the_api_server_is_known_by_every_name_it_is_called_by(state: Path) -> None:
+def test_the_api_server_is_known_by_every_name_it_is_called_by(state: State) -> None:
     names = read(state, "kube-apiserver").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert set(names.get_values_for_type(x509.IPAddress)) == {
         IPv4Address("127.0.0.1"),
@@ -91,32 +92,33 @@ def test_the_api_server_is_known_by_every_name_it_is_called_by(state: Path) -> N
         ("flannel-node-1", "flannel", "node-1"),
     ],
 )
-def test_a_client_is_who_its_certificate_says(state: Path, name: str, common_name: str, organization: str) -> None:
+def test_a_client_is_who_its_certificate_says(state: State, name: str, common_name: str, organization: str) -> None:
     assert read(state, name).subject.rfc4514_string() == f"CN={common_name},O={organization}"
 
 
 def test_a_certificate_about_to_expire_is_replaced_alone(
     declaration: Declaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    state = State(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(pki, "CERTIFICATE_DAYS", pki.RENEW_WHEN_DAYS_LEFT - 1)
-        pki.ensure(declaration, tmp_path)
-    authority = (tmp_path / "pki" / "ca" / "etcd.crt").read_bytes()
-    pki.ensure(declaration, tmp_path)
-    left = read(tmp_path, "etcd").not_valid_after_utc - datetime.now(UTC)
+        pki.ensure(declaration, state)
+    authority = (state.pki / "ca" / "etcd.crt").read_bytes()
+    pki.ensure(declaration, state)
+    left = read(state, "etcd").not_valid_after_utc - datetime.now(UTC)
     assert left > timedelta(days=pki.CERTIFICATE_DAYS - 1)
-    assert (tmp_path / "pki" / "ca" / "etcd.crt").read_bytes() == authority
+    assert (state.pki / "ca" / "etcd.crt").read_bytes() == authority
 
 
-def test_a_replaced_authority_signs_its_certificates_anew(declaration: Declaration, state: Path) -> None:
+def test_a_replaced_authority_signs_its_certificates_anew(declaration: Declaration, state: State) -> None:
     before = {name: read(state, name) for name in ("etcd", "kube-apiserver")}
-    (state / "pki" / "ca" / "etcd.crt").unlink()
+    (state.pki / "ca" / "etcd.crt").unlink()
     pki.ensure(declaration, state)
     assert read(state, "etcd") != before["etcd"]
     assert read(state, "kube-apiserver") == before["kube-apiserver"]
 
 
-def test_a_new_node_gets_certificates_and_the_others_keep_theirs(declaration: Declaration, state: Path) -> None:
+def test_a_new_node_gets_certificates_and_the_others_keep_theirs(declaration: Declaration, state: State) -> None:
     before = contents(state)
     grown = declaration.model_dump(mode="json")
     grown["nodes"]["count"] += 1
@@ -126,15 +128,15 @@ def test_a_new_node_gets_certificates_and_the_others_keep_theirs(declaration: De
     assert {path.name for path in after.keys() - before.keys()} >= {"kubelet-node-6.kubeconfig", "flannel-node-6.key"}
 
 
-def test_a_kubeconfig_carries_all_that_it_needs(state: Path) -> None:
-    config = yaml.safe_load((state / "kubeconfig").read_text())
+def test_a_kubeconfig_carries_all_that_it_needs(state: State) -> None:
+    config = yaml.safe_load(state.kubeconfig.read_text())
     assert config["clusters"][0]["cluster"]["server"] == "https://172.17.8.20:6443"
     assert set(config["users"][0]["user"]) == {"client-certificate-data", "client-key-data"}
 
 
-def test_openssl_agrees(state: Path) -> None:
+def test_openssl_agrees(state: State) -> None:
     """Another implementation accepts the chain for its purpose, and refuses the wrong one."""
-    pki_dir = state / "pki"
+    pki_dir = state.pki
 
     def verify(authority: str, purpose: str, name: str) -> int:
         command = ["openssl", "verify", "-x509_strict", "-purpose", purpose]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
 TYPES: dict[str, type | tuple[type, ...]] = {

@@ -19,7 +19,7 @@ from demonstrator.bundles.coordinator.password import Password
 from runner.ansible import inventory
 from runner.declaration import pki
 from runner.declaration.model import load
-from runner.paths import CHECKOUT, DECLARATION
+from runner.state import CHECKOUT, DECLARATION, State
 
 TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))
 HOSTS = ("controller", "node-1")
@@ -100,9 +100,10 @@ def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
     work = tmp_path_factory.mktemp("templates")
     declaration = load(DECLARATION)
-    pki.ensure(declaration, work / "state")
+    state = State(work)
+    pki.ensure(declaration, state)
     release = inventory.Prepared("0123456789ab", work, dict.fromkeys(PROGRAMS, "00ff"), {})
-    described = inventory.build(declaration, {}, release, work / "state")
+    described = inventory.build_inventory(declaration, {}, release, state)
     listing = work / "inventory.sh"
     listing.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
     listing.chmod(0o700)
@@ -147,7 +148,7 @@ async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:
     kept = base64.b64decode(secret["data"]["password-hash"]).decode()
     assert await Password(kept).admits("Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode())
     # Its salt stays with the cluster, so that another run makes the same hash.
-    assert (rendered.parent / "state" / "dashboard-salt").read_text("utf-8").strip() == kept.split("$")[4]
+    assert (rendered.parent / ".cluster" / "dashboard-salt").read_text("utf-8").strip() == kept.split("$")[4]
 
 
 def test_each_host_knows_every_other_by_name(rendered: Path) -> None:
@@ -170,7 +171,7 @@ def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> 
 
 
 def test_the_cluster_is_told_the_sum_of_the_token_and_never_the_token(rendered: Path) -> None:
-    token = (rendered.parent / "state" / "provisioning-token").read_text("utf-8")
+    token = State(rendered.parent).provisioning_token.read_text("utf-8")
     secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "credential.yml.j2").read_text("utf-8"))
     assert base64.b64decode(secret["data"]["sha256"]).decode() == hashlib.sha256(token.encode()).hexdigest()
     for path in rendered.rglob("*"):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from runner import processes
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 from tests.unit.cli.checkout import NOT_HERE, Checkout
 
 

@@ -77,7 +77,7 @@ def test_a_run_as_lines(checkout: Checkout, own_machine: Arguments) -> None:
         "",
         "dashboard http://10.254.7.20/",
         "provisioning http://10.254.7.20:90/",
-        "its token .cluster/provisioning-token",
+        "provisioning token .cluster/provisioning-token",
         "this run .cluster/runs/#/",
     ]
     (directory,) = (checkout.state / "runs").iterdir()
@@ -104,7 +104,7 @@ def test_a_failure_is_a_message_and_not_a_page_of_ansible(checkout: Checkout, ow
     assert done.returncode == 7
     assert done.stderr.splitlines() == [
         "own: Fail on purpose failed: it was asked for",
-        "To do: Look around with `python -m runner ssh own`, then run the same command again.",
+        "To do: Look at own by ssh, then run the same command again.",
     ]
 
 

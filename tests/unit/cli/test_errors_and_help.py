@@ -7,14 +7,14 @@ import typer
 from typer.testing import CliRunner
 
 from runner import errors
-from runner.cli import Guarded, app
+from runner.cli import ErrorHandlingGroup, app
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunnerError)]
 COMMANDS = ["site", "doctor", "prepare", "status", "verify", "ssh", "kubectl", "destroy"]
 
 
 def raising(error: BaseException) -> typer.Typer:
-    failing = typer.Typer(cls=Guarded, pretty_exceptions_enable=False)
+    failing = typer.Typer(cls=ErrorHandlingGroup, pretty_exceptions_enable=False)
 
     @failing.callback()
     def group() -> None:

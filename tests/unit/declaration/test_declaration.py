@@ -7,7 +7,7 @@ import pytest
 
 from runner.declaration.model import Declaration, load
 from runner.errors import DeclarationError, ExitCode
-from runner.paths import DECLARATION
+from runner.state import DECLARATION
 
 CONTROLLER = "address: 172.17.8.20"
 FIRST = "first_address: 172.17.8.31"

@@ -3,7 +3,7 @@
 from bench.drawing import draw
 from bench.scaling import LOADS, PICTURED, REPLAY, charts, replay, simulate
 from demonstrator.bundles.coordinator.autoscaler import RULES
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 
 def test_the_predictive_rule_settles_sooner_with_fewer_changes() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 from tests.document import follow
 from tests.unit.demonstrator.local import Local
 

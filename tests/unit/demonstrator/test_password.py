@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from demonstrator.bundles.coordinator.password import Password
-from runner.paths import CHECKOUT
+from runner.state import CHECKOUT
 
 PLUGIN = CHECKOUT / "roles" / "inaetics-app" / "filter_plugins" / "password_hash.py"
 SALT = "00112233445566778899aabbccddeeff"

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from runner.display.board import Board
-from runner.display.record import KEPT, Record
 from runner.display.views import JsonView, LiveView, PlainView
 from runner.events import Event, Progress, StepFinished, StepStarted, TaskFinished
-from runner.paths import CHECKOUT
+from runner.run import RunLog
+from runner.state import CHECKOUT, MAX_RUNS, State
 
 RUN: list[Event] = [
     StepStarted("roles"),
@@ -116,12 +116,14 @@ def test_on_a_real_terminal(variables: dict[str, str], escape: str | None) -> No
     assert ("\x1b[33m" in text) == (escape == "\x1b[33m")
 
 
-def test_record_keeps_events_and_only_the_latest_runs(tmp_path: Path) -> None:
-    for _ in range(KEPT + 3):
-        with Record(tmp_path) as record:
-            record.report(RUN[0])
-    kept = sorted((tmp_path / "runs").iterdir())
-    assert len(kept) == KEPT
-    assert record.directory in kept
-    assert json.loads((record.directory / "events.jsonl").read_text())["event"] == "StepStarted"
-    assert (tmp_path / "runs").stat().st_mode & 0o777 == 0o700
+def test_a_run_logs_its_events_and_only_the_latest_runs_stay(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    for _ in range(MAX_RUNS + 3):
+        directory = state.new_run()
+        with RunLog(directory) as log:
+            log.report(RUN[0])
+    kept = sorted(state.runs.iterdir())
+    assert len(kept) == MAX_RUNS
+    assert directory in kept
+    assert json.loads((directory / "events.jsonl").read_text())["event"] == "StepStarted"
+    assert state.runs.stat().st_mode & 0o777 == 0o700

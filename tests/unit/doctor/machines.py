@@ -9,7 +9,7 @@ from runner.declaration.model import Declaration, load
 from runner.doctor import examination as doctor
 from runner.doctor.findings import DockerFacts, Finding, Snapshot
 from runner.machines.containers import Container, Member, Network
-from runner.paths import DECLARATION
+from runner.state import DECLARATION
 
 CHECKOUT = Path("/home/ada/inaetics-demo-cluster")
 ELSEWHERE = Path("/home/ada/another")

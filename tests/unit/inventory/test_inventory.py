@@ -14,24 +14,24 @@ from runner.ansible.inventory import Prepared
 from runner.declaration.model import load
 from runner.errors import PrepareError
 from runner.machines.ssh import SshTarget
-from runner.paths import CHECKOUT, DECLARATION
+from runner.state import CHECKOUT, DECLARATION, State
 
 Inventory = dict[str, dict[str, Any]]
 
-STATE = Path("/home/ada/my checkout/.cluster")
+STATE = State(Path("/home/ada/my checkout"))
 RELEASE = Prepared(
     "d6311ab447f6",
     Path("/home/ada/.cache/releases/d6311ab447f6"),
     {"kubelet": "00ff"},
     {"inaetics/felix-agent:latest": "sha256:11aa"},
 )
-CONTROLLER = SshTarget("controller", "127.0.0.1", 2222, "core", STATE / "key", STATE / "known_hosts", "4ddc8269042f")
+CONTROLLER = SshTarget("controller", "127.0.0.1", 2222, "core", STATE.ssh_key, STATE.known_hosts, "4ddc8269042f")
 EXAMPLE = CHECKOUT / "inventory" / "static.example.yml"
 
 
 @pytest.fixture(name="built")
 def fixture_built() -> Inventory:
-    return inventory.build(load(DECLARATION), {"controller": CONTROLLER}, RELEASE, STATE)
+    return inventory.build_inventory(load(DECLARATION), {"controller": CONTROLLER}, RELEASE, STATE)
 
 
 def test_groups_are_those_of_the_roles(built: Inventory) -> None:
@@ -47,7 +47,7 @@ def test_the_clusters_variables(built: Inventory) -> None:
         "cluster_network": "172.17.8.0/24",
         "cluster_pod_network": "10.1.0.0/16",
         "cluster_service_network": "10.3.0.0/16",
-        "cluster_state_dir": str(STATE),
+        "cluster_state_dir": str(STATE.directory),
         "cluster_release_id": "d6311ab447f6",
         "cluster_release_dir": "/home/ada/.cache/releases/d6311ab447f6",
         "cluster_release_mounted": True,
@@ -58,7 +58,7 @@ def test_the_clusters_variables(built: Inventory) -> None:
 
 def test_virtual_machines_get_copies_of_the_release() -> None:
     declared = load(DECLARATION).model_copy(update={"provider": "libvirt"})
-    built = inventory.build(declared, {}, RELEASE, STATE)
+    built = inventory.build_inventory(declared, {}, RELEASE, STATE)
     assert built["all"]["vars"]["cluster_release_mounted"] is False
 
 
@@ -71,7 +71,7 @@ def test_a_host_that_is_up(built: Inventory) -> None:
         2222,
         "core",
     )
-    assert f"-o 'UserKnownHostsFile={STATE}/known_hosts'" in str(variables["ansible_ssh_common_args"])
+    assert f"-o 'UserKnownHostsFile={STATE.known_hosts}'" in str(variables["ansible_ssh_common_args"])
 
 
 def test_a_host_that_is_not_up_is_known_to_others_and_reached_by_nobody(
@@ -88,13 +88,15 @@ def test_the_release_is_read_from_its_manifest(tmp_path: Path) -> None:
     release.mkdir(parents=True)
     manifest = {"id": "abc", "host_image": "host:1", "binaries": {"etcd": "11"}, "images": {"pause:1": "sha256:22"}}
     (release / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    (tmp_path / "release").symlink_to(release)
-    assert inventory.prepared(tmp_path) == Prepared("abc", release, {"etcd": "11"}, {"pause:1": "sha256:22"})
+    state = State(tmp_path)
+    state.create()
+    state.release.symlink_to(release)
+    assert inventory.prepared(state) == Prepared("abc", release, {"etcd": "11"}, {"pause:1": "sha256:22"})
 
 
 def test_without_a_release_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PrepareError) as caught:
-        inventory.prepared(tmp_path)
+        inventory.prepared(State(tmp_path))
     assert "make prepare" in caught.value.remedy
 
 

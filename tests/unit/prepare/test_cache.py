@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.paths import CHECKOUT
 from runner.prepare.cache import Cache, Recipe
 from runner.prepare.release import find
+from runner.state import CHECKOUT
 from tests.unit.prepare.server import Server, is_clean
 
 RECIPE = Recipe("binaries", "thing", {"version": "v1.2.3"})

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from runner.errors import PrepareError
-from runner.paths import CHECKOUT
 from runner.prepare.catalogue import Catalogue, load
+from runner.state import CHECKOUT
 
 ARTIFACTS = CHECKOUT / "artifacts"
 

@@ -1,4 +1,4 @@
-"""runner/roles runs a real, tiny playbook on this machine: what it reports, raises and leaves behind."""
+"""runner/ansible runs a real, tiny playbook on this machine: what it reports, raises and leaves behind."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner import processes
-from runner.ansible import play as roles
+from runner.ansible.play import HostRecap, PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
 
@@ -55,10 +55,10 @@ def test_reports_every_task_with_its_seconds_and_what_it_changed(
     )
     log = tmp_path / "ansible.log"
 
-    recap = roles.run(roles.Play(str(play), inventory=inventory), events.append, log=log)
+    recap = run_playbook(PlaybookOptions(str(play), inventory=inventory), events.append, log=log)
 
     assert recap.hosts == {
-        name: roles.HostRecap(ok=1, changed=1, skipped=1, failed=0, unreachable=0) for name in ("one", "two")
+        name: HostRecap(ok=1, changed=1, skipped=1, failed=0, unreachable=0) for name in ("one", "two")
     }
     assert recap.summary() == "changed=2 on 2 hosts"
     assert Progress("roles", "two", "Write a file") in events
@@ -73,7 +73,7 @@ def test_reports_every_task_with_its_seconds_and_what_it_changed(
     assert "TASK [Write a file]" in log.read_text()
     assert "\x1b" not in log.read_text()
 
-    again = roles.run(roles.Play(str(play), inventory=inventory), events.append)
+    again = run_playbook(PlaybookOptions(str(play), inventory=inventory), events.append)
     assert again.summary() == "changed=0 on 2 hosts"
 
 
@@ -84,9 +84,9 @@ def test_failed_task_is_told_with_host_task_message_and_output(inventory: Path, 
   changed_when: false
 """)
     with pytest.raises(RolesError) as caught:
-        roles.run(roles.Play(str(play), inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
     assert caught.value.message == "one: Fail on purpose failed (and on two): non-zero return code"
-    assert "python -m runner ssh one" in caught.value.remedy
+    assert caught.value.remedy == "Look at one by ssh, then run the same command again."
     assert caught.value.details == "out\nerr"
 
 
@@ -99,7 +99,7 @@ def test_failed_item_of_a_loop_is_named(inventory: Path, playbook: Write) -> Non
   loop: [a, b, c]
 """)
     with pytest.raises(RolesError) as caught:
-        roles.run(roles.Play(str(play), limit="one", inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert caught.value.message.startswith("one: Assert each (b) failed: b is not wanted here")
 
 
@@ -111,7 +111,7 @@ def test_failed_unit_brings_its_journal_or_says_why_not(inventory: Path, playboo
     state: started
 """)
     with pytest.raises(RolesError) as caught:
-        roles.run(roles.Play(str(play), limit="one", inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert "The end of no-such-unit.service's journal on one:" in caught.value.details
 
 
@@ -131,7 +131,7 @@ def test_ignored_and_rescued_failures_are_none(inventory: Path, playbook: Write)
       ansible.builtin.command: /bin/true
       changed_when: false
 """)
-    assert roles.run(roles.Play(str(play), inventory=inventory), lambda event: None).changed == 0
+    assert run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None).changed == 0
 
 
 def test_unreachable_host_is_an_error_of_the_hosts(tmp_path: Path, playbook: Write) -> None:
@@ -142,7 +142,7 @@ def test_unreachable_host_is_an_error_of_the_hosts(tmp_path: Path, playbook: Wri
   ansible.builtin.ping:
 """)
     with pytest.raises(HostsError) as caught:
-        roles.run(roles.Play(str(play), inventory=nobody_listens), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), inventory=nobody_listens), lambda event: None)
     assert caught.value.message.startswith("lost cannot be reached: ")
 
 
@@ -156,7 +156,9 @@ def test_check_mode_changes_nothing_and_diff_is_shown(tmp_path: Path, inventory:
     content: "new\\n"
 """)
     events: list[Event] = []
-    recap = roles.run(roles.Play(str(play), limit="one", check=True, diff=True, inventory=inventory), events.append)
+    recap = run_playbook(
+        PlaybookOptions(str(play), limit="one", check=True, diff=True, inventory=inventory), events.append
+    )
     assert recap.summary() == "changed=1 on 1 host"
     assert target.read_text() == "old\n"
     note = next(event for event in events if isinstance(event, Note))
@@ -171,13 +173,13 @@ def test_unknown_tag_limit_and_broken_playbook_are_told(inventory: Path, playboo
   tags: [known]
 """)
     with pytest.raises(RolesError, match="No task has the tag typo"):
-        roles.run(roles.Play(str(play), tags=["typo"], inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), tags=["typo"], inventory=inventory), lambda event: None)
     with pytest.raises(RolesError) as nobody:
-        roles.run(roles.Play(str(play), limit="nobody", inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), limit="nobody", inventory=inventory), lambda event: None)
     assert "no hosts" in nobody.value.details.lower()
     play.write_text("- hosts: all\n  roles: [no-such-role]\n")
     with pytest.raises(RolesError) as broken:
-        roles.run(roles.Play(str(play), inventory=inventory), lambda event: None)
+        run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
     assert "no-such-role" in broken.value.details
 
 
@@ -197,8 +199,8 @@ def test_variables_arrive_and_no_secret_is_left(
 """)
     log = tmp_path / "ansible.log"
     variables = {"password": "secret-of-the-variables"}
-    roles.run(
-        roles.Play(str(play), limit="one", extra_vars=variables, inventory=inventory), lambda event: None, log=log
+    run_playbook(
+        PlaybookOptions(str(play), limit="one", extra_vars=variables, inventory=inventory), lambda event: None, log=log
     )
 
     assert (tmp_path / "length").read_text() == str(len("secret-of-the-variables"))
@@ -216,7 +218,7 @@ def test_what_a_listener_raises_is_not_lost(inventory: Path, playbook: Write) ->
   ansible.builtin.ping:
 """)
     with pytest.raises(ZeroDivisionError):
-        roles.run(roles.Play(str(play), inventory=inventory), raise_defect)
+        run_playbook(PlaybookOptions(str(play), inventory=inventory), raise_defect)
 
 
 @pytest.fixture
@@ -234,9 +236,9 @@ def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Pa
   ansible.builtin.command: sh -c 'echo $$ >> {started}; exec sleep 600'
   changed_when: false
 """)
-    program = "from pathlib import Path\nfrom runner import roles\n"
-    program += f"play = roles.Play({str(play)!r}, limit='one', inventory=Path({str(inventory)!r}))\n"
-    program += "roles.run(play, lambda event: None)\n"
+    program = "from pathlib import Path\nfrom runner.ansible.play import PlaybookOptions, run_playbook\n"
+    program += f"play = PlaybookOptions({str(play)!r}, limit='one', inventory=Path({str(inventory)!r}))\n"
+    program += "run_playbook(play, lambda event: None)\n"
     environment = {**os.environ, mark: "1"}
     child = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30

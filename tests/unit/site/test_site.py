@@ -1,4 +1,4 @@
-"""How steps tell about themselves, and which hosts a limit means."""
+"""The events of a step, the hosts that a limit names, and the addresses at the end of a run."""
 
 import subprocess
 import sys
@@ -8,11 +8,10 @@ import pytest
 import yaml
 
 from runner.declaration.model import Declaration
-from runner.declaration.selection import named
-from runner.events import Event, StepFinished, StepStarted
-from runner.paths import DECLARATION
-from runner.site import addresses, step
-from runner.verify import choice
+from runner.events import Event, StepFinished, StepStarted, step
+from runner.site import addresses
+from runner.state import DECLARATION, State
+from runner.verify import pytest_filter
 
 
 def ended(error: type[BaseException] | None) -> list[Event]:
@@ -60,14 +59,14 @@ def declaration() -> Declaration:
 def test_a_limit_names_hosts_or_is_left_to_ansible(
     declaration: Declaration, limit: str | None, hosts: list[str] | None
 ) -> None:
-    assert named(limit, declaration) == hosts
+    assert declaration.hosts_matching(limit) == hosts
 
 
 def test_a_run_ends_in_the_addresses_and_the_place_of_the_token(declaration: Declaration) -> None:
-    assert addresses(declaration, Path.cwd() / ".cluster") == {
+    assert addresses(declaration, State(Path.cwd())) == {
         "dashboard": "http://172.17.8.20/",
         "provisioning": "http://172.17.8.20:90/",
-        "its token": ".cluster/provisioning-token",
+        "provisioning token": ".cluster/provisioning-token",
     }
 
 
@@ -84,7 +83,7 @@ def test_host(unit, host): pass
 def test_alone(host): pass
 """
     )
-    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *choice(["node-1"])]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *pytest_filter(["node-1"])]
     chosen = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert [line for line in chosen.splitlines() if line.startswith("test_it")] == [
         "test_it.py::test_host[kubelet-ansible://node-1]",

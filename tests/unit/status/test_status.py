@@ -9,22 +9,23 @@ import pytest
 from rich.console import Console
 
 from runner.cluster import api
-from runner.cluster.status import Certificate, Host, Status, certificates
+from runner.cluster.status import Host, Status
 from runner.declaration import pki
 from runner.declaration.model import load
 from runner.display import tables
-from runner.paths import DECLARATION
+from runner.state import DECLARATION, State
 
 
 def test_certificates_are_counted_from_the_files_the_shortest_first(tmp_path: Path) -> None:
-    pki.ensure(load(DECLARATION), tmp_path)
-    found = certificates(tmp_path)
+    state = State(tmp_path)
+    pki.ensure(load(DECLARATION), state)
+    found = pki.expiries(state)
     days = [certificate.days_left for certificate in found]
     assert days == sorted(days)
     assert (days[0], days[-1]) == (pki.CERTIFICATE_DAYS - 1, pki.AUTHORITY_DAYS - 1)
     names = {certificate.name for certificate in found}
     assert {"kube-apiserver", "kubelet-server-node-1", "etcd (authority)"} <= names
-    assert certificates(tmp_path / "nothing") == []
+    assert pki.expiries(State(tmp_path / "nothing")) == []
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_tables_read_as_kubectl_does() -> None:
         services=[
             api.Service("default", "inaetics-viewer-service", "LoadBalancer", "10.3.21.191", "172.17.8.20", "80/TCP")
         ],
-        certificates=[Certificate(f"c{number}", 360 + number) for number in range(7)],
+        certificates=[pki.CertificateExpiry(f"c{number}", 360 + number) for number in range(7)],
     )
     written = io.StringIO()
     tables.show(found, Console(file=written, width=130, markup=False, highlight=False))

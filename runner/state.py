@@ -1,0 +1,120 @@
+"""A checkout on this machine: its declaration, its state below `.cluster`, and the cache that all checkouts share."""
+
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from runner.errors import LockedError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
+MAX_RUNS = 20  # directories of earlier runs
+
+
+def relative_to_cwd(path: Path) -> Path:
+    """Return a path as a person would type it in the current directory."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def cache_directory() -> Path:
+    """Return the cache of this user's checkouts, as the XDG Base Directory Specification has it."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "inaetics-demo-cluster"
+
+
+class State:
+    """The files of one checkout below `.cluster`, which is private to its user.
+
+    Args:
+        checkout: the checkout; by default the one that this program is part of.
+    """
+
+    def __init__(self, checkout: Path = CHECKOUT) -> None:
+        self.checkout = checkout
+        self.directory = checkout / ".cluster"
+        self.pki = self.directory / "pki"
+        self.kubeconfig = self.directory / "kubeconfig"
+        # Allows its reader to change what the agents run; the cluster stores only its SHA-256 sum.
+        self.provisioning_token = self.directory / "provisioning-token"
+        self.ssh_key = self.directory / "ssh" / "id_ed25519"
+        self.known_hosts = self.directory / "ssh" / "known_hosts"
+        self.ssh_config = self.directory / "ssh-config.json"
+        self.vagrant_log = self.directory / "logs" / "vagrant.log"
+        self.runs = self.directory / "runs"
+        self.release = self.directory / "release"  # a link to the prepared release in the cache
+        self._lock = self.directory / "lock"
+        self._inventory = self.directory / "inventory"
+
+    def create(self) -> None:
+        """Create the directory unless it exists."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the checkout's lock, since two runs at once would change the same hosts.
+
+        The kernel frees the lock however the process ends.
+
+        Raises:
+            LockedError: another process holds it; the message names its command, pid and start.
+        """
+        self.create()
+        with self._lock.open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise LockedError(
+                    f"Another run is active in this checkout: {_describe_holder(file.read())}.",
+                    "Wait until it ends, or stop it with Ctrl-C in its terminal.",
+                ) from None
+            file.truncate(0)
+            command = shlex.join(["python", "-m", "runner", *sys.argv[1:]])
+            json.dump({"pid": os.getpid(), "command": command, "since": _now().isoformat(timespec="seconds")}, file)
+            file.flush()
+            yield
+
+    def new_run(self) -> Path:
+        """Create the directory of a run, named by its start, and remove the oldest ones."""
+        self.create()
+        self.runs.mkdir(mode=0o700, exist_ok=True)
+        directory = self.runs / _now().strftime("%Y-%m-%dT%H.%M.%S.%f")
+        directory.mkdir(mode=0o700)
+        for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
+            shutil.rmtree(old, ignore_errors=True)
+        return directory
+
+    @property
+    def own_inventory(self) -> Path | None:
+        """The inventory of the user's own machines if the last `site` was run on those, else None."""
+        try:
+            return Path(self._inventory.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    @own_inventory.setter
+    def own_inventory(self, inventory: Path | None) -> None:
+        if inventory is None:
+            self._inventory.unlink(missing_ok=True)
+        else:
+            self.create()
+            self._inventory.write_text(str(inventory), encoding="utf-8")
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _describe_holder(text: str) -> str:
+    try:
+        holder = json.loads(text)
+    except ValueError:  # it holds the lock but has not written its name yet
+        return "it has just started"
+    return f"`{holder['command']}`, process {holder['pid']}, since {holder['since']}"
