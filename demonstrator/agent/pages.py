@@ -44,7 +44,7 @@ class WebServer:
         raise web.HTTPNotFound
 
     async def _services(self, request: web.Request) -> web.Response:
-        return web.Response(body=codec.dumps(self._exports.listing()), content_type="application/json")
+        return web.Response(body=codec.encode(self._exports.listing()), content_type="application/json")
 
     async def _readiness(self, request: web.Request) -> web.Response:
         ready = self._ready()

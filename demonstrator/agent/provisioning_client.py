@@ -38,7 +38,7 @@ class Server:
             revision = response.headers.get("ETag", "").strip('"')
             if response.status == 304:
                 return revision, None
-            return revision, codec.decode(tuple[Offer, ...], codec.loads(await response.read()), "bundles")
+            return revision, codec.decode(tuple[Offer, ...], await response.read(), "bundles")
 
     async def fetch(self, offer: Offer) -> bytes:
         """The archive that is offered; raises BundleError unless it is just that."""
@@ -57,5 +57,5 @@ class Server:
         """Tell what the agent runs."""
         report = Report(self._identity.target, self._identity.node, bundles)
         url = f"{self._url}/agents/{self._identity.pod}"
-        async with self._session.put(url, data=codec.dumps(report), headers=_ANEW, raise_for_status=True):
+        async with self._session.put(url, data=codec.encode(report), headers=_ANEW, raise_for_status=True):
             pass

@@ -1,139 +1,62 @@
-"""Values to JSON and back, guided by type hints and strict about what comes in.
+"""Values to JSON and back, checked against types by msgspec and strict about what comes in.
 
-Carries None, booleans, integers, floats, strings, literals, `tuple[T, ...]`, `dict[str, T]`,
-`T | None` and frozen dataclasses of these: all that a contract may use. `__post_init__` of a
-dataclass is where limits live; its ValueError is reported as a DecodeError with the place.
+A class that comes in is a `Struct` with `frozen=True, forbid_unknown_fields=True`: members that it does not have are
+refused. `__post_init__` is where limits live; its ValueError becomes a DecodeError.
 """
 
-import json
-import math
-import types
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
-from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
 
 
 class DecodeError(ValueError):
-    """What came in is not what the contract says; the message names the place."""
+    """JSON that is malformed or not of the expected type; the message names the place."""
 
 
-def dumps(value: Any) -> bytes:
-    """A value as JSON."""
-    return json.dumps(encode(value), separators=(",", ":"), allow_nan=False).encode()
+# RecursionError: nested too deeply. ValueError: also bytes that are not UTF-8.
+_FAILURES = (ValueError, RecursionError)
 
 
-def loads(text: bytes | str) -> Any:
-    """JSON as plain dictionaries, lists, strings and numbers."""
+def encode(value: Any) -> bytes:
+    """Return a value as JSON; a float that is not finite becomes null, which no receiver takes for a number."""
+    return msgspec.json.encode(value)
+
+
+def decode(kind: type[_T], data: bytes | str, place: str = "value") -> _T:
+    """Return JSON as a value of type `kind`.
+
+    Args:
+        kind: the expected type, which may be any that msgspec knows.
+        data: the JSON text.
+        place: what the text is, for the error's message.
+
+    Raises:
+        DecodeError: the text is malformed, or its value of another type.
+    """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"not JSON: {error}") from error
-
-
-def encode(value: Any) -> Any:
-    """A value as something that `json` can write."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple | list):
-        return [encode(item) for item in value]
-    if isinstance(value, dict):
-        return {key: encode(item) for key, item in value.items()}
+        value: _T = _decoder(kind).decode(data)  # type: ignore[arg-type] # a type is hashable
+    except _FAILURES as error:
+        raise DecodeError(f"{place}: {error}") from error
     return value
 
 
-def decode(kind: Any, data: Any, place: str = "value") -> Any:
-    """What came from JSON as a value of type `kind`."""
-    if decode_generic := _GENERICS.get(get_origin(kind)):
-        return decode_generic(get_args(kind), data, place)
-    if isinstance(kind, type) and is_dataclass(kind):
-        return decode_fields(kind, _hints(kind), data, place)
-    if kind is float:
-        return _decode_float(data, place)
-    return _expect(type(None) if kind is None else kind, data, place)
-
-
-def decode_fields(make: Any, hints: dict[str, Any], data: Any, place: str) -> Any:
-    """Call `make` with the decoded members of a JSON object, which must be those of `hints`."""
-    members = _expect(dict, data, place)
-    if missing := hints.keys() - members.keys():
-        raise DecodeError(f"{place}: {', '.join(sorted(missing))} missing")
-    if unknown := members.keys() - hints.keys():
-        raise DecodeError(f"{place}: {', '.join(sorted(unknown))} unknown")
-    values = {name: decode(kind, members[name], f"{place}.{name}") for name, kind in hints.items()}
+def convert(kind: type[_T], value: Any, place: str = "value") -> _T:
+    """Return plain JSON data, as from `loads`, as a value of type `kind`; raises DecodeError like `decode`."""
     try:
-        return make(**values)
-    except ValueError as error:
+        return msgspec.convert(value, kind)
+    except _FAILURES as error:
         raise DecodeError(f"{place}: {error}") from error
 
 
-def _decode_optional(options: tuple[Any, ...], data: Any, place: str) -> Any:
-    """`T | None`, the only union a contract may use."""
-    if data is None:
-        return None
-    (wanted,) = (option for option in options if option is not type(None))
-    return decode(wanted, data, place)
+def loads(data: bytes | str, place: str = "JSON") -> Any:
+    """Return JSON as dictionaries, lists, strings and numbers; raises DecodeError."""
+    return decode(Any, data, place)
 
 
-def _decode_literal(options: tuple[Any, ...], data: Any, place: str) -> Any:
-    if data not in options:
-        raise DecodeError(f"{place}: one of {', '.join(options)} expected")
-    return data
-
-
-def _decode_dict(kinds: tuple[Any, ...], data: Any, place: str) -> dict[str, Any]:
-    items = _expect(dict, data, place)
-    return {key: decode(kinds[1], item, f"{place}.{key}") for key, item in items.items()}
-
-
-def _decode_tuple(kinds: tuple[Any, ...], data: Any, place: str) -> tuple[Any, ...]:
-    items = _expect(list, data, place)
-    # Samples are nearly all that travels: they are checked without a call for each.
-    if kinds[0] is float and all(type(item) is float and math.isfinite(item) for item in items):
-        return tuple(items)
-    return tuple(decode(kinds[0], item, f"{place}[{index}]") for index, item in enumerate(items))
-
-
-def _decode_float(data: Any, place: str) -> float:
-    if type(data) not in (int, float):
-        raise DecodeError(f"{place}: a number expected, not {_name(data)}")
-    try:
-        number = float(data)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise DecodeError(f"{place}: a finite number expected")
-    return number
-
-
-def _expect(kind: type, data: Any, place: str) -> Any:
-    if type(data) is not kind:
-        raise DecodeError(f"{place}: {_JSON_NAMES.get(kind, kind.__name__)} expected, not {_name(data)}")
-    return data
-
-
-def _name(data: Any) -> str:
-    return _JSON_NAMES.get(type(data), type(data).__name__)
-
-
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-_GENERICS: dict[Any, Callable[[tuple[Any, ...], Any, str], Any]] = {
-    types.UnionType: _decode_optional,
-    Literal: _decode_literal,
-    dict: _decode_dict,
-    tuple: _decode_tuple,
-}
-
-_JSON_NAMES = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    int: "an integer",
-    float: "a number",
-    bool: "a truth value",
-    type(None): "null",
-}
+# Bounded: the classes of a bundle that is replaced are not kept for ever.
+@lru_cache(maxsize=256)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)

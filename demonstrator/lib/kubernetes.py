@@ -93,7 +93,7 @@ class Kubernetes:
                 await asyncio.sleep(_PAUSE)
 
     async def _ask(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
-        body = None if item is None else codec.dumps(item)
+        body = None if item is None else codec.encode(item)
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._request(method, path, {}, timeout, body) as response:

@@ -2,8 +2,9 @@
 
 import re
 import secrets
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 QUEUE_CAPACITY = 10_000
 STORE_CAPACITY = 1_000_000
@@ -37,8 +38,7 @@ def pod_of(identity: str) -> str:
     return identity.rpartition(".")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True, forbid_unknown_fields=True):
     """Consecutive samples of one source.
 
     A source numbers its samples from 0 without gaps, so that source and first number name
@@ -72,8 +72,7 @@ class Batch:
         return len(self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class PutResult:
+class PutResult(Struct, frozen=True, forbid_unknown_fields=True):
     """A queue's answer to a batch: how many samples it took, how many it refused, and which queue it is."""
 
     accepted: int
@@ -81,24 +80,21 @@ class PutResult:
     queue: str
 
 
-@dataclass(frozen=True, slots=True)
-class PutTotals:
+class PutTotals(Struct, frozen=True, forbid_unknown_fields=True):
     """All answers that a producer had of the last MAX_REPORTED_QUEUES queues, added up by queue."""
 
     source: str
     by_queue: dict[str, PutResult]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
     """What a queue lends, and which queue it is."""
 
     queue: str
     batches: tuple[Batch, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True, forbid_unknown_fields=True):
     """A batch after processing: which queue lent it, who worked on it, and when."""
 
     batch: Batch
@@ -111,16 +107,14 @@ class Result:
         check_name(self.processor)
 
 
-@dataclass(frozen=True, slots=True)
-class StoreResult:
+class StoreResult(Struct, frozen=True, forbid_unknown_fields=True):
     """A data store's answer to a result: which store it is, and False when it had the result already."""
 
     store: str
     new: bool
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLedger:
+class QueueLedger(Struct, frozen=True, forbid_unknown_fields=True):
     """What a queue has seen since it started, all read at one instant, counted in samples.
 
     Attributes:
@@ -147,8 +141,7 @@ class QueueLedger:
         return self.produced == sum(self.stored.values()) + self.queued + self.in_work + self.refused
 
 
-@dataclass(frozen=True, slots=True)
-class StoreLedger:
+class StoreLedger(Struct, frozen=True, forbid_unknown_fields=True):
     """What a data store has received since it started, counted in samples.
 
     Attributes:
@@ -162,8 +155,7 @@ class StoreLedger:
     received: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Accounting:
+class Accounting(Struct, frozen=True, forbid_unknown_fields=True):
     """What became of all samples in all queues there ever were, counted in samples.
 
     Attributes:
@@ -190,8 +182,7 @@ class Accounting:
         return self.produced == self.stored + self.queued + self.in_work + self.refused + self.lost
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     """One figure: a counter only grows while its provider lives, a gauge goes up and down."""
 
     name: str
@@ -200,8 +191,7 @@ class Metric:
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(Struct, frozen=True, forbid_unknown_fields=True):
     """The figures of one component, and the pod it runs in."""
 
     component: str

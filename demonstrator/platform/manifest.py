@@ -1,7 +1,8 @@
 """A bundle's manifest: the file `bundle.json` beside its code."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from demonstrator.lib import codec
 
@@ -12,8 +13,7 @@ _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     """What a bundle says about itself.
 
     Attributes:
@@ -40,8 +40,7 @@ class Manifest:
                 raise ValueError(f"{value[:40]!r} does not match {pattern.pattern}")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True, forbid_unknown_fields=True):
     """A bundle as the provisioning server offers it to an agent."""
 
     name: str
@@ -50,8 +49,7 @@ class Offer:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class BundleState:
+class BundleState(Struct, frozen=True, forbid_unknown_fields=True):
     """A bundle as an agent reports it back."""
 
     name: str
@@ -59,8 +57,7 @@ class BundleState:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True, forbid_unknown_fields=True):
     """What an agent tells the provisioning server about itself."""
 
     target: str
@@ -70,5 +67,4 @@ class Report:
 
 def parse(text: bytes) -> Manifest:
     """Read a manifest; raises DecodeError naming the member that is wrong."""
-    manifest: Manifest = codec.decode(Manifest, codec.loads(text), FILE_NAME)
-    return manifest
+    return codec.decode(Manifest, text, FILE_NAME)

@@ -1,7 +1,8 @@
 """What the image carries: bundles, features, which are bundles that belong together, and targets."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from demonstrator.lib import codec
 from demonstrator.platform import manifest
@@ -11,8 +12,7 @@ from demonstrator.provisioning.state import Assignment, Pin
 from demonstrator.provisioning.stored import StoredBundle
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True, forbid_unknown_fields=True):
     """Bundles of each feature, and features of each target, by name."""
 
     features: dict[str, tuple[str, ...]]
@@ -43,7 +43,7 @@ class Image:
         packed = [stored.store(*pack(path.parent)) for path in sorted(bundles.glob(f"*/{manifest.FILE_NAME}"))]
         return cls(
             {bundle.manifest.name: bundle for bundle in packed},
-            codec.decode(Plan, codec.loads(plan.read_bytes()), plan.name),
+            codec.decode(Plan, plan.read_bytes(), plan.name),
         )
 
     def assignment(self, target: str) -> Assignment:

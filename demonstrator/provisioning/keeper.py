@@ -42,13 +42,13 @@ class Keeper:
             self._version = ""
             return State()
         self._version = str(item["metadata"]["resourceVersion"])
-        state: State = codec.decode(State, codec.loads(item["data"][_MEMBER]), _STATE)
+        state = codec.decode(State, item["data"][_MEMBER], _STATE)
         return state
 
     async def save(self, state: State) -> None:
         """Replace the state that was loaded or saved last; raises ConflictError when it is another by now."""
         metadata = {"name": _STATE, **({"resourceVersion": self._version} if self._version else {})}
-        item = _config_map(metadata, data={_MEMBER: codec.dumps(state).decode()})
+        item = _config_map(metadata, data={_MEMBER: codec.encode(state).decode()})
         try:
             if self._version:
                 saved = await self._kubernetes.replace(f"{self._path}/{_STATE}", item)

@@ -78,7 +78,7 @@ class Repository:
 
     def revision(self, target: str) -> str:
         """Another one whenever the offer is another one, and the same after a restart of the server."""
-        return hashlib.sha256(codec.dumps(self.assignment(target))).hexdigest()[:16]
+        return hashlib.sha256(codec.encode(self.assignment(target))).hexdigest()[:16]
 
     async def news(self, target: str, known: str, seconds: float) -> bool:
         """Wait until a target's revision is not `known`; False when that takes too long."""

@@ -150,7 +150,7 @@ class Provisioning:
 
     async def _assign(self, request: web.Request) -> web.Response:
         target, name = request.match_info["target"], request.match_info["name"]
-        wish: Wish = codec.decode(Wish, codec.loads(await request.read()), "assignment")
+        wish = codec.decode(Wish, await request.read(), "assignment")
         await self._repository.assign(target, name, wish.version, _who(request))
         return _json(views.target(self._repository, target))
 
@@ -195,7 +195,7 @@ class Provisioning:
     async def _report(self, request: web.Request) -> web.Response:
         pod = request.match_info["pod"]
         check_name(pod)
-        report = codec.decode(Report, codec.loads(await request.read()), "report")
+        report = codec.decode(Report, await request.read(), "report")
         self._heard[pod] = Heard(report, time.time())
         self._heard.move_to_end(pod)
         if len(self._heard) > _AGENTS:
@@ -216,7 +216,7 @@ def _archive(bundle: StoredBundle) -> web.Response:
 
 
 def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, body=codec.dumps(data), content_type="application/json", headers=headers)
+    return web.Response(status=status, body=codec.encode(data), content_type="application/json", headers=headers)
 
 
 def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -4,15 +4,16 @@ Values and functions from value to value; keeper.py keeps them in the cluster.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 # How much is remembered: all of it is one ConfigMap.
 _ASSIGNMENTS = 20
 _ENTRIES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(Struct, frozen=True, forbid_unknown_fields=True):
     """Just this archive of a bundle."""
 
     name: str
@@ -20,8 +21,7 @@ class Pin:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, forbid_unknown_fields=True):
     """A change: when, from what address, and what."""
 
     at: float
@@ -32,8 +32,7 @@ class Entry:
 Assignment = tuple[Pin, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that outlives the server.
 
     Attributes:
@@ -43,7 +42,7 @@ class State:
     """
 
     bundles: tuple[Pin, ...] = ()
-    targets: dict[str, tuple[Assignment, ...]] = field(default_factory=dict)
+    targets: dict[str, tuple[Assignment, ...]] = {}
     audit: tuple[Entry, ...] = ()
 
 

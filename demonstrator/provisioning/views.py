@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from demonstrator.platform.manifest import Report
 from demonstrator.provisioning import state
 from demonstrator.provisioning.repository import Repository
@@ -46,8 +48,7 @@ class Listed:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True, forbid_unknown_fields=True):
     """What to assign."""
 
     version: str

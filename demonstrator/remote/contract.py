@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
+from msgspec import Struct, defstruct
+
 _Class = TypeVar("_Class", bound=type)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -32,11 +34,18 @@ def format_error(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a contract, as the wire needs to know it."""
+    """One method of a contract, as it is called over the network.
+
+    Attributes:
+        name: of the method.
+        arguments: the request's body, with a member for each parameter.
+        answer: the response's body, with the member "result".
+        idempotent: whether a call may be repeated.
+    """
 
     name: str
-    parameters: dict[str, Any]
-    result: Any
+    arguments: type[Struct]
+    answer: Any
     idempotent: bool
 
 
@@ -101,7 +110,11 @@ def methods_of(cls: type) -> dict[str, Method]:
     methods = {}
     for name, function in inspect.getmembers(cls, inspect.iscoroutinefunction):
         if not name.startswith("_"):
-            hints = get_type_hints(function)
-            result = hints.pop("return")
-            methods[name] = Method(name, hints, result, hasattr(function, "__idempotent__"))
+            parameters = get_type_hints(function)
+            answer = _message("Answer", {"result": parameters.pop("return")})
+            methods[name] = Method(name, _message("Arguments", parameters), answer, hasattr(function, "__idempotent__"))
     return methods
+
+
+def _message(name: str, members: dict[str, Any]) -> type[Struct]:
+    return defstruct(name, list(members.items()), frozen=True, forbid_unknown_fields=True)

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pelix.framework import BundleContext
 from pelix.internals.events import ServiceEvent
 from pelix.internals.registry import ServiceReference
@@ -17,8 +17,7 @@ IMPORTED = "service.imported"
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Struct, frozen=True, forbid_unknown_fields=True):
     """One entry of the list that an agent shows to others."""
 
     id: int
@@ -26,8 +25,7 @@ class Exported:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True, forbid_unknown_fields=True):
     """What an agent exports."""
 
     pod: str

@@ -129,7 +129,7 @@ class _Provider:
         ) as response:
             async for line in response.content:
                 if line != b"\n":
-                    listing = codec.decode(Listing, codec.loads(line), "listing")
+                    listing = codec.decode(Listing, line, "listing")
                     self._offered = listing.services
                     self.update()
 

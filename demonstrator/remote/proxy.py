@@ -26,7 +26,7 @@ class Endpoint:
 
         Raises RemoteError when there is no answer, or one that is not as the contract says.
         """
-        body = codec.dumps(arguments)
+        body = codec.encode(arguments)
         for attempt in range(_ATTEMPTS if method.idempotent else 1):
             try:
                 return await self._post(method, body)
@@ -40,13 +40,9 @@ class Endpoint:
             if response.status != 200:
                 raise RemoteError(f"{self._url}/{method.name}: {response.status} {text[:200]!r}")
         try:
-            return codec.decode_fields(_result, {"result": method.result}, codec.loads(text), "answer")
+            return codec.decode(method.answer, text, "answer").result
         except codec.DecodeError as error:
             raise RemoteError(f"{self._url}/{method.name}: {error}") from error
-
-
-def _result(result: Any) -> Any:
-    return result
 
 
 def make_proxy(cls: type, endpoint: Endpoint) -> object:

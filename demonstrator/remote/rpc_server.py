@@ -3,6 +3,7 @@
 import logging
 
 from aiohttp import web
+from msgspec.structs import asdict
 
 from demonstrator.lib import codec
 from demonstrator.remote.contract import RemoteError, find, methods_of
@@ -44,7 +45,7 @@ class _Calls:
             while True:
                 if told != self._exports.revision:
                     told = self._exports.revision
-                    await response.write(codec.dumps(self._exports.listing()) + b"\n")
+                    await response.write(codec.encode(self._exports.listing()) + b"\n")
                 if not await self._exports.changed(told, HEARTBEAT_SECONDS):
                     await response.write(b"\n")
         except ConnectionError:
@@ -58,13 +59,12 @@ class _Calls:
         method = methods_of(cls).get(request.match_info["method"]) if cls else None
         if service is None or method is None:
             return _error(404, "no such service or method")
-        body = await request.read()
         try:
-            arguments = codec.decode_fields(dict, method.parameters, codec.loads(body), "arguments")
+            arguments = codec.decode(method.arguments, await request.read(), "arguments")
         except codec.DecodeError as error:
             return _error(400, str(error))
         try:
-            result = await getattr(service, method.name)(**arguments)
+            result = await getattr(service, method.name)(**asdict(arguments))
         except ValueError as error:
             return _error(400, str(error))
         except RemoteError as error:
@@ -72,8 +72,8 @@ class _Calls:
         except Exception:
             _logger.exception("%s.%s failed", name, method.name)
             return _error(500, "the service failed")
-        return web.Response(body=codec.dumps({"result": result}), content_type="application/json")
+        return web.Response(body=codec.encode({"result": result}), content_type="application/json")
 
 
 def _error(status: int, message: str) -> web.Response:
-    return web.Response(status=status, body=codec.dumps({"error": message}), content_type="application/json")
+    return web.Response(status=status, body=codec.encode({"error": message}), content_type="application/json")

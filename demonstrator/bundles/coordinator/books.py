@@ -122,12 +122,12 @@ class Books:
 
     def save(self) -> str:
         """Everything as text, for whoever goes on."""
-        return codec.dumps(_Page(self._accounts, self._total, self._capacities)).decode()
+        return codec.encode(_Page(self._accounts, self._total, self._capacities)).decode()
 
     def load(self, text: str) -> None:
         """Go on from what was saved; text that nobody saved changes nothing."""
         try:
-            page: _Page = codec.decode(_Page, codec.loads(text), "books")
+            page: _Page = codec.decode(_Page, text, "books")
         except codec.DecodeError as error:
             _logger.warning("the accounts that were kept cannot be read, counting goes on without: %s", error)
             return

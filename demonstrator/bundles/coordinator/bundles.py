@@ -43,5 +43,5 @@ def read(agents: Any) -> Mapping[str, Mapping[str, BundleState]]:
         reports = {pod: heard["report"]["bundles"] for pod, heard in agents.items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise codec.DecodeError(f"agents: not reports: {error!r}") from error
-    states = {pod: codec.decode(tuple[BundleState, ...], bundles, pod) for pod, bundles in reports.items()}
+    states = {pod: codec.convert(tuple[BundleState, ...], bundles, pod) for pod, bundles in reports.items()}
     return {pod: {state.name: state for state in told} for pod, told in states.items()}

@@ -4,8 +4,10 @@ import inspect
 import re
 import types
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 _JSON = "application/json"
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
@@ -95,8 +97,8 @@ def document(version: str, readings: Sequence[Reading], changes: Sequence[Change
 
 
 def schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A type as JSON Schema; dataclasses are added to `schemas` and referred to."""
-    if is_dataclass(kind):
+    """A type as JSON Schema; classes are added to `schemas` and referred to."""
+    if is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, Struct)):
         return _reference(kind, schemas)
     arguments = get_args(kind)
     match get_origin(kind):
@@ -128,7 +130,7 @@ def _object(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     text, _, attributes = inspect.cleandoc(kind.__doc__).partition("\n\nAttributes:\n")
     described = {name: " ".join(words.split()) for name, words in _ATTRIBUTE.findall(attributes)}
     hints = get_type_hints(kind, include_extras=True)
-    names = [field.name for field in fields(kind)]
+    names = list(hints)
     return {
         "type": "object",
         "description": " ".join(text.split()),

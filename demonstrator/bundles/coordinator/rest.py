@@ -178,7 +178,7 @@ def _decode(kind: Any, body: Any) -> Any:
             for name, value in body.items()
         }
         kinds = tuple(kind for kind in kinds if body.keys() == {field.name for field in fields(kind)}) or kinds
-    return codec.decode(kinds[0], body, "body")
+    return codec.convert(kinds[0], body, "body")
 
 
 def _refuse(status: int, reason: str) -> web.Response:
@@ -190,5 +190,5 @@ def _refuse(status: int, reason: str) -> web.Response:
 
 def _json(data: Any, status: int = 200) -> web.Response:
     return web.Response(
-        status=status, body=codec.dumps(data), content_type=_JSON, headers={"Cache-Control": "no-store"}
+        status=status, body=codec.encode(data), content_type=_JSON, headers={"Cache-Control": "no-store"}
     )

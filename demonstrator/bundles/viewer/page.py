@@ -121,4 +121,4 @@ def _static(name: str) -> bytes:
 
 
 def _event(name: str, data: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), codec.dumps(data))
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), codec.encode(data))

@@ -85,7 +85,7 @@ async def test_an_agent_gets_what_its_target_has(client: Client) -> None:
 
 async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: Client) -> None:
     report = Report("felix_2", "<b>node</b>", (BundleState("queue", "1.0.0", "running"),))
-    assert (await client.put("/agents/a-queue-pod", data=codec.dumps(report))).status == 204
+    assert (await client.put("/agents/a-queue-pod", data=codec.encode(report))).status == 204
     await change(client, "POST", "/bundles", 201, data=packed())
     await change(client, "PUT", "/targets/felix_2/bundles/own", json={"version": "1.0.0"})
     page = await (await client.get("/")).text()
@@ -97,7 +97,7 @@ async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: C
 
 
 async def test_only_the_latest_agents_are_remembered(client: Client) -> None:
-    report = codec.dumps(Report("felix_2", "node", ()))
+    report = codec.encode(Report("felix_2", "node", ()))
     for number in range(250):
         await client.put(f"/agents/pod-{number}", data=report)
     heard = await told(client, "/agents")
