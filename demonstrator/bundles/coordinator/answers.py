@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from msgspec import Struct
+
 from demonstrator.bundles.coordinator.conductor import FEWEST_PRODUCERS, MOST_PRODUCERS
 from demonstrator.bundles.coordinator.openapi import Limits
 from demonstrator.bundles.coordinator.regulator import PREFERENCE_STEP
@@ -12,22 +14,19 @@ from demonstrator.model.samples import ProducerMode, Statistics
 from demonstrator.platform.spi import Container, Pod
 
 
-@dataclass(frozen=True, slots=True)
-class ProducersChange:
+class ProducersChange(Struct, frozen=True, forbid_unknown_fields=True):
     """How many producers there shall be."""
 
     producers: Annotated[int, Limits(FEWEST_PRODUCERS, MOST_PRODUCERS)]
 
 
-@dataclass(frozen=True, slots=True)
-class ProducerModeChange:
+class ProducerModeChange(Struct, frozen=True, forbid_unknown_fields=True):
     """How the producers spread their batches over time."""
 
     producer_kind: ProducerMode
 
 
-@dataclass(frozen=True, slots=True)
-class PreferenceChange:
+class PreferenceChange(Struct, frozen=True, forbid_unknown_fields=True):
     """The utilisation of the queue to aim at, in percent."""
 
     preferred_utilisation: Annotated[int, Limits(0, 100, PREFERENCE_STEP)]

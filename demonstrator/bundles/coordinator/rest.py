@@ -1,7 +1,6 @@
 """The REST interface below /coordinator/: what is, for everybody, and changes from the page itself."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import fields
 from typing import Any, Protocol, get_args
 
 from aiohttp import web
@@ -177,7 +176,7 @@ def _decode(kind: Any, body: Any) -> Any:
             name: int(value) if isinstance(value, float) and value.is_integer() else value
             for name, value in body.items()
         }
-        kinds = tuple(kind for kind in kinds if body.keys() == {field.name for field in fields(kind)}) or kinds
+        kinds = tuple(kind for kind in kinds if body.keys() == set(kind.__struct_fields__)) or kinds
     return codec.convert(kinds[0], body, "body")
 
 

@@ -5,9 +5,9 @@ import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from demonstrator.bundles.datastore.memory import MemoryStore
 from demonstrator.bundles.producer.source import SampleSource
