@@ -10,31 +10,31 @@ from aiohttp import web
 
 from demonstrator.lib import log
 from demonstrator.lib.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
-from demonstrator.provisioning.credential import Credential
+from demonstrator.provisioning.config_map_store import ConfigMapStore
 from demonstrator.provisioning.image import Image
-from demonstrator.provisioning.keeper import Keeper
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import Provisioning
+from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
 
 _HERE = Path(__file__).resolve().parent
+_logger = logging.getLogger("demonstrator.provisioning")
 
 
 async def _make_app() -> web.Application:
     image = Image.load(_HERE.parent / "bundles", _HERE / "targets.json")
     for bundle in image.bundles.values():
-        logging.info("carries %s %s (%s)", bundle.manifest.name, bundle.manifest.version, bundle.digest)
+        _logger.info("carries %s %s (%s)", bundle.manifest.name, bundle.manifest.version, bundle.digest)
     session = aiohttp.ClientSession()
     account = Path(os.environ.get("SERVICE_ACCOUNT_DIR", SERVICE_ACCOUNT))
     kubernetes = Kubernetes(api_url(os.environ), account, session)
-    repository = Repository(image, Keeper(kubernetes, os.environ["PROVISIONING_NAMESPACE"]))
+    repository = Repository(image, ConfigMapStore(kubernetes, os.environ["PROVISIONING_NAMESPACE"]))
 
-    async def closing(app: web.Application) -> AsyncIterator[None]:
+    async def close_session(_: web.Application) -> AsyncIterator[None]:
         yield
         await session.close()
 
-    credential = Credential(Path(os.environ["PROVISIONING_CREDENTIAL"]))
-    app = Provisioning(repository, credential).make_app()
-    app.cleanup_ctx.append(closing)
+    verifier = TokenVerifier(Path(os.environ["PROVISIONING_CREDENTIAL"]))
+    app = ProvisioningServer(repository, verifier).make_app()
+    app.cleanup_ctx.append(close_session)
     return app
 
 

@@ -1,18 +1,18 @@
-"""What the image carries: bundles, features, which are bundles that belong together, and targets."""
+"""The content of the image: bundles, features (bundles that belong together), and targets."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from demonstrator.lib import codec
 from demonstrator.platform import manifest
-from demonstrator.provisioning import stored
+from demonstrator.provisioning.archive import BundleArchive
 from demonstrator.provisioning.pack import pack
-from demonstrator.provisioning.state import Assignment, Pin
-from demonstrator.provisioning.stored import StoredBundle
+from demonstrator.provisioning.state import Assignment
 
 
-class Plan(Struct, frozen=True, forbid_unknown_fields=True):
+class TargetPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """Bundles of each feature, and features of each target, by name."""
 
     features: dict[str, tuple[str, ...]]
@@ -20,16 +20,16 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Image:
-    """Bundles by name, each in one version, and what is planned for them."""
+    """Bundles by name, each in one version, and the targets that get them unless somebody changes that."""
 
-    def __init__(self, bundles: dict[str, StoredBundle], plan: Plan) -> None:
-        for kind, wanted, present in (
+    def __init__(self, bundles: Mapping[str, BundleArchive], plan: TargetPlan) -> None:
+        for kind, required, present in (
             ("feature", plan.features, bundles.keys()),
             ("target", plan.targets, plan.features.keys()),
         ):
-            for name, parts in wanted.items():
+            for name, parts in required.items():
                 if missing := set(parts) - present:
-                    raise LookupError(f"{kind} {name} wants what is not there: {missing}")
+                    raise LookupError(f"{kind} {name} requires what does not exist: {missing}")
         self.bundles = bundles
         self.features = plan.features
         self.targets = {
@@ -40,17 +40,12 @@ class Image:
     @classmethod
     def load(cls, bundles: Path, plan: Path) -> "Image":
         """Pack every bundle below a directory and read the plan from a file."""
-        packed = [stored.store(*pack(path.parent)) for path in sorted(bundles.glob(f"*/{manifest.FILE_NAME}"))]
+        packed = [BundleArchive.of(*pack(path.parent)) for path in sorted(bundles.glob(f"*/{manifest.FILE_NAME}"))]
         return cls(
             {bundle.manifest.name: bundle for bundle in packed},
-            codec.decode(Plan, plan.read_bytes(), plan.name),
+            codec.decode(TargetPlan, plan.read_bytes(), plan.name),
         )
 
     def assignment(self, target: str) -> Assignment:
-        """What a target has that nobody has changed."""
-        return tuple(pin(self.bundles[name]) for name in self.targets[target])
-
-
-def pin(bundle: StoredBundle) -> Pin:
-    """A bundle as the state names it."""
-    return Pin(bundle.manifest.name, bundle.manifest.version, bundle.digest)
+        """Return the bundles of a target that nobody has changed."""
+        return tuple(self.bundles[name].ref for name in self.targets[target])

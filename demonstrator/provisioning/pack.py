@@ -1,4 +1,4 @@
-"""A bundle's directory as an archive: `python3 -m demonstrator.provisioning.pack DIR` writes NAME-VERSION.zip."""
+"""Packs a bundle's directory: `python3 -m demonstrator.provisioning.pack DIR` writes NAME-VERSION.zip."""
 
 import io
 import sys
@@ -14,14 +14,19 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(directory: Path) -> tuple[Manifest, bytes]:
-    """Pack a bundle's directory, so that its module can be imported from the archive."""
+    """Pack a bundle's directory, so that its module can be imported from the archive.
+
+    Raises:
+        OSError: The directory or its manifest cannot be read.
+        DecodeError: The manifest is wrong.
+    """
     parsed = manifest.parse((directory / manifest.FILE_NAME).read_bytes())
     folders = parsed.module.split(".")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, manifest.FILE_NAME, (directory / manifest.FILE_NAME).read_bytes())
         for depth in range(1, len(folders) + 1):
-            # Without an entry of its own Python does not see a folder that has no __init__.py.
+            # Python finds a folder without __init__.py only when it has an entry of its own.
             _add(archive, "/".join(folders[:depth]) + "/", b"")
         for path in sorted(directory.rglob("*")):
             inside = path.relative_to(directory)
@@ -37,7 +42,7 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def main(arguments: list[str]) -> str:
-    """Write the archive into the working directory; what to tell the caller in the end."""
+    """Write the archive into the working directory and return its name."""
     if len(arguments) != 1:
         sys.exit("usage: python3 -m demonstrator.provisioning.pack DIR")
     try:
@@ -50,4 +55,4 @@ def main(arguments: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    print(main(sys.argv[1:]))
+    print(main(sys.argv[1:]))  # noqa: T201 - the name of the file is the program's output

@@ -1,92 +1,94 @@
-"""What people have changed: bundles they uploaded, assignments they made, and the log of both.
+"""Changes that people have made: uploaded bundles, assignments to targets, and the log of both.
 
-Values and functions from value to value; keeper.py keeps them in the cluster.
+Immutable values; config_map_store.py keeps them in the cluster.
 """
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+import msgspec
 from msgspec.structs import replace
 
-# How much is remembered: all of it is one ConfigMap.
-_ASSIGNMENTS = 20
-_ENTRIES = 200
+MAX_ARCHIVES = 40  # together they stay well below the pod's memory
+# All of the state is one ConfigMap.
+_MAX_ASSIGNMENTS = 20
+_MAX_ENTRIES = 200
 
 
-class Pin(Struct, frozen=True, forbid_unknown_fields=True):
-    """Just this archive of a bundle."""
+class ConflictError(Exception):
+    """A change that the current state does not allow, with the reason."""
+
+
+class BundleRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The name of one archive of a bundle."""
 
     name: str
     version: str
     digest: str
 
 
-class Entry(Struct, frozen=True, forbid_unknown_fields=True):
-    """A change: when, from what address, and what."""
+class AuditEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"actor": "who", "action": "what"}):
+    """A change: when (seconds since the epoch), from what address, and what was done."""
 
     at: float
-    who: str
-    what: str
+    actor: str
+    action: str
 
 
-Assignment = tuple[Pin, ...]
+Assignment = tuple[BundleRef, ...]
 
 
-class State(Struct, frozen=True, forbid_unknown_fields=True):
+class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that outlives the server.
 
     Attributes:
         bundles: the archives kept in the cluster: uploaded ones, and the image's own that somebody has assigned.
-        targets: the assignments made by hand, newest last; without one a target has what the image says.
-        audit: who changed what, newest first.
+        targets: the assignments made by hand, newest last; without one a target has the image's bundles.
+        audit: the log of changes, newest first.
     """
 
-    bundles: tuple[Pin, ...] = ()
-    targets: dict[str, tuple[Assignment, ...]] = {}
-    audit: tuple[Entry, ...] = ()
+    bundles: tuple[BundleRef, ...]
+    targets: dict[str, tuple[Assignment, ...]]
+    audit: tuple[AuditEntry, ...]
 
+    def history(self, target: str) -> tuple[Assignment, ...]:
+        """Return the assignments made by hand to a target, newest last."""
+        return self.targets.get(target, ())
 
-class RefusedError(Exception):
-    """A change that cannot be made now, with the reason."""
+    def add_bundles(self, refs: Iterable[BundleRef]) -> "State":
+        """Return the state with these archives among those that are kept."""
+        return replace(self, bundles=(*self.bundles, *(ref for ref in refs if ref not in self.bundles)))
 
+    def assign(self, target: str, assignment: Assignment) -> "State":
+        """Return the state with another assignment on top of a target's earlier ones."""
+        history = (*self.history(target), assignment)[-_MAX_ASSIGNMENTS:]
+        return replace(self.add_bundles(assignment), targets=self.targets | {target: history})
 
-def history(state: State, target: str) -> tuple[Assignment, ...]:
-    """The assignments made by hand to a target, newest last."""
-    return state.targets.get(target, ())
+    def roll_back(self, target: str) -> "State":
+        """Return the state without a target's last assignment; raises ConflictError when it has none."""
+        if not self.history(target):
+            raise ConflictError(f"{target} has the image's bundles: there is nothing to roll back")
+        others = {name: history for name, history in self.targets.items() if name != target}
+        earlier = self.history(target)[:-1]
+        return replace(self, targets=others | ({target: earlier} if earlier else {}))
 
+    def delete(self, ref: BundleRef) -> "State":
+        """Return the state without an archive and without the earlier assignments that contain it.
 
-def kept(state: State, pins: Iterable[Pin]) -> State:
-    """With these archives among those that are kept."""
-    return replace(state, bundles=(*state.bundles, *(pin for pin in pins if pin not in state.bundles)))
+        Raises:
+            ConflictError: A target runs it.
+        """
+        for target, history in self.targets.items():
+            if ref in history[-1]:
+                raise ConflictError(f"{ref.name} {ref.version} is assigned to {target}")
+        return replace(
+            self,
+            bundles=tuple(other for other in self.bundles if other != ref),
+            targets={
+                target: tuple(assignment for assignment in history if ref not in assignment)
+                for target, history in self.targets.items()
+            },
+        )
 
-
-def assigned(state: State, target: str, assignment: Assignment) -> State:
-    """With another assignment on top of a target's earlier ones."""
-    return _with_history(kept(state, assignment), target, (*history(state, target), assignment)[-_ASSIGNMENTS:])
-
-
-def rolled_back(state: State, target: str) -> State:
-    """Without a target's last assignment."""
-    if not history(state, target):
-        raise RefusedError(f"{target} has what the image says: there is nothing to roll back")
-    return _with_history(state, target, history(state, target)[:-1])
-
-
-def deleted(state: State, pin: Pin) -> State:
-    """Without an archive, and without the earlier assignments that it was part of."""
-    targets = {}
-    for target, assignments in state.targets.items():
-        if pin in assignments[-1]:
-            raise RefusedError(f"{pin.name} {pin.version} is assigned to {target}")
-        targets[target] = tuple(assignment for assignment in assignments if pin not in assignment)
-    return replace(state, bundles=tuple(kept for kept in state.bundles if kept != pin), targets=targets)
-
-
-def logged(state: State, entry: Entry) -> State:
-    """With one more line in the log."""
-    return replace(state, audit=(entry, *state.audit)[:_ENTRIES])
-
-
-def _with_history(state: State, target: str, assignments: tuple[Assignment, ...]) -> State:
-    others = {name: kept for name, kept in state.targets.items() if name != target}
-    return replace(state, targets=others | ({target: assignments} if assignments else {}))
+    def log(self, entry: AuditEntry) -> "State":
+        """Return the state with one more entry in the log."""
+        return replace(self, audit=(entry, *self.audit)[:_MAX_ENTRIES])

@@ -1,11 +1,14 @@
-"""Asking a provisioning server, and a bundle of one's own to ask with."""
+"""Requests to a provisioning server, a bundle to upload, and a network to its cluster that fails."""
 
+import asyncio
 import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 Client = TestClient[Any, Any]
@@ -49,3 +52,40 @@ async def change(client: Client, method: str, path: str, status: int = 200, **bo
 
 async def versions(client: Client, target: str) -> dict[str, str]:
     return {offer["name"]: offer["version"] for offer in await told(client, f"/targets/{target}")}
+
+
+@dataclass
+class Hold:
+    """A request that is kept waiting: `reached` is set by the request, `release` by the test."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Network:
+    """What happens to the provisioning server's requests on their way to the Kubernetes API, by method and in order."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, list[str | Hold]] = {}
+
+    def plan(self, method: str, *faults: str | Hold) -> None:
+        """Plan the next requests of a method: "pass", "lose" (applied, without an answer), "refuse" (503) or a Hold."""
+        self._faults[method] = list(faults)
+
+    @property
+    def middleware(self) -> Any:
+        @web.middleware
+        async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
+            faults = self._faults.get(request.method)
+            fault = faults.pop(0) if faults else "pass"
+            if fault == "refuse":
+                raise web.HTTPServiceUnavailable
+            if isinstance(fault, Hold):
+                fault.reached.set()
+                await fault.release.wait()
+            response: web.StreamResponse = await handler(request)
+            if fault == "lose" and request.transport:
+                request.transport.abort()
+            return response
+
+        return middleware

@@ -11,14 +11,13 @@ import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from demonstrator.lib.kubernetes import Kubernetes
-from demonstrator.provisioning.credential import Credential
+from demonstrator.provisioning.config_map_store import ConfigMapStore
 from demonstrator.provisioning.image import Image
-from demonstrator.provisioning.keeper import Keeper
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import Provisioning
+from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
 from tests.unit.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.local import SOURCE
-from tests.unit.demonstrator.provisioning.client import TOKEN, Client, Start
+from tests.unit.demonstrator.provisioning.client import TOKEN, Client, Network, Start
 
 
 @pytest.fixture
@@ -31,19 +30,26 @@ def api() -> KubernetesApi:
     return KubernetesApi()
 
 
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
 @pytest_asyncio.fixture
-async def start(api: KubernetesApi, image: Image, tmp_path: Path) -> AsyncIterator[Start]:
+async def start(api: KubernetesApi, network: Network, image: Image, tmp_path: Path) -> AsyncIterator[Start]:
     """Starts a provisioning server whose cluster is `api`."""
     (tmp_path / "token").write_text(KubernetesApi.TOKEN)
     (tmp_path / "sum").write_text(hashlib.sha256(TOKEN["Authorization"].removeprefix("Bearer ").encode()).hexdigest())
 
     @asynccontextmanager
     async def start(image: Image = image) -> AsyncIterator[Client]:
-        async with TestServer(api.make_app()) as cluster, aiohttp.ClientSession() as session:
+        cluster_app = api.make_app()
+        cluster_app.middlewares.append(network.middleware)
+        async with TestServer(cluster_app) as cluster, aiohttp.ClientSession() as session:
             kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
-            repository = Repository(image, Keeper(kubernetes, "inaetics-provisioning"))
+            repository = Repository(image, ConfigMapStore(kubernetes, "inaetics-provisioning"))
             await repository.load()
-            app = Provisioning(repository, Credential(tmp_path / "sum")).make_app()
+            app = ProvisioningServer(repository, TokenVerifier(tmp_path / "sum")).make_app()
             async with TestClient(TestServer(app)) as client:
                 yield client
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demonstrator.provisioning import stored
+from demonstrator.provisioning.archive import ARCHIVE_LIMIT
 from demonstrator.provisioning.image import Image
 from tests.unit.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.provisioning.client import OWN, TOKEN, Client, change, packed, told, versions, zipped
@@ -48,9 +48,9 @@ async def test_a_name_and_version_are_one_archive_for_ever(client: Client, image
     await change(client, "POST", "/bundles", 200, data=packed())
     await change(client, "POST", "/bundles", 409, data=packed(files={"own_bundle/more.py": ""}))
     queue = image.bundles["queue"]
-    await change(client, "POST", "/bundles", 200, data=queue.archive)
+    await change(client, "POST", "/bundles", 200, data=queue.content)
     folder = queue.manifest.module.replace(".", "/")
-    another = io.BytesIO(queue.archive)
+    another = io.BytesIO(queue.content)
     with zipfile.ZipFile(another, "a") as archive:
         archive.writestr(f"{folder}/more.py", "")
     await change(client, "POST", "/bundles", 409, data=another.getvalue())
@@ -61,6 +61,14 @@ def link(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o120777 << 16
     return entry
+
+
+def within(module: str) -> bytes:
+    """An archive of a module with all of its folders."""
+    names = module.split(".")
+    folders = ["/".join(names[:depth]) + "/" for depth in range(1, len(names) + 1)]
+    content = dict.fromkeys((*folders, f"{folders[-1]}__init__.py"), b"")
+    return zipped(("bundle.json", json.dumps(OWN | {"module": module}).encode()), *content.items())
 
 
 BAD = {
@@ -84,8 +92,12 @@ BAD = {
     ),
     "a bomb": zipped(("own_bundle/zeros", bytes(64 * 2**20)), method=zipfile.ZIP_DEFLATED),
     "too many files": zipped(*((f"own_bundle/{number}", b"") for number in range(501))),
-    "another's module": packed({"module": "json"}),
-    "the agent's module": packed({"module": "demonstrator.remote"}),
+    "another's module": within("json"),
+    "below another's module": within("json.decoder"),
+    "the framework's module": within("pelix.own"),
+    "the agent's module": within("demonstrator.remote"),
+    "below the agent's module": within("demonstrator.remote.contract"),
+    "every bundle's folder": within("demonstrator.bundles"),
     "no such module": packed({"module": "another_bundle"}),
     "a folder that is not seen": packed({"module": "acme.own"}, files={"acme/own/__init__.py": ""}),
 }
@@ -99,8 +111,13 @@ async def test_an_archive_that_is_no_bundle_is_refused(client: Client, api: Kube
     assert await told(client, "/audit") == []
 
 
+@pytest.mark.parametrize("module", ["hello", "acme.own", "demonstrator.bundles.own"])
+async def test_a_module_of_ones_own_can_be_anywhere_else(client: Client, module: str) -> None:
+    await change(client, "POST", "/bundles", 201, data=within(module))
+
+
 async def test_an_archive_of_the_greatest_size_fits_into_a_config_map(client: Client, api: KubernetesApi) -> None:
-    spare = stored.ARCHIVE_LIMIT - len(packed(files={"own_bundle/filling": ""}))
+    spare = ARCHIVE_LIMIT - len(packed(files={"own_bundle/filling": ""}))
     await change(client, "POST", "/bundles", 201, data=packed(files={"own_bundle/filling": "x" * spare}))
     await change(
         client,

@@ -1,6 +1,7 @@
 """What the provisioning server offers, and what of it outlives the server."""
 
 import hashlib
+import html
 import io
 import json
 import zipfile
@@ -13,13 +14,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from demonstrator.lib import codec
 from demonstrator.lib.kubernetes import Kubernetes
 from demonstrator.platform.manifest import BundleState, Report, parse
-from demonstrator.provisioning import server, stored
-from demonstrator.provisioning.credential import Credential
-from demonstrator.provisioning.image import Image, Plan
-from demonstrator.provisioning.keeper import Keeper
+from demonstrator.provisioning import server
+from demonstrator.provisioning.archive import check_archive
+from demonstrator.provisioning.config_map_store import ConfigMapStore
+from demonstrator.provisioning.image import Image, TargetPlan
 from demonstrator.provisioning.pack import pack
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import Provisioning
+from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
 from tests.unit.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.local import SOURCE
 from tests.unit.demonstrator.provisioning.client import Client, Start, change, packed, told, versions, zipped
@@ -49,12 +50,12 @@ def test_the_same_files_give_the_same_digest(tmp_path: Path) -> None:
 def test_an_archive_is_importable_and_carries_its_manifest(image: Image) -> None:
     viewer = image.bundles["viewer"]
     assert "demonstrator/bundles/viewer/static/overview.html" in viewer.files
-    assert parse(zipfile.ZipFile(io.BytesIO(viewer.archive)).read("bundle.json")).name == "viewer"
+    assert parse(zipfile.ZipFile(io.BytesIO(viewer.content)).read("bundle.json")).name == "viewer"
 
 
 def test_the_images_own_bundles_would_be_taken_as_uploads(image: Image) -> None:
     for bundle in image.bundles.values():
-        assert stored.check(bundle.archive) == bundle
+        assert check_archive(bundle.content) == bundle
 
 
 @pytest.mark.parametrize(
@@ -69,9 +70,9 @@ def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
 
 def test_a_plan_for_bundles_that_are_not_there_is_refused(image: Image) -> None:
     with pytest.raises(LookupError, match="felix_9"):
-        Image(image.bundles, Plan({}, {"felix_9": ("nothing",)}))
+        Image(image.bundles, TargetPlan({}, {"felix_9": ("nothing",)}))
     with pytest.raises(LookupError, match="a-feature"):
-        Image(image.bundles, Plan({"a-feature": ("nothing",)}, {}))
+        Image(image.bundles, TargetPlan({"a-feature": ("nothing",)}, {}))
 
 
 async def test_an_agent_gets_what_its_target_has(client: Client) -> None:
@@ -94,6 +95,19 @@ async def test_the_page_shows_targets_bundles_changes_and_who_reported(client: C
     assert "assigned own 1.0.0 to felix_2" in page
     assert "<b>" not in page
     assert "a-queue-pod" in await told(client, "/agents")
+
+
+async def test_what_comes_from_outside_is_no_html(client: Client) -> None:
+    attack = """<script>alert("1")</script>' onload='x"""
+    report = Report("felix_2", attack, (BundleState(attack, attack, attack),))
+    await client.put("/agents/a-queue-pod", data=codec.encode(report))
+    await client.put("/agents/another-pod", data=codec.encode(Report(attack, attack, ())))
+    await change(client, "POST", "/bundles", 201, data=packed({"description": attack}))
+    await change(client, "PUT", "/targets/felix_3/bundles/own", json={"version": "1.0.0"})
+    page = await (await client.get("/")).text()
+    assert "<script" not in page
+    assert attack not in page
+    assert page.count(html.escape(attack).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")) == 5
 
 
 async def test_only_the_latest_agents_are_remembered(client: Client) -> None:
@@ -122,7 +136,7 @@ async def test_a_new_images_versions_reach_the_targets_that_nobody_has_changed(s
     def renewed() -> Image:
         bundles = dict(image.bundles)
         for name in ("queue", "processor"):
-            manifest = json.loads(zipfile.ZipFile(io.BytesIO(bundles[name].archive)).read("bundle.json"))
+            manifest = json.loads(zipfile.ZipFile(io.BytesIO(bundles[name].content)).read("bundle.json"))
             folder = manifest["module"].replace(".", "/")
             above = [f"{folder[:end]}/" for end in range(1, len(folder) + 1) if folder[end : end + 1] in ("/", "")]
             archive = zipped(
@@ -130,9 +144,9 @@ async def test_a_new_images_versions_reach_the_targets_that_nobody_has_changed(s
                 *((name, b"") for name in above),
                 (f"{folder}/__init__.py", b""),
             )
-            bundles[name] = stored.check(archive)
+            bundles[name] = check_archive(archive)
         features: dict[str, tuple[str, ...]] = {name: (name,) for name in bundles}
-        return Image(bundles, Plan(features, image.targets))
+        return Image(bundles, TargetPlan(features, image.targets))
 
     async with start() as client:
         before = await told(client, "/targets/felix_2")
@@ -178,8 +192,8 @@ async def test_while_the_cluster_does_not_answer_nothing_is_offered_that_may_be_
     (tmp_path / "token").write_text("a token that the cluster does not know")
     async with TestServer(KubernetesApi().make_app()) as cluster, aiohttp.ClientSession() as session:
         kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
-        repository = Repository(image, Keeper(kubernetes, "inaetics-provisioning"))
-        async with TestClient(TestServer(Provisioning(repository, Credential(tmp_path)).make_app())) as client:
+        repository = Repository(image, ConfigMapStore(kubernetes, "inaetics-provisioning"))
+        async with TestClient(TestServer(ProvisioningServer(repository, TokenVerifier(tmp_path)).make_app())) as client:
             for path, status in (("/live", 200), ("/ready", 503), ("/targets/felix_2", 503), ("/", 503)):
                 assert (await client.get(path)).status == status
 
