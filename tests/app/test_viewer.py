@@ -47,7 +47,7 @@ def test_the_page_and_the_data_say_the_same(page: Page, viewer: str) -> None:
 
 
 def test_each_pod_stands_on_its_node(page: Page, viewer: str) -> None:
-    """Where pods run is what a cluster is about: the page names the nodes by address, as the seed does."""
+    """The page names the nodes that pods run on by address, as the original demonstrator does."""
     open_live(page, viewer)
     expect(page.locator("#nodes")).to_contain_text("172.17.8.3", timeout=LIVE)
     shown = page.locator("#nodes").inner_text()
@@ -69,7 +69,7 @@ def test_the_graphs_draw(page: Page, viewer: str) -> None:
 
 
 def test_the_provisioning_page_tells_who_runs_what(page: Page, provisioning: str, pictures: Path) -> None:
-    """The seed's second address: each target, its bundles, and the agents that reported."""
+    """The original demonstrator's second address: each target, its bundles, and the agents that reported."""
     page.goto(provisioning)
     for target in ("felix_1", "felix_2", "felix_3", "felix_4"):
         expect(page.get_by_role("heading", name=target)).to_be_visible()

@@ -10,7 +10,7 @@ from tests.cluster.pods import CoreApi, is_ready
 from tests.cluster.workstation import Shell
 from tests.waiting import eventually
 
-SILENT = 10.0 + 5.0  # seconds until a node that says nothing is NotReady: the seed's ten, and two reports
+SILENT = 10.0 + 5.0  # seconds until a silent node is NotReady: the original demonstrator's ten, and two reports
 MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run
 BACK = 60.0
 

@@ -11,7 +11,7 @@ from kubernetes.stream import stream
 from tests.waiting import eventually
 
 NAMESPACE = "cluster-tests"
-IMAGE = "inaetics/felix-agent"  # as in the seed's listing; it has python3
+IMAGE = "inaetics/felix-agent"  # as in the original demonstrator's listing; it has python3
 PORT = 8080
 # Tells the pod's name to whoever asks for /hostname.
 SERVER = ("python3", "-m", "http.server", str(PORT), "--directory", "/etc")

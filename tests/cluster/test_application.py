@@ -88,7 +88,7 @@ def test_no_sample_is_lost(demonstrator: Demonstrator, scale: Callable[[int], No
 def test_more_processors_more_flow(
     demonstrator: Demonstrator, scale: Callable[[int], None], on: Callable[[str], Shell]
 ) -> None:
-    """`kubectl scale` on the controller, as in the seed."""
+    """`kubectl scale` on the controller, as in the original demonstrator."""
     scale(1)
     eventually("one processor works", lambda: stored(demonstrator), lambda flow: 0 < flow < ONE_PROCESSOR, within=FLOW)
     on("controller").core(f"kubectl scale rc {PROCESSORS} --replicas=2")

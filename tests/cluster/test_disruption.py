@@ -28,7 +28,7 @@ def victim(nodes: Sequence[Host], core: CoreApi) -> Iterator[Host]:
 def test_the_unit_removes_the_application_and_brings_it_back(
     core: CoreApi, on: Callable[[str], Shell], declaration: Declaration
 ) -> None:
-    """`systemctl stop inaetics` and `start`, as in the seed."""
+    """`systemctl stop inaetics` and `start`, as in the original demonstrator."""
     controller = on("controller")
     try:
         controller.core("sudo systemctl stop inaetics")
@@ -43,7 +43,7 @@ def test_the_unit_removes_the_application_and_brings_it_back(
 
 
 def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], Shell], victim: Host) -> None:
-    """The seed's numbers: NotReady after ten seconds, and ten seconds later its pods are elsewhere."""
+    """The original demonstrator's numbers: NotReady after ten seconds, and ten seconds later its pods are elsewhere."""
     template = manifest("wanderer", None, {"app": "wanderer"}, IMAGE, SERVER)
     here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [str(victim.address)]}
     wish = {"weight": 100, "preference": {"matchExpressions": [here]}}

@@ -147,7 +147,7 @@ def test_another_pod_takes_the_place_of_a_killed_one(demonstrator: Demonstrator,
 def test_the_pods_of_a_lost_node_run_elsewhere(
     demonstrator: Demonstrator, kind: str, core: CoreApi, nodes: Sequence[Host], on: Callable[[str], Shell]
 ) -> None:
-    """Within the seed's numbers; and the page says which node is lost, as soon as there is a page.
+    """Within the original demonstrator's numbers; and the page says which node is lost, as soon as there is a page.
 
     Nor does anybody go on with a queue that does not answer any more.
     """

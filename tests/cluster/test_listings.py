@@ -1,4 +1,4 @@
-"""The seed's listings, as `core@controller ~ $ kubectl get ...` prints them: names to the letter."""
+"""The original demonstrator's listings, as `core@controller ~ $ kubectl get ...` prints them: names to the letter."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ CONTROLLERS = {
     "inaetics-processor": (FELIX, "0"),
     "inaetics-producer": (FELIX, "1"),
     "inaetics-queue": (FELIX, "1"),
-    "inaetics-queue-celix": (CELIX, "0"),  # in the seed's files, though not in its README's listing
+    "inaetics-queue-celix": (CELIX, "0"),  # in the original demonstrator's files, though not in its README's listing
 }
 
 # What the demonstrator scales by itself, evenly: one at least, and eight at most.

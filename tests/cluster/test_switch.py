@@ -1,4 +1,4 @@
-"""The seed's switch2celix: another queue takes over while the demonstrator runs, and the accounting holds."""
+"""The original demonstrator's switch2celix: another queue takes over in full flow, and the accounting holds."""
 
 from collections.abc import Iterator
 from typing import Any

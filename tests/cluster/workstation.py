@@ -24,7 +24,7 @@ class Shell:
         return str(self._host.check_output(command))
 
     def core(self, command: str) -> str:
-        """What a command says in the login shell of the seed's user; it must succeed."""
+        """What a command says in the login shell of the original demonstrator's user; it must succeed."""
         return str(self._host.check_output("runuser --login core --command=%s", command))
 
 

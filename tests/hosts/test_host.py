@@ -54,7 +54,7 @@ def test_has_its_declared_address(facts: Facts) -> None:
 
 
 def test_core_may_administrate(facts: Facts) -> None:
-    """The seed's user: logs in with a key, has bash, and sudo without a password."""
+    """The original demonstrator's user: logs in with a key, has bash, and sudo without a password."""
     assert facts.output("getent passwd core").split(":")[-1] == "/bin/bash"
     assert facts.output("getent shadow core").split(":")[1][:1] in "!*"
     assert facts.output("runuser -u core -- sudo --non-interactive id --user --name") == "root"

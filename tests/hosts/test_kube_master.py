@@ -34,15 +34,15 @@ FLAGS = [
     (API, "--tls-min-version", "VersionTLS12", "1.2.29"),
     (API, "--service-account-extend-token-expiration", "false", "1.2.30"),
     (API, "--audit-policy-file", "/etc/kubernetes/apiserver/audit-policy.yml", "3.2.1"),
-    (API, "--default-unreachable-toleration-seconds", "10", "the seed's number"),
-    (API, "--default-not-ready-toleration-seconds", "10", "the seed's number"),
+    (API, "--default-unreachable-toleration-seconds", "10", "the original demonstrator's number"),
+    (API, "--default-not-ready-toleration-seconds", "10", "the original demonstrator's number"),
     (MANAGER, "--terminated-pod-gc-threshold", "100", "1.3.1"),
     (MANAGER, "--profiling", "false", "1.3.2"),
     (MANAGER, "--use-service-account-credentials", "true", "1.3.3"),
     (MANAGER, "--service-account-private-key-file", "/etc/kubernetes/controller-manager/service-account.key", "1.3.4"),
     (MANAGER, "--root-ca-file", "/etc/kubernetes/ca.crt", "1.3.5"),
     (MANAGER, "--bind-address", "127.0.0.1", "1.3.7"),
-    (MANAGER, "--node-monitor-grace-period", "10s", "the seed's number"),
+    (MANAGER, "--node-monitor-grace-period", "10s", "the original demonstrator's number"),
     (SCHEDULER, "--profiling", "false", "1.4.1"),
     (SCHEDULER, "--bind-address", "127.0.0.1", "1.4.2"),
 ]
@@ -50,7 +50,7 @@ FLAGS = [
 ABSENT = [
     (API, "--token-auth-file", "1.2.2"),
     (API, "--basic-auth-file", "passwords in a file"),
-    (API, "--insecure-port", "the seed's API without a key"),
+    (API, "--insecure-port", "the original demonstrator's API without a key"),
     (API, "--disable-admission-plugins", "1.2.12, 1.2.13"),
     (API, "--service-node-port-range", "the range stays Kubernetes' own"),
     (MANAGER, "--cluster-signing-key-file", "certificates are signed on the workstation"),
@@ -79,7 +79,7 @@ def test_ciphers_keep_the_past_secret(facts: Facts, process: str) -> None:
 
 
 def test_core_has_kubectl(facts: Facts) -> None:
-    """The seed's `core@controller ~ $ kubectl get nodes`, in a login shell and in a bare one."""
+    """The original demonstrator's `core@controller ~ $ kubectl get nodes`, in a login shell and in a bare one."""
     names = sorted(f"node/{one['cluster_address']}" for one in facts.nodes.values())
     for shell in ("runuser --login core --command", "runuser --user core -- sh -c"):
         assert sorted(facts.output(f"{shell} 'kubectl get nodes --output=name'").split()) == names

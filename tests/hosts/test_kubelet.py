@@ -23,8 +23,8 @@ SETTINGS = [
     ("podPidsLimit", 1024, "4.2.13"),
     ("seccompDefault", True, "4.2.14"),
     ("cgroupDriver", "systemd", "two masters of one cgroup tree would fight"),
-    ("nodeStatusUpdateFrequency", "2s", "the seed's number"),
-    ("clusterDomain", "cluster.local", "the names that the seed's parts call each other"),
+    ("nodeStatusUpdateFrequency", "2s", "the original demonstrator's number"),
+    ("clusterDomain", "cluster.local", "the names that the original demonstrator's parts call each other"),
     ("containerRuntimeEndpoint", "unix:///run/containerd/containerd.sock", "the unit containerd.service"),
 ]
 
@@ -42,7 +42,7 @@ def test_setting(settings: dict[str, object], key: str, value: object, reason: s
 
 
 def test_is_named_by_address(facts: Facts) -> None:
-    """`kubectl get nodes` lists 172.17.8.31, as in the seed."""
+    """`kubectl get nodes` lists 172.17.8.31, as in the original demonstrator."""
     words = facts.commands["kubelet.service"]
     assert {f"--hostname-override={facts.address}", f"--node-ip={facts.address}"} <= set(words)
 

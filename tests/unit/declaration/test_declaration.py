@@ -1,4 +1,4 @@
-"""inventory/cluster.yml: the defaults are the seed's, and each bad input is told in the file's own terms."""
+"""inventory/cluster.yml: the original demonstrator's defaults, and errors in the file's own terms."""
 
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
