@@ -1,1 +1,1 @@
-"""The agent: starts blank, is given its bundles by the provisioning server and runs them."""
+"""The agent: starts without bundles, fetches them from the provisioning server and runs them."""

@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Coroutine
-from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -12,58 +10,24 @@ from pelix.framework import Framework, FrameworkFactory, create_framework
 
 import demonstrator
 from demonstrator.agent.bundles import Bundles
-from demonstrator.agent.health import Health
 from demonstrator.agent.installer import Installer
-from demonstrator.agent.pages import WebServer
 from demonstrator.agent.pods import PodWatch
-from demonstrator.agent.provisioning_client import Server
+from demonstrator.agent.provisioning_client import ProvisioningClient
+from demonstrator.agent.runtime import AgentRuntime, Health
 from demonstrator.agent.settings import Settings
+from demonstrator.agent.web_server import WebServer
 from demonstrator.lib.kubernetes import Kubernetes
-from demonstrator.platform.spi import Identity, KubernetesApi, PodDirectory, Runtime
-from demonstrator.remote import rpc_server as calls
+from demonstrator.platform import KubernetesApi, PodDirectory, Runtime
+from demonstrator.remote import rpc_server
 from demonstrator.remote.exports import Exports
 from demonstrator.remote.imports import Imports
 
 _logger = logging.getLogger(__name__)
 
-# For requests that set no time of their own.
+# For requests that set no timeout of their own.
 _ANSWER_SECONDS = 10.0
-# After so many seconds of silence a peer is asked, as often and as many times: it counts as gone after four times that.
+# Seconds of silence until the first probe, seconds between probes, and number of probes: a peer is gone after 12 s.
 _KEEPALIVE = 3
-
-
-class AgentRuntime:
-    """What bundles see of the agent."""
-
-    def __init__(self, identity: Identity, health: Health) -> None:
-        self._identity = identity
-        self._health = health
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def identity(self) -> Identity:
-        """Who this agent is."""
-        return self._identity
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run something in the background until it is cancelled."""
-        task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    async def close(self) -> None:
-        """Cancel everything that was spawned."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _logger.error("%s failed", task.get_name(), exc_info=error)
-            self._health.fail(f"{task.get_name()} failed")
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -78,35 +42,35 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
     timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        imports = Imports(context, identity.pod, session)
+        imports = Imports(context, identity.pod, session, runtime.spawn)
         kubernetes = Kubernetes(settings.kubernetes_url, settings.service_account, session)
         pods = PodWatch(kubernetes, identity.namespace, lambda: imports.follow(pods.pods()))
         bundles = Bundles(context, imports)
-        installer = Installer(
-            bundles,
-            Server(session, settings.provisioning_url, identity),
-            settings.state / "bundles",
-        )
+        client = ProvisioningClient(session, settings.provisioning_url, identity)
+        installer = Installer(bundles, client, settings.state / "bundles")
         context.register_service(Runtime, runtime, {})
         context.register_service(PodDirectory, pods, {})
         context.register_service(KubernetesApi, kubernetes, {})
-        pages = WebServer(context, exports, lambda: installer.ready)
+        web_server = WebServer(context, exports, lambda: installer.ready)
         listeners = [
-            await _listen(calls.make_app(exports), settings.listen, settings.services_port),
-            await _listen(pages.make_app(), settings.listen, settings.pages_port),
+            await _listen(rpc_server.make_app(exports), settings.listen, settings.services_port),
+            await _listen(web_server.make_app(), settings.listen, settings.pages_port),
         ]
         health.start()
-        runtime.spawn(installer.run(), "installer")
+        installing = runtime.spawn(installer.run(), "installer")
         runtime.spawn(pods.run(), "pods")
         _logger.info("%s on %s is %s", identity.pod, identity.node, identity.target)
         await stop.wait()
         _logger.info("stops")
+        # An update that is offered from now on is not for this agent any more.
+        installing.cancel()
+        await asyncio.wait([installing])
         await bundles.drain(*bundles.archives)
-        health.stop()
+        await health.stop()
         exports.withdraw()
-        framework.stop()
-        await imports.close()
+        # Before the framework: followers of other agents unregister their proxies.
         await runtime.close()
+        framework.stop()
         await asyncio.gather(*(listener.cleanup() for listener in listeners))
     FrameworkFactory.delete_framework(framework)
 
@@ -114,8 +78,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 def _start_framework() -> Framework:
     """Start iPOPO, and keep `demonstrator` open for the bundles that archives add to it.
 
-    The framework replaces every package's search path by a plain list, which for a namespace
-    package is the end of finding further parts of it.
+    The framework replaces every package's search path by a plain list, in which a namespace package finds no further
+    parts.
     """
     search_path = demonstrator.__path__
     framework = create_framework(("pelix.ipopo.core",))
@@ -125,9 +89,9 @@ def _start_framework() -> Framework:
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket that asks a silent peer every few seconds whether it is still there.
+    """Make a socket with keepalive probes every few seconds.
 
-    A watch of the API server may have nothing to say for a minute; a host that lost its power says nothing for ever.
+    A watch of the API server may be silent for a minute, but so is a host that has lost its power.
     """
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
@@ -138,7 +102,7 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
 
 
 async def _listen(app: web.Application, address: str, port: int) -> web.AppRunner:
-    # A stop waits for no reader: streams never end by themselves.
+    # No waiting for readers at the end: streams do not end by themselves.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, address, port).start()

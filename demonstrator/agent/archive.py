@@ -1,4 +1,4 @@
-"""A bundle's archive: checked against its digest, and kept where Python can import from it."""
+"""A bundle's archive: checked against its digest, and stored where Python can import from it."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ class BundleError(Exception):
 
 
 class DamagedError(BundleError):
-    """What was fetched is not what was offered: the next attempt may bring the right one."""
+    """The fetched archive has another digest than the offered one: the next attempt may bring the right one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +31,19 @@ class Archive:
 
 
 def check(content: bytes, offer: Offer) -> None:
-    """Raise DamagedError unless this is just what is offered."""
+    """Raise DamagedError unless this is the archive that is offered."""
     found = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if found != offer.digest:
         raise DamagedError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
 
 
-def keep(content: bytes, offer: Offer, directory: Path) -> Archive:
-    """Keep a checked archive in `directory`: code is read straight from the file that was checked."""
+def store(content: bytes, offer: Offer, directory: Path) -> Archive:
+    """Store a checked archive in `directory`, from which its code is imported; raises BundleError."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parsed = manifest.parse(archive.read(manifest.FILE_NAME))
     except (zipfile.BadZipFile, KeyError, codec.DecodeError) as error:
-        raise BundleError(f"{offer.name} {offer.version} is no bundle: {error}") from error
+        raise BundleError(f"{offer.name} {offer.version} is not a bundle: {error}") from error
     if (parsed.name, parsed.version) != (offer.name, offer.version):
         raise BundleError(f"{offer.name} {offer.version} calls itself {parsed.name} {parsed.version}")
     directory.mkdir(parents=True, exist_ok=True)

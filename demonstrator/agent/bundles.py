@@ -1,4 +1,4 @@
-"""The bundles that run in this agent's framework: started from their archives and taken out again."""
+"""The bundles in this agent's framework: started from their archives, and stopped."""
 
 import asyncio
 import importlib
@@ -18,8 +18,7 @@ from pelix.ipopo.instance import StoredInstance
 from demonstrator.agent.archive import Archive, BundleError
 from demonstrator.lib.notifier import Notifier
 from demonstrator.platform.manifest import BundleState
-from demonstrator.platform.spi import Drainable
-from demonstrator.remote.contract import name_of
+from demonstrator.platform.spi import Drainable, service_name
 from demonstrator.remote.imports import Imports
 
 RUNNING, WAITING, FAILED = "running", "waiting", "failed"
@@ -36,7 +35,7 @@ class Running:
 
 
 class Bundles:
-    """Starts and stops bundles by name; `changes` tells of every change of their components."""
+    """Starts and stops bundles by name; `changes` notifies of every change of their components."""
 
     def __init__(self, context: BundleContext, imports: Imports) -> None:
         self._context = context
@@ -46,45 +45,50 @@ class Bundles:
         with use_ipopo(context) as ipopo:
             ipopo.add_listener(self)
 
-    def handle_ipopo_event(self, event: IPopoEvent) -> None:
-        """Called by iPOPO, in the thread of the event loop."""
-        self.changes.tell()
+    def handle_ipopo_event(self, _event: IPopoEvent) -> None:
+        """Called by iPOPO, in the event loop's thread."""
+        self.changes.notify_all()
 
     @property
     def archives(self) -> dict[str, Archive]:
-        """What runs, by the bundle's name."""
+        """The archives of the running bundles, by name."""
         return {name: running.archive for name, running in self._running.items()}
 
     def start(self, archive: Archive) -> None:
-        """Import a bundle's code from its archive and start it; whatever its code raises comes out."""
+        """Import a bundle's code from its archive and start it.
+
+        Raises:
+            BundleError: its module exists already.
+            BaseException: of any kind, from the bundle's code.
+        """
         module = archive.manifest.module
         if module in sys.modules:
-            raise BundleError(f"module {module} is there already: a bundle needs one of its own")
+            raise BundleError(f"module {module} exists already: a bundle needs one of its own")
         sys.path.insert(0, str(archive.path))
         importlib.invalidate_caches()
         try:
             bundle = self._context.install_bundle(module)
         except BaseException:
-            _forget(archive)
+            _unload_modules(archive)
             raise
         self._running[archive.manifest.name] = Running(archive, bundle)
         try:
-            # The bundle's module is imported by now, and with it the contracts it needs.
-            self._imports.want(archive.manifest.imports)
+            # The bundle's module is imported by now, and has declared the contracts that it needs.
+            self._require_imports()
             bundle.start()
         except BaseException:
             self.stop(archive.manifest.name)
             raise
-        self.changes.tell()
+        self.changes.notify_all()
 
     async def drain(self, *names: str) -> None:
-        """Let the components of these bundles end what they hold, side by side."""
-        context, wanted = self._context, name_of(Drainable)
+        """Let the components of these bundles hand on what they hold, all at the same time."""
+        context, drainable = self._context, service_name(Drainable)
         references = [
             reference
             for name in names
             for reference in self._running[name].bundle.get_registered_services()
-            if wanted in reference.get_property(OBJECTCLASS)
+            if drainable in reference.get_property(OBJECTCLASS)
         ]
         drains = (context.get_service(reference).drain() for reference in references)
         for outcome in await asyncio.gather(*drains, return_exceptions=True):
@@ -92,24 +96,25 @@ class Bundles:
                 _logger.error("a bundle could not be drained", exc_info=outcome)
 
     def stop(self, name: str) -> None:
-        """Take a bundle out, with its components, services and modules, so that other code can take its place."""
+        """Uninstall a bundle with its components, services and modules, so that another version can be started."""
         running = self._running.pop(name)
         try:
             running.bundle.uninstall()
         except BundleException:
-            _logger.exception("%s did not stop as it should", name)
-        _forget(running.archive)
-        self.changes.tell()
+            _logger.exception("%s has not stopped cleanly", name)
+        _unload_modules(running.archive)
+        self._require_imports()
+        self.changes.notify_all()
 
     def states(self) -> tuple[BundleState, ...]:
-        """Every bundle with what its components do."""
+        """Return each bundle with the state of its components."""
         return tuple(
             BundleState(name, running.archive.manifest.version, self.state(name))
             for name, running in self._running.items()
         )
 
     def state(self, name: str) -> str:
-        """Whether a bundle's components all run, wait for what they require, or have failed."""
+        """Return RUNNING if all components of a bundle run, WAITING if one lacks a requirement, or FAILED."""
         bundle = self._running[name].bundle
         with use_ipopo(self._context) as ipopo:
             states = {
@@ -117,24 +122,27 @@ class Bundles:
                 for instance, factory, state in ipopo.get_instances()
                 if ipopo.get_factory_bundle(factory) is bundle
             }
-        # A component whose constructor fails is none at all.
-        if _declared(bundle.get_module()) - states.keys() or StoredInstance.ERRONEOUS in states.values():
+        # A component whose constructor fails has no instance.
+        if _declared_components(bundle.get_module()) - states.keys() or StoredInstance.ERRONEOUS in states.values():
             return FAILED
         return RUNNING if set(states.values()) <= {StoredInstance.VALID} else WAITING
 
-    def complaint(self, name: str) -> str:
-        """Why a bundle does not run, as far as its components tell."""
+    def _require_imports(self) -> None:
+        self._imports.require(name for archive in self.archives.values() for name in archive.manifest.imports)
+
+    def failure_reason(self, name: str) -> str:
+        """Return the error of the first component that failed."""
         bundle = self._running[name].bundle
         with use_ipopo(self._context) as ipopo:
             for instance, factory, state in ipopo.get_instances():
                 if ipopo.get_factory_bundle(factory) is bundle and state == StoredInstance.ERRONEOUS:
                     trace = ipopo.get_instance_details(instance)["error_trace"] or "no reason given"
                     return f"component {instance}: {trace.strip().splitlines()[-1]}"
-        return "a component could not be made: see the agent's log"
+        return "a component could not be created: see the agent's log"
 
 
-def _declared(module: ModuleType) -> set[str]:
-    """The names of the components that a bundle's module says are made at its start."""
+def _declared_components(module: ModuleType) -> set[str]:
+    """Return the names of the components that a bundle's module instantiates at its start."""
     classes = (cls for _, cls in inspect.getmembers(module, inspect.isclass) if cls.__module__ == module.__name__)
     return {name for cls in classes if "__ipopo_factory_context__" in vars(cls) for name in _instances(cls)}
 
@@ -143,8 +151,8 @@ def _instances(cls: type) -> set[str]:
     return set(get_factory_context(cls).get_instances())
 
 
-def _forget(archive: Archive) -> None:
-    """Let nothing of an archive's code be found again: neither its modules nor the way to them."""
+def _unload_modules(archive: Archive) -> None:
+    """Remove an archive's modules and its entries in Python's search path, so that none of its code is found again."""
     module, path = archive.manifest.module, str(archive.path)
     for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
         del sys.modules[name]

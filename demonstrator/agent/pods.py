@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from demonstrator.lib.kubernetes import Kubernetes
-from demonstrator.platform.spi import Container, Pod
+from demonstrator.platform import Container, Pod
 
 SERVICES_PORT_NAME = "services"
 
 
 class PodWatch:
-    """Keeps the list of pods and calls `changed` whenever it may be another one."""
+    """The list of pods, kept up to date; calls `changed` after each event."""
 
     def __init__(self, kubernetes: Kubernetes, namespace: str, changed: Callable[[], None]) -> None:
         self._kubernetes = kubernetes
@@ -19,18 +19,18 @@ class PodWatch:
         self._pods: dict[str, Pod] = {}
 
     def pods(self) -> tuple[Pod, ...]:
-        """All pods that are known now, by name."""
+        """See PodDirectory.pods."""
         return tuple(pod for _, pod in sorted(self._pods.items()))
 
     async def run(self) -> None:
-        """Follow the pods until cancelled; an API server that restarts stops no data."""
+        """Follow the pods until cancelled."""
         async for objects in self._kubernetes.follow(self._path):
             self._pods = {name: read_pod(data) for name, data in objects.items()}
             self._changed()
 
 
 def read_pod(data: dict[str, Any]) -> Pod:
-    """A pod from what the API says of it."""
+    """Read a pod from the API's object."""
     specification, status = data["spec"], data.get("status", {})
     phase = "Terminating" if "deletionTimestamp" in data["metadata"] else status.get("phase", "")
     ports = (
@@ -53,14 +53,14 @@ def read_pod(data: dict[str, Any]) -> Pod:
 
 
 def _containers(specification: dict[str, Any], status: dict[str, Any]) -> tuple[Container, ...]:
-    """The containers in the template's order; what its node has not told yet is empty."""
-    told = {item["name"]: item for item in status.get("containerStatuses", ())}
-    return tuple(_container(item["name"], told.get(item["name"], {})) for item in specification["containers"])
+    """Read the containers in the template's order; those that the node has not reported yet have no state."""
+    statuses = {item["name"]: item for item in status.get("containerStatuses", ())}
+    return tuple(_container(item["name"], statuses.get(item["name"], {})) for item in specification["containers"])
 
 
-def _container(name: str, told: dict[str, Any]) -> Container:
-    states: dict[str, Any] = told.get("state", {})
+def _container(name: str, status: dict[str, Any]) -> Container:
+    states: dict[str, Any] = status.get("state", {})
     state = next(iter(states), "")
-    ended = told.get("lastState", {}).get("terminated", {})
+    ended = status.get("lastState", {}).get("terminated", {})
     reason = states.get(state, {}).get("reason") or ended.get("reason") or ""
-    return Container(name, state, reason, told.get("restartCount", 0))
+    return Container(name, state, reason, status.get("restartCount", 0))

@@ -1,11 +1,11 @@
-"""What an agent is told through its environment."""
+"""The agent's settings, from its environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from demonstrator.lib.kubernetes import SERVICE_ACCOUNT, api_url
-from demonstrator.platform.spi import Identity
+from demonstrator.platform import Identity
 
 
 class SettingsError(Exception):
@@ -22,7 +22,7 @@ class Settings:
         kubernetes_url: KUBERNETES_URL, or the address that Kubernetes gives every pod.
         service_account: SERVICE_ACCOUNT_DIR, with the files token and ca.crt.
         listen: AGENT_LISTEN, the address to listen on.
-        pages_port: AGENT_PAGES_PORT, for people: pages of bundles, /services and /ready.
+        pages_port: AGENT_PAGES_PORT, for browsers and probes: pages of bundles, /services and /ready.
         services_port: AGENT_SERVICES_PORT, for other agents: calls of exported services.
         state: AGENT_STATE_DIR, the directory of the health file and of received bundles.
     """
@@ -38,12 +38,12 @@ class Settings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> "Settings":
-        """The settings of this environment; raises SettingsError with the variable's name."""
+        """Read the settings; raises SettingsError with the variable's name."""
 
         def required(name: str) -> str:
             if value := environment.get(name):
                 return value
-            raise SettingsError(f"{name} is not set: the pod's template has to give it")
+            raise SettingsError(f"{name} is not set: set it in the pod's template")
 
         def port(name: str, default: str) -> int:
             value = environment.get(name, default)

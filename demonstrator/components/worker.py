@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from demonstrator.model.samples import Batch, Result
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from demonstrator.services.data_path import DataStore, Processor, Queue
 
 MOST = 50

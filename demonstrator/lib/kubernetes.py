@@ -10,8 +10,7 @@ from typing import Any
 import aiohttp
 
 from demonstrator.lib import codec
-from demonstrator.platform.spi import KubernetesError
-from demonstrator.remote.contract import format_error
+from demonstrator.lib.log import format_error
 
 _logger = logging.getLogger(__name__)
 
@@ -26,18 +25,26 @@ _PATCH_SECONDS = 3.0
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 _MERGE = "application/merge-patch+json"
-_NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError)
+_REQUEST_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError)
+
+
+class KubernetesError(Exception):
+    """The API server refused a request, ended a watch, or did not answer (status 0)."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def api_url(environment: Mapping[str, str]) -> str:
-    """The API's address: KUBERNETES_URL, or what Kubernetes tells every pod."""
+    """Return the API's address: KUBERNETES_URL, or the address in every pod's environment."""
     host = environment.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
     given = f"https://{host}:{environment.get('KUBERNETES_SERVICE_PORT', '443')}"
     return environment.get("KUBERNETES_URL", given).rstrip("/")
 
 
 class Kubernetes:
-    """A client for one API server; what it may do there, the pod's service account says."""
+    """A client for one API server, with the rights of the pod's service account."""
 
     def __init__(self, url: str, service_account: Path, session: aiohttp.ClientSession) -> None:
         self._url = url
@@ -48,37 +55,41 @@ class Kubernetes:
             self._tls = ssl.create_default_context(cafile=service_account / "ca.crt")
 
     async def read(self, path: str) -> dict[str, Any]:
-        """Get an object or a list."""
-        return await self._ask("GET", path, _READ_SECONDS, None)
+        """Get an object or a list.
+
+        Raises:
+            KubernetesError: of this and of every other method here: no answer, or a refusal.
+        """
+        return await self._send("GET", path, _READ_SECONDS, None)
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
         """Merge a change into an object; with a resourceVersion in it, only into that version."""
-        return await self._ask("PATCH", path, _PATCH_SECONDS, change)
+        return await self._send("PATCH", path, _PATCH_SECONDS, change)
 
     async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Add an object to a collection; status 409 where one of that name exists."""
-        return await self._ask("POST", path, _READ_SECONDS, item)
+        return await self._send("POST", path, _READ_SECONDS, item)
 
     async def replace(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Put an object in another one's place; with a resourceVersion, only in that version's: else status 409."""
-        return await self._ask("PUT", path, _READ_SECONDS, item)
+        """Replace an object; with a resourceVersion in it, only that version, or else status 409."""
+        return await self._send("PUT", path, _READ_SECONDS, item)
 
     async def delete(self, path: str) -> None:
         """Remove an object."""
-        await self._ask("DELETE", path, _READ_SECONDS, None)
+        await self._send("DELETE", path, _READ_SECONDS, None)
 
     async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-        """All objects of a collection by name, now and after each change, until cancelled.
+        """Yield the objects of a collection by name, now and after each change, until cancelled.
 
-        Lists, then watches, and again from the start whenever the watch ends. While the API server
-        does not answer nothing comes: what was told last stays in use.
+        Lists, then watches, and starts again whenever the watch ends. Nothing comes while the API server does not
+        answer: the last answer stays in use.
         """
-        trouble = ""
+        last_error = ""
         while True:
             try:
                 answer = await self.read(path)
                 objects = {item["metadata"]["name"]: item for item in answer["items"]}
-                trouble = ""
+                last_error = ""
                 yield objects
                 async for event in self._watch(path, str(answer["metadata"]["resourceVersion"])):
                     item = event["object"]
@@ -87,23 +98,23 @@ class Kubernetes:
                     elif event["type"] != "BOOKMARK":
                         objects[item["metadata"]["name"]] = item
                     yield objects
-            except (*_NO_ANSWER, KubernetesError) as error:
-                if trouble != (trouble := format_error(error)):
-                    _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], trouble)
+            except (*_REQUEST_ERRORS, KubernetesError) as error:
+                if last_error != (last_error := format_error(error)):
+                    _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], last_error)
                 await asyncio.sleep(_PAUSE)
 
-    async def _ask(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
+    async def _send(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
         body = None if item is None else codec.encode(item)
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._request(method, path, {}, timeout, body) as response:
                 await _check(response)
-                return _an_object(await response.read())
-        except _NO_ANSWER as error:
+                return _decode_object(await response.read())
+        except _REQUEST_ERRORS as error:
             raise KubernetesError(f"{path}: {format_error(error)}") from error
 
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
-        """The events since `version` as they happen, until the server ends the watch."""
+        """Yield the events since `version` as they happen, until the server ends the watch."""
         parameters = {
             "watch": "1",
             "resourceVersion": version,
@@ -115,7 +126,7 @@ class Kubernetes:
         async with self._request("GET", path, parameters, timeout, None) as response:
             await _check(response)
             async for line in response.content:
-                event = _an_object(line)
+                event = _decode_object(line)
                 if event.get("type") == "ERROR":
                     raise KubernetesError(f"watch of {path} ended: {event['object'].get('message')}")
                 yield event
@@ -144,7 +155,7 @@ async def _check(response: aiohttp.ClientResponse) -> None:
         raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
 
 
-def _an_object(text: bytes) -> dict[str, Any]:
+def _decode_object(text: bytes) -> dict[str, Any]:
     data = codec.loads(text)
     if not isinstance(data, dict):
         raise KubernetesError(f"an object expected, not {text[:100]!r}")

@@ -1,21 +1,26 @@
-"""How the demonstrator's processes write their logs, which `kubectl logs` shows."""
+"""Logging of the demonstrator's processes, which `kubectl logs` shows, and errors as text."""
 
 import logging
 
 from aiohttp.http import HttpProcessingError
 
 
-class _Discreet(logging.Filter):
-    """Leaves out what a malformed request looked like: aiohttp quotes it, and it may hold a credential."""
+class _OmitRequest(logging.Filter):
+    """Omits the bytes of a malformed request: aiohttp quotes them, and they may hold a credential."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Keep the record, without the request's own bytes."""
+        """Keep the record without the request's bytes."""
         if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
             record.exc_info = None
         return True
 
 
 def set_up() -> None:
-    """Write to standard error from now on."""
+    """Write log records to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("aiohttp.server").addFilter(_Discreet())
+    logging.getLogger("aiohttp.server").addFilter(_OmitRequest())
+
+
+def format_error(error: BaseException) -> str:
+    """Return an error's class and message; some errors, such as timeouts, have no message."""
+    return f"{type(error).__name__} {error}".strip()

@@ -1,4 +1,4 @@
-"""What a native bundle is made of: a shared library in its archive, and the header that declares its functions."""
+"""Native bundles: a shared library in the archive, and the header that declares its functions."""
 
 from dataclasses import dataclass
 from importlib import resources
@@ -13,7 +13,7 @@ LIBRARY = "native.so"
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A library that is loaded: cffi's way to its data, and its functions."""
+    """A loaded library: cffi's access to its data, and its functions."""
 
     ffi: Any
     functions: Any
@@ -22,8 +22,12 @@ class Library:
 def load(package: str, header: str) -> Library:
     """Load the library of a bundle's package, with the functions that a header beside it declares.
 
-    The system loads files only, so what comes from an archive becomes one for that moment, which
-    only this user can read.
+    The dynamic linker loads only files, so a library from an archive is a temporary file for that moment, which only
+    this user can read.
+
+    Args:
+        package: the bundle's module.
+        header: the file name of the header in that package.
     """
     files = resources.files(package)
     with resources.as_file(files / LIBRARY) as path:

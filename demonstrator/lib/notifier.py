@@ -1,30 +1,30 @@
-"""Something that changes now and then, and waiting until it has."""
+"""Waiting for changes without missing one."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Notifier:
-    """Take `next` before looking, and wait for it after: no change in between is missed."""
+    """Wakes tasks at each change: take `next` before looking at the state, and wait for it after."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     @property
     def next(self) -> asyncio.Event:
-        """Set by the next change."""
+        """The event that the next change sets."""
         return self._next
 
-    def tell(self) -> None:
-        """Wake everybody who waits."""
+    def notify_all(self) -> None:
+        """Wake all tasks that wait."""
         self._next.set()
         self._next = asyncio.Event()
 
-    async def until(self, holds: Callable[[], bool], seconds: float) -> bool:
-        """Wait until a condition holds, looking at it after each change; False when that takes too long."""
+    async def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition holds, checked after each change; return False after so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while not holds():
+                while not condition():
                     await self._next.wait()
         except TimeoutError:
             return False

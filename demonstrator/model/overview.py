@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from demonstrator.model.samples import Accounting, ProducerMode, Statistics
-from demonstrator.platform.spi import Pod
-from demonstrator.remote.contract import local
+from demonstrator.platform import Pod, local_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class Overview:
     scaling: Scaling
 
 
-@local("inaetics.coordinator")
+@local_service("inaetics.coordinator")
 class Coordinator(Protocol):
     """Gathers what all components tell."""
 

@@ -1,18 +1,34 @@
-"""What an agent offers the bundles that run in it."""
+"""The services that an agent offers to the bundles that run in it, and those that it looks for in them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
-from demonstrator.remote.contract import local
+_Class = TypeVar("_Class", bound=type)
+
+
+def local_service(name: str) -> Callable[[_Class], _Class]:
+    """Declare a Protocol class to be a service within one agent, which is never exported."""
+
+    def declare(cls: _Class) -> _Class:
+        # Where iPOPO looks for a specification's name: contracts need not import the framework.
+        cls.__SPECIFICATION__ = [name]  # type: ignore[attr-defined]
+        return cls
+
+    return declare
+
+
+def service_name(cls: type) -> str:
+    """Return the name of a local service or a contract."""
+    return str(cls.__SPECIFICATION__[0])  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an agent is: its target, and the pod and node it runs on."""
+    """The agent's target, and the pod and node it runs on."""
 
     target: str
     pod: str
@@ -26,9 +42,9 @@ class Container:
 
     Attributes:
         name: its name in the pod.
-        state: running, waiting or terminated; "" while its node has not told.
-        reason: why it waits or has ended, or else what ended it the last time.
-        restarts: how often it was started again.
+        state: running, waiting or terminated; "" until its node has reported it.
+        reason: of its waiting or its end, or else of its previous end.
+        restarts: number of times that it was started again.
     """
 
     name: str
@@ -50,38 +66,34 @@ class Pod:
     containers: tuple[Container, ...] = ()
 
 
-@local("inaetics.agent.runtime")
+@local_service("inaetics.agent.runtime")
 class Runtime(Protocol):
     """The agent itself."""
 
     @property
     def identity(self) -> Identity:
-        """Who this agent is."""
+        """This agent's identity."""
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run something in the background until it is cancelled.
+        """Run a coroutine in the background until it is cancelled.
 
-        When it ends with an exception the agent counts as unhealthy and is restarted.
+        If it ends with an exception, the agent becomes unhealthy and is restarted.
+
+        Args:
+            work: what runs.
+            name: of the task, for the log.
         """
 
 
-@local("inaetics.agent.pods")
+@local_service("inaetics.agent.pods")
 class PodDirectory(Protocol):
     """The pods of the agent's namespace, kept up to date by a watch."""
 
     def pods(self) -> tuple[Pod, ...]:
-        """All pods that are known now, by name."""
+        """Return the pods of the last answer, ordered by name."""
 
 
-class KubernetesError(Exception):
-    """The API server refused a request, ended a watch, or did not answer (status 0)."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@local("inaetics.agent.kubernetes")
+@local_service("inaetics.agent.kubernetes")
 class KubernetesApi(Protocol):
     """The Kubernetes API, with the rights of the pod's service account."""
 
@@ -89,30 +101,35 @@ class KubernetesApi(Protocol):
         """Get an object or a list; raises KubernetesError."""
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge a change into an object; raises KubernetesError.
+        """Merge a change into an object.
 
-        With a resourceVersion in the change it is made only to that version: else status 409.
+        Args:
+            path: of the object.
+            change: a JSON merge patch; with a resourceVersion in it, only that version is changed.
+
+        Raises:
+            KubernetesError: no answer, or a refusal: status 409 for another version.
         """
 
     def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-        """All objects of a collection by name, now and after each change, until cancelled."""
+        """Yield the objects of a collection by name, now and after each change, until cancelled."""
 
 
-@local("inaetics.agent.pages")
+@local_service("inaetics.agent.pages")
 class WebEndpoints(Protocol):
-    """Provided by a bundle that wants to answer HTTP requests at the agent's own port."""
+    """Provided by a bundle that answers HTTP requests at the agent's port for pages."""
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """Paths without variables, each with its method and handler."""
+        """Return paths without variables, each with its method and handler."""
 
 
-@local("inaetics.agent.drainable")
+@local_service("inaetics.agent.drainable")
 class Drainable(Protocol):
-    """Provided by a bundle that holds what should not go with it."""
+    """Provided by a bundle with data that must be handed on before the bundle stops."""
 
     async def drain(self) -> None:
-        """The bundle is about to be stopped: take nothing new, and return when there is nothing left to wait for.
+        """Accept nothing new, and return when nothing is left to hand on.
 
-        The agent goes on serving meanwhile. What limits it is the pod's grace period when the agent is
-        told to end, and a minute when the bundle is updated or removed.
+        The agent goes on serving meanwhile. The limit is the pod's grace period when the agent stops, and a minute when
+        the bundle is updated or removed.
         """

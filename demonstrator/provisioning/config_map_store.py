@@ -9,8 +9,7 @@ import binascii
 from typing import Any
 
 from demonstrator.lib import codec
-from demonstrator.lib.kubernetes import Kubernetes
-from demonstrator.platform.spi import KubernetesError
+from demonstrator.lib.kubernetes import Kubernetes, KubernetesError
 from demonstrator.provisioning.archive import ArchiveError, BundleArchive, check_archive
 from demonstrator.provisioning.state import BundleRef, State
 

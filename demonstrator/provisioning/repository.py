@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from demonstrator.lib import codec
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.lib.notifier import Notifier
 from demonstrator.platform.manifest import Offer
-from demonstrator.platform.spi import KubernetesError
 from demonstrator.provisioning.archive import ArchiveError, BundleArchive, check_archive
 from demonstrator.provisioning.config_map_store import ConfigMapStore, StaleStateError
 from demonstrator.provisioning.image import Image
@@ -84,7 +84,7 @@ class Repository:
 
     async def wait_for_change(self, target: str, revision: str, seconds: float) -> bool:
         """Wait until a target has another revision; False when that takes too long."""
-        return await self._changes.until(lambda: self.revision(target) != revision, seconds)
+        return await self._changes.wait_for(lambda: self.revision(target) != revision, seconds)
 
     async def upload(self, content: bytes, actor: str) -> tuple[BundleArchive, bool]:
         """Keep an archive.
@@ -218,7 +218,7 @@ class Repository:
             except ArchiveError as error:
                 _logger.warning("%s %s is lost: %s", ref.name, ref.version, error)
         self.state, self._archives = state, archives
-        self._changes.tell()
+        self._changes.notify_all()
 
 
 def _by_name_and_version(bundle: BundleArchive) -> tuple[str, tuple[int, ...]]:

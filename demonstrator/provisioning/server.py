@@ -13,9 +13,9 @@ from pathlib import Path
 from aiohttp import web
 
 from demonstrator.lib import codec
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import check_name
 from demonstrator.platform.manifest import Report
-from demonstrator.platform.spi import KubernetesError
 from demonstrator.provisioning import views
 from demonstrator.provisioning.archive import ARCHIVE_LIMIT, BundleArchive
 from demonstrator.provisioning.repository import NotFoundError, Repository

@@ -1,1 +1,5 @@
 """Remote calls: contracts, proxies, exports and imports of services between agents."""
+
+from demonstrator.remote.contracts import RemoteError, contract, idempotent
+
+__all__ = ["RemoteError", "contract", "idempotent"]

@@ -1,6 +1,5 @@
-"""The services of this agent that others may call."""
+"""The services of this agent that other agents may call."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,8 @@ from pelix.framework import BundleContext
 from pelix.internals.events import ServiceEvent
 from pelix.internals.registry import ServiceReference
 
-from demonstrator.remote import contract
+from demonstrator.lib.notifier import Notifier
+from demonstrator.remote import contracts
 
 IMPORTED = "service.imported"
 
@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Exported(Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry of the list that an agent shows to others."""
+    """An exported service."""
 
     id: int
     contract: str
@@ -26,98 +26,85 @@ class Exported(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Listing(Struct, frozen=True, forbid_unknown_fields=True):
-    """What an agent exports."""
+    """The services that an agent exports."""
 
     pod: str
     services: tuple[Exported, ...]
 
 
-class ServiceFollower:
-    """Tells of services of this process that come and go, those already there first."""
+class ServiceListener:
+    """Calls back for each service in this process that is registered or unregistered, existing ones first."""
 
     def __init__(
         self,
         context: BundleContext,
         ldap_filter: str | None,
-        arrived: Callable[[ServiceReference[Any], Any], None],
-        left: Callable[[ServiceReference[Any]], None],
+        added: Callable[[ServiceReference[Any], Any], None],
+        removed: Callable[[ServiceReference[Any]], None],
     ) -> None:
         self._context = context
-        self._arrived = arrived
-        self._left = left
+        self._added = added
+        self._removed = removed
         context.add_service_listener(self, ldap_filter)
         present: list[ServiceReference[Any]]
         present = context.get_all_service_references(None, ldap_filter) or []
         for reference in present:
-            arrived(reference, context.get_service(reference))
+            added(reference, context.get_service(reference))
 
     def service_changed(self, event: ServiceEvent[Any]) -> None:
         """Called by the framework, in the thread of the event loop."""
         reference: ServiceReference[Any] = event.get_service_reference()
         if event.get_kind() == ServiceEvent.REGISTERED:
-            self._arrived(reference, self._context.get_service(reference))
+            self._added(reference, self._context.get_service(reference))
         elif event.get_kind() == ServiceEvent.UNREGISTERING:
-            self._left(reference)
+            self._removed(reference)
             self._context.unget_service(reference)
 
 
 class Exports:
-    """Every local service whose specification is a contract, by service id."""
+    """All local services that provide a contract, by service id."""
 
     def __init__(self, context: BundleContext, pod: str) -> None:
         self._pod = pod
         self._services: dict[tuple[int, str], Any] = {}
-        self.revision = 0
-        self._changed = asyncio.Event()
-        ServiceFollower(context, f"(!({IMPORTED}=*))", self._arrived, self._left)
+        self._changes = Notifier()
+        ServiceListener(context, f"(!({IMPORTED}=*))", self._added, self._removed)
 
     def listing(self) -> Listing:
-        """What is exported now."""
+        """Return the services that are exported now."""
         return Listing(
             self._pod,
             tuple(
-                Exported(number, name, contract.version_of(cls))
+                Exported(number, name, contracts.version_of(cls))
                 for number, name in sorted(self._services)
-                if (cls := contract.find(name))
+                if (cls := contracts.find(name))
             ),
         )
 
     def find(self, number: int, name: str) -> Any | None:
-        """The service of that id, if it provides that contract."""
+        """Return the service of that id, if it provides that contract."""
         return self._services.get((number, name))
 
-    async def changed(self, since: int, patience: float) -> bool:
-        """Wait until the listing's revision is not `since`; False when that takes too long."""
-        if self.revision != since:
-            return True
-        try:
-            async with asyncio.timeout(patience):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+    async def wait_for_change(self, listing: Listing, seconds: float) -> bool:
+        """Wait until another listing is exported; return False after so many seconds."""
+        return await self._changes.wait_for(lambda: self.listing() != listing, seconds)
 
     def withdraw(self) -> None:
-        """Export nothing any more: the agent is about to stop."""
+        """Stop exporting: the agent is about to stop."""
         self._services.clear()
-        self._tell()
+        self._changes.notify_all()
 
-    def _arrived(self, reference: ServiceReference[Any], service: Any) -> None:
+    def _added(self, reference: ServiceReference[Any], service: Any) -> None:
         for name in reference.get_property("objectClass"):
-            if contract.find(name):
+            if contracts.find(name):
                 self._services[_number(reference), name] = service
                 _logger.info("exports %s", name)
-        self._tell()
+        self._changes.notify_all()
 
-    def _left(self, reference: ServiceReference[Any]) -> None:
+    def _removed(self, reference: ServiceReference[Any]) -> None:
         for name in reference.get_property("objectClass"):
             self._services.pop((_number(reference), name), None)
-        self._tell()
-
-    def _tell(self) -> None:
-        self.revision += 1
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changes.notify_all()
 
 
 def _number(reference: ServiceReference[Any]) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import aiohttp
@@ -10,9 +10,9 @@ from pelix.framework import BundleContext
 from pelix.internals.registry import ServiceRegistration
 
 from demonstrator.lib import codec
-from demonstrator.platform.spi import Pod
-from demonstrator.remote import contract
-from demonstrator.remote.contract import format_error
+from demonstrator.lib.log import format_error
+from demonstrator.platform import Pod
+from demonstrator.remote import contracts
 from demonstrator.remote.exports import IMPORTED, Exported, Listing
 from demonstrator.remote.proxy import Endpoint, make_proxy
 from demonstrator.remote.rpc_server import HEARTBEAT_SECONDS
@@ -24,117 +24,115 @@ _SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
 _TIMEOUT = aiohttp.ClientTimeout(sock_connect=_SILENCE_SECONDS, sock_read=_SILENCE_SECONDS)
 _PAUSE = 0.5
 _LINE_LIMIT = 2**20
-# An agent that is told to end may have something to hand out still: it says itself what it offers until then.
+# An agent that drains still exports what others need of it.
 _PHASES = ("Running", "Terminating")
+
+_Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Imports:
-    """Registers a proxy for each wanted service of each agent, and removes it with its provider."""
+    """Registers a proxy for each required service of each agent, and removes it with its provider."""
 
-    def __init__(self, context: BundleContext, own_pod: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, context: BundleContext, own_pod: str, session: aiohttp.ClientSession, spawn: _Spawn) -> None:
         self._context = context
         self._own_pod = own_pod
         self._session = session
-        self._wanted: dict[str, type] = {}
+        self._spawn = spawn
+        self._required: dict[str, type] = {}
         self._pods: tuple[Pod, ...] = ()
         self._providers: dict[tuple[str, str], tuple[_Provider, asyncio.Task[None]]] = {}
 
-    def want(self, names: Iterable[str]) -> None:
-        """Import these contracts too; LookupError for one that nothing here has declared."""
+    def require(self, names: Iterable[str]) -> None:
+        """Import these contracts and no others.
+
+        Raises:
+            LookupError: no bundle here has declared one of them.
+        """
+        required = {}
         for name in names:
-            cls = contract.find(name)
-            if not cls:
+            if not (cls := contracts.find(name)):
                 raise LookupError(f"no contract is called {name}")
-            self._wanted[name] = cls
+            required[name] = cls
+        self._required = required
         for provider, _ in self._providers.values():
-            provider.update()
+            provider.require(required)
         self.follow(self._pods)
 
     def follow(self, pods: tuple[Pod, ...]) -> None:
-        """Follow the agents among these pods and no others, once anything is wanted."""
+        """Follow the agents among these pods and no others, as long as anything is required."""
         self._pods = pods
         agents = {
             (pod.name, f"http://{pod.address}:{pod.services_port}")
             for pod in pods
             if pod.services_port and pod.address and pod.name != self._own_pod
-            if pod.phase in _PHASES and self._wanted
+            if pod.phase in _PHASES and self._required
         }
         for key in self._providers.keys() - agents:
             self._providers.pop(key)[1].cancel()
         for key in agents - self._providers.keys():
-            provider = _Provider(self._context, self._session, *key, self._wanted)
-            self._providers[key] = provider, asyncio.create_task(provider.run())
-
-    async def close(self) -> None:
-        """Follow nobody any more."""
-        tasks = [task for _, task in self._providers.values()]
-        self._providers.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            provider = _Provider(self._context, self._session, *key, self._required)
+            self._providers[key] = provider, self._spawn(provider.run(), f"follower of {key[0]}")
 
 
 class _Provider:
-    """Another agent, its last listing, and the proxies for what is wanted of it."""
+    """Another agent, its last listing, and the proxies for its services that are required here."""
 
     def __init__(
-        self,
-        context: BundleContext,
-        session: aiohttp.ClientSession,
-        pod: str,
-        url: str,
-        wanted: dict[str, type],
+        self, context: BundleContext, session: aiohttp.ClientSession, pod: str, url: str, required: dict[str, type]
     ) -> None:
         self._context = context
         self._session = session
         self._pod = pod
         self._url = url
-        self._wanted = wanted
+        self._required = required
         self._offered: tuple[Exported, ...] = ()
-        self._proxies: dict[Exported, ServiceRegistration[Any]] = {}
+        self._proxies: dict[tuple[Exported, type], ServiceRegistration[Any]] = {}
 
     async def run(self) -> None:
-        """Follow the agent until cancelled; without an answer it provides nothing."""
-        while True:
-            try:
-                await self._follow()
-                _logger.info("%s has stopped", self._pod)
-            except (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError) as error:
-                _logger.info("%s does not answer: %s", self._pod, format_error(error))
-            finally:
-                self._offered = ()
-                self.update()
-            await asyncio.sleep(_PAUSE)
+        """Follow the agent until cancelled; it provides nothing while it does not answer."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                    _logger.info("%s has stopped", self._pod)
+                except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+                    # ValueError: a listing that cannot be decoded, or a line over the limit.
+                    _logger.info("%s does not answer: %s", self._pod, format_error(error))
+                self._offer(())
+                await asyncio.sleep(_PAUSE)
+        finally:
+            self._offer(())
 
-    def update(self) -> None:
-        """Make the proxies those of the services that are both offered and wanted."""
-        suiting = {service: cls for service in self._offered if (cls := self._suits(service))}
-        for service in self._proxies.keys() - suiting.keys():
-            _logger.info("drops %s of %s", service.contract, self._pod)
-            self._proxies.pop(service).unregister()
-        for service in suiting.keys() - self._proxies.keys():
-            cls = suiting[service]
+    def require(self, required: dict[str, type]) -> None:
+        """Import these contracts: one whose class is another now needs another proxy."""
+        self._required = required
+        self._update()
+
+    def _offer(self, services: tuple[Exported, ...]) -> None:
+        self._offered = services
+        self._update()
+
+    def _update(self) -> None:
+        """Register and unregister proxies, until there is one for each service that is offered and required."""
+        matching = {(service, cls) for service in self._offered if (cls := self._find_class(service))}
+        for key in self._proxies.keys() - matching:
+            _logger.info("drops %s of %s", key[0].contract, self._pod)
+            self._proxies.pop(key).unregister()
+        for service, cls in matching - self._proxies.keys():
             endpoint = Endpoint(self._session, f"{self._url}/services/{service.id}/{service.contract}")
             _logger.info("imports %s of %s", service.contract, self._pod)
-            self._proxies[service] = self._context.register_service(
+            self._proxies[service, cls] = self._context.register_service(
                 cls, make_proxy(cls, endpoint), {IMPORTED: True, "inaetics.pod": self._pod}
             )
 
     async def _follow(self) -> None:
         async with self._session.get(
-            f"{self._url}/services",
-            timeout=_TIMEOUT,
-            read_bufsize=_LINE_LIMIT,
-            raise_for_status=True,
+            f"{self._url}/services", timeout=_TIMEOUT, read_bufsize=_LINE_LIMIT, raise_for_status=True
         ) as response:
             async for line in response.content:
                 if line != b"\n":
-                    listing = codec.decode(Listing, line, "listing")
-                    self._offered = listing.services
-                    self.update()
+                    self._offer(codec.decode(Listing, line, "listing").services)
 
-    def _suits(self, service: Exported) -> type | None:
-        cls = self._wanted.get(service.contract)
-        if cls and contract.serves(service.version, contract.version_of(cls)):
-            return cls
-        return None
+    def _find_class(self, service: Exported) -> type | None:
+        cls = self._required.get(service.contract)
+        return cls if cls and contracts.is_compatible(service.version, contracts.version_of(cls)) else None

@@ -1,4 +1,4 @@
-"""The port for other agents: what is exported, as a stream, and the calls themselves."""
+"""The HTTP port for other agents: the list of exported services as a stream, and calls of them."""
 
 import logging
 
@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec.structs import asdict
 
 from demonstrator.lib import codec
-from demonstrator.remote.contract import RemoteError, find, methods_of
+from demonstrator.remote.contracts import RemoteError, find, methods_of
 from demonstrator.remote.exports import Exports
 
 HEARTBEAT_SECONDS = 3.0
@@ -16,7 +16,7 @@ _logger = logging.getLogger(__name__)
 
 
 def make_app(exports: Exports) -> web.Application:
-    """The HTTP application of the port for other agents."""
+    """Make the HTTP application of the port for other agents."""
     calls = _Calls(exports)
     app = web.Application(client_max_size=BODY_LIMIT)
     app.add_routes(
@@ -33,20 +33,18 @@ class _Calls:
         self._exports = exports
 
     async def watch(self, request: web.Request) -> web.StreamResponse:
-        """The listing as a line of JSON now and at each change, and empty lines in between.
+        """Send the listing as a line of JSON now and at each change, and empty lines in between.
 
-        A line comes at least every HEARTBEAT_SECONDS: a reader that hears nothing for longer
-        knows that this agent, its node or the network is gone.
+        A line comes at least every HEARTBEAT_SECONDS, so a longer silence means that this agent, its node or the
+        network is gone.
         """
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        told = -1
         try:
             while True:
-                if told != self._exports.revision:
-                    told = self._exports.revision
-                    await response.write(codec.encode(self._exports.listing()) + b"\n")
-                if not await self._exports.changed(told, HEARTBEAT_SECONDS):
+                listing = self._exports.listing()
+                await response.write(codec.encode(listing) + b"\n")
+                while not await self._exports.wait_for_change(listing, HEARTBEAT_SECONDS):
                     await response.write(b"\n")
         except ConnectionError:
             return response

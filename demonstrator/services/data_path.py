@@ -14,7 +14,7 @@ from demonstrator.model.samples import (
     StoreLedger,
     StoreResult,
 )
-from demonstrator.remote.contract import contract, idempotent
+from demonstrator.remote import contract, idempotent
 
 
 @contract("inaetics.producer", "1.2")

@@ -11,10 +11,10 @@ from demonstrator.bundles.coordinator.controllers import Controllers
 from demonstrator.bundles.coordinator.lease import Lease
 from demonstrator.bundles.coordinator.regulator import check_preference, production_rate
 from demonstrator.bundles.coordinator.settings import PRODUCERS, Settings
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.overview import Overview, Scaling
 from demonstrator.model.samples import ProducerMode
-from demonstrator.platform.spi import KubernetesError
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from demonstrator.services.data_path import Producer
 
 FEWEST_PRODUCERS, MOST_PRODUCERS = 1, 4

@@ -11,7 +11,7 @@ from demonstrator.bundles.coordinator.rates import Rates
 from demonstrator.model.overview import Node, Overview, Point, Scaling
 from demonstrator.model.samples import QueueLedger
 from demonstrator.platform.spi import PodDirectory
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
 
 HISTORY_SECONDS = 180

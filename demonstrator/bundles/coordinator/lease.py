@@ -9,8 +9,9 @@ from typing import Any
 
 from demonstrator.bundles.coordinator.books import Books
 from demonstrator.bundles.coordinator.regulator import DEFAULT_PREFERENCE, check_preference
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import ProducerMode
-from demonstrator.platform.spi import KubernetesApi, KubernetesError
+from demonstrator.platform import KubernetesApi
 
 NAME = "inaetics-coordinator"
 RENEW_SECONDS = 2.0

@@ -10,9 +10,10 @@ from demonstrator.bundles.coordinator.conductor import Conductor, NotActingError
 from demonstrator.bundles.coordinator.openapi import Change, Changing, Reading, document
 from demonstrator.bundles.coordinator.password import Password
 from demonstrator.lib import codec
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.overview import Coordinator, Node, Overview, Scaling
 from demonstrator.model.samples import Statistics
-from demonstrator.platform.spi import KubernetesError, Pod
+from demonstrator.platform import Pod
 
 # Far more than any change needs.
 BODY_LIMIT = 1024

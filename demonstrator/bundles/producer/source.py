@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from demonstrator.bundles.producer.pacing import Pacer
 from demonstrator.model.samples import MAX_REPORTED_QUEUES, Batch, ProducerMode, PutResult, PutTotals
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from demonstrator.services.data_path import Queue
 
 # Until the coordinator says otherwise: more than one processor can take (333 a second) and less

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from demonstrator.components.queue import LEASE_SECONDS
 from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 
 # The last step of so many producers and consumers is remembered; the longest silent goes first.
 _MEMORY = 1_000

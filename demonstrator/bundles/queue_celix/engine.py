@@ -7,7 +7,7 @@ from typing import Any
 from demonstrator.components.queue import LEASE_SECONDS
 from demonstrator.lib.native import Library
 from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 
 _LARGEST = 2**63 - 1
 

@@ -25,7 +25,7 @@ from demonstrator.model.samples import (
     StoreLedger,
     StoreResult,
 )
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from tests.unit.demonstrator import virtual
 from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
 

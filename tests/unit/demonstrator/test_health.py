@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from demonstrator.agent.health import Health
+from demonstrator.agent.runtime import AgentRuntime, Health
 from demonstrator.agent.settings import Settings, SettingsError
+from demonstrator.platform import Identity
 
 ENVIRONMENT = {
     "AGENT_TARGET_ID": "felix_2",
@@ -26,10 +28,9 @@ def wait_until(condition: object) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.asyncio
 async def test_a_stuck_loop_loses_the_file_and_finds_it_again(tmp_path: Path) -> None:
     path = tmp_path / "health"
-    health = Health(path, asyncio.get_running_loop(), interval=0.02, patience=0.2)
+    health = Health(path, asyncio.get_running_loop(), interval=0.02, timeout=0.2)
     health.start()
     await asyncio.to_thread(wait_until, path.exists)
     gone = threading.Event()
@@ -42,20 +43,55 @@ async def test_a_stuck_loop_loses_the_file_and_finds_it_again(tmp_path: Path) ->
     gone.wait(5)  # blocks the loop, as a stuck bundle would
     assert gone.is_set()
     await asyncio.to_thread(wait_until, path.exists)
-    await asyncio.to_thread(health.stop)
+    await health.stop()
     assert not path.exists()
 
 
-@pytest.mark.asyncio
 async def test_a_failure_is_for_good(tmp_path: Path) -> None:
     path = tmp_path / "health"
-    health = Health(path, asyncio.get_running_loop(), interval=0.02, patience=0.2)
+    health = Health(path, asyncio.get_running_loop(), interval=0.02, timeout=0.2)
     health.start()
     await asyncio.to_thread(wait_until, path.exists)
     health.fail("a test")
     await asyncio.sleep(0.1)
     assert not path.exists()
-    await asyncio.to_thread(health.stop)
+    await health.stop()
+
+
+class _ObservedLoop:
+    """The loop, and an event that tells when the health's thread waits for it."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(callback)
+        self.asked.set()
+
+
+async def test_stopping_does_not_block_the_loop_that_the_thread_waits_for(tmp_path: Path) -> None:
+    path, loop = tmp_path / "health", _ObservedLoop()
+    health = Health(path, loop, interval=0.02, timeout=3_600)  # type: ignore[arg-type]
+    health.start()
+    assert loop.asked.wait(5)
+    await health.stop()
+    assert not path.exists()
+
+
+async def test_a_task_that_fails_makes_the_agent_unhealthy(tmp_path: Path) -> None:
+    path = tmp_path / "health"
+    health = Health(path, asyncio.get_running_loop(), interval=0.02)
+    health.start()
+    await asyncio.to_thread(wait_until, path.exists)
+    runtime = AgentRuntime(Identity("felix_2", "a-pod", "default", "a-node"), health)
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    await asyncio.wait([runtime.spawn(fail(), "test")])
+    await asyncio.to_thread(wait_until, lambda: not path.exists())
+    await health.stop()
 
 
 def test_settings_come_from_the_environment() -> None:

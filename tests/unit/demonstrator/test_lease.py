@@ -8,8 +8,8 @@ import pytest
 
 from demonstrator.bundles.coordinator.books import Books, Seen
 from demonstrator.bundles.coordinator.lease import ACT_SECONDS, LEASE_SECONDS, Lease
+from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import QueueLedger
-from demonstrator.platform.spi import KubernetesError
 from tests.unit.demonstrator.kubernetes import merge
 
 pytestmark = pytest.mark.asyncio

@@ -10,7 +10,7 @@ from demonstrator.components import queue as service
 from demonstrator.components.queue import Engine, QueueService
 from demonstrator.lib.native import Library
 from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
-from demonstrator.remote.contract import RemoteError
+from demonstrator.remote import RemoteError
 from tests.unit.demonstrator.engines import KINDS, make_engine, make_queue
 
 pytestmark = pytest.mark.asyncio

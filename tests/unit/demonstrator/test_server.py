@@ -1,11 +1,11 @@
-"""The agent's way to the provisioning server."""
+"""The client of the provisioning server."""
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from demonstrator.agent.provisioning_client import NO_ANSWER, Server
+from demonstrator.agent.provisioning_client import REQUEST_ERRORS, ProvisioningClient
 from demonstrator.platform.spi import Identity
 
 
@@ -21,10 +21,10 @@ async def test_another_pod_that_answers_once_does_not_answer_for_ever() -> None:
     app.router.add_route("*", "/{path:.*}", somebody_else)
     async with TestServer(app) as other, aiohttp.ClientSession() as session:
         url = str(other.make_url("")).rstrip("/")
-        server = Server(session, url, Identity("felix_2", "pod", "default", "node"))
+        client = ProvisioningClient(session, url, Identity("felix_2", "pod", "default", "node"))
         for _ in range(2):
-            with pytest.raises(NO_ANSWER):
-                await server.offers("")
-            with pytest.raises(NO_ANSWER):
-                await server.report(())
+            with pytest.raises(REQUEST_ERRORS):
+                await client.offers("")
+            with pytest.raises(REQUEST_ERRORS):
+                await client.report(())
     assert len(set(map(id, connections))) == len(connections) == 4

@@ -131,7 +131,7 @@ async def test_a_running_agent_is_given_a_bundle_another_version_of_it_and_loses
         (COMPONENT.replace("        pass", "        raise RuntimeError('not today')"), "RuntimeError: not today"),
         (
             COMPONENT.replace("    @Validate", "    def __init__(self):\n        1 / 0\n\n    @Validate"),
-            "could not be made",
+            "could not be created",
         ),
         (WAITS, "waiting after 10 s"),
     ],
@@ -182,7 +182,7 @@ async def test_a_bundle_cannot_take_a_module_that_is_there(local: Local, tmp_pat
     (directory / "bundle.json").write_text(json.dumps(manifest))
     (directory / "__init__.py").write_text("")
     bundles = await becomes(local, "queue", await deploy(local, "felix_2", pack(directory)[1]), "refused: ")
-    assert "module own_bundle is there already" in bundles["rival 1.0.0"]
+    assert "module own_bundle exists already" in bundles["rival 1.0.0"]
     assert bundles["own 1.0.0"] == "running"
 
 

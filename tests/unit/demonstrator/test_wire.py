@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 
 from demonstrator.lib import codec
 from demonstrator.model.samples import Batch, Metric, QueueLedger, Result, Statistics
-from demonstrator.remote.contract import contract, find, idempotent, methods_of, serves
+from demonstrator.remote.contracts import contract, find, idempotent, is_compatible, methods_of
 from demonstrator.services.data_path import DataStore, Queue
 
 BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
@@ -134,5 +134,5 @@ def test_the_data_path_may_be_repeated_anywhere() -> None:
         ("1", "1.0", False),
     ],
 )
-def test_a_newer_minor_version_serves(offered: str, wanted: str, suits: bool) -> None:
-    assert serves(offered, wanted) is suits
+def test_a_newer_minor_version_is_compatible(offered: str, wanted: str, suits: bool) -> None:
+    assert is_compatible(offered, wanted) is suits

@@ -1,4 +1,4 @@
-"""The port for people: the pages that bundles provide, and what the agent tells of itself."""
+"""The HTTP port for pages: those that bundles provide, the exported services and the agent's readiness."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,15 +8,14 @@ from pelix.framework import BundleContext
 from pelix.internals.registry import ServiceReference
 
 from demonstrator.lib import codec
-from demonstrator.platform.spi import WebEndpoints
-from demonstrator.remote.contract import name_of
-from demonstrator.remote.exports import Exports, ServiceFollower
+from demonstrator.platform.spi import WebEndpoints, service_name
+from demonstrator.remote.exports import Exports, ServiceListener
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer:
-    """Hands requests to the bundles' handlers, which come and go with their bundles."""
+    """Passes requests to the bundles' handlers, which are added and removed with their bundles."""
 
     def __init__(self, context: BundleContext, exports: Exports, ready: Callable[[], bool]) -> None:
         self._exports = exports
@@ -26,10 +25,10 @@ class WebServer:
             ("GET", "/ready"): self._readiness,
         }
         self._provided: dict[int, list[tuple[str, str]]] = {}
-        ServiceFollower(context, f"(objectClass={name_of(WebEndpoints)})", self._arrived, self._left)
+        ServiceListener(context, f"(objectClass={service_name(WebEndpoints)})", self._added, self._removed)
 
     def make_app(self) -> web.Application:
-        """The HTTP application, with one route: aiohttp's own router cannot change later."""
+        """Make the HTTP application, with one route: aiohttp's own router cannot change later."""
         app = web.Application(client_max_size=2**20)
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         return app
@@ -38,23 +37,23 @@ class WebServer:
         method = "GET" if request.method == "HEAD" else request.method
         if handler := self._handlers.get((method, request.path)):
             return await handler(request)
-        allowed = {known for known, path in self._handlers if path == request.path}
+        allowed = {method for method, path in self._handlers if path == request.path}
         if allowed:
             raise web.HTTPMethodNotAllowed(request.method, allowed)
         raise web.HTTPNotFound
 
-    async def _services(self, request: web.Request) -> web.Response:
+    async def _services(self, _request: web.Request) -> web.Response:
         return web.Response(body=codec.encode(self._exports.listing()), content_type="application/json")
 
-    async def _readiness(self, request: web.Request) -> web.Response:
+    async def _readiness(self, _request: web.Request) -> web.Response:
         ready = self._ready()
         return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not yet\n")
 
-    def _arrived(self, reference: ServiceReference[Any], service: WebEndpoints) -> None:
+    def _added(self, reference: ServiceReference[Any], service: WebEndpoints) -> None:
         routes = {(route.method, route.path): route.handler for route in service.routes()}
         self._handlers.update(routes)
         self._provided[reference.get_property("service.id")] = list(routes)
 
-    def _left(self, reference: ServiceReference[Any]) -> None:
+    def _removed(self, reference: ServiceReference[Any]) -> None:
         for route in self._provided.pop(reference.get_property("service.id"), ()):
             self._handlers.pop(route, None)
