@@ -1,20 +1,16 @@
 """A bundle's manifest: the file `bundle.json` beside its code."""
 
-import re
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from demonstrator.lib import codec
 
 FILE_NAME = "bundle.json"
 
-_NAME = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-_VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a bundle says about itself.
+    """The declaration of a bundle.
 
     Attributes:
         name: lower-case letters, digits and dashes.
@@ -24,20 +20,12 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         imports: the contracts it may require from other agents, by name.
     """
 
-    name: str
-    version: str
-    module: str
+    # \Z, since $ also matches before a line feed at the end.
+    name: Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")]
+    version: Annotated[str, Meta(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
+    module: Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")]
     description: str
     imports: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        for value, pattern in (
-            (self.name, _NAME),
-            (self.version, _VERSION),
-            (self.module, _MODULE),
-        ):
-            if not pattern.fullmatch(value):
-                raise ValueError(f"{value[:40]!r} does not match {pattern.pattern}")
 
 
 class Offer(Struct, frozen=True, forbid_unknown_fields=True):

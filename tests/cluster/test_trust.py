@@ -99,7 +99,7 @@ def test_kubelets_answer_no_stranger(nodes: Sequence[Host], state: Path, path: s
 
 
 def test_no_pod_reaches_etcd(pods: Pods, probes: Sequence[Probe], declaration: Declaration) -> None:
-    """The original demonstrator gave every pod the cluster's etcd; here it has a token, another authority, and no key."""
+    """The original demonstrator gave every pod the cluster's etcd; here it has no key to it."""
     code = f"ADDRESS = {str(declaration.controller.address)!r}\n{KNOCK}"
     for probe in probes:
         said = json.loads(pods.python(probe.name, code))

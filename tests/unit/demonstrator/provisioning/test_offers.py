@@ -60,7 +60,15 @@ def test_the_images_own_bundles_would_be_taken_as_uploads(image: Image) -> None:
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("name", "Queue"), ("name", "queue-"), ("version", "1.0"), ("module", "os; import sys"), ("imports", "all")],
+    [
+        ("name", "Queue"),
+        ("name", "queue-"),
+        ("name", "queue\n"),
+        ("version", "1.0"),
+        ("version", "1.0.0\n"),
+        ("module", "os; import sys"),
+        ("imports", "all"),
+    ],
 )
 def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
     manifest = json.loads((SOURCE / "bundles" / "queue" / "bundle.json").read_text())
