@@ -147,7 +147,8 @@ def doctor(
     """Check this machine and show what it lacks, with a remedy for each."""
     from runner.display import lines
     from runner.display.views import console
-    from runner.doctor import examination as machine
+    from runner.doctor import examine
+    from runner.doctor import fix as apply_remedies
     from runner.events import Event, Note
 
     out = console(stderr=as_json)
@@ -157,16 +158,17 @@ def doctor(
             out.print(*lines.note(event), sep="\n", soft_wrap=True)
 
     declaration = _declaration()
-    findings = machine.examine(declaration)
     if fix:
         with State().locked():
-            findings = machine.mend(declaration, findings, report)
+            findings = apply_remedies(declaration, report)
+    else:
+        findings = examine(declaration)
     for finding in findings:
         if as_json:
-            typer.echo(json.dumps(asdict(finding)))
+            typer.echo(json.dumps(finding.as_json()))
         else:
             out.print(*lines.finding(finding), sep="\n", soft_wrap=True)
-    if any(finding.grade == "failure" for finding in findings):
+    if any(finding.severity == "failure" for finding in findings):
         raise typer.Exit(ExitCode.MACHINE)
 
 

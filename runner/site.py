@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner import doctor
 from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
 from runner.cluster import ready
 from runner.declaration import pki
 from runner.declaration.model import Declaration
-from runner.doctor import examination as doctor
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import hosts
@@ -66,15 +66,15 @@ def check_machine(declaration: Declaration, report: Report) -> str:
     Raises:
         MachineError: a check still fails.
     """
-    findings = doctor.mend(declaration, doctor.examine(declaration), report)
-    failures = [finding for finding in findings if finding.grade == "failure"]
+    findings = doctor.fix(declaration, report)
+    failures = [finding for finding in findings if finding.severity == "failure"]
     if failures:
         checks = ", ".join(finding.check for finding in failures)
-        details = "\n".join(f"{finding.check}: {finding.seen}. {finding.remedy}" for finding in failures)
+        details = "\n".join(f"{finding.check}: {finding.observed}. {finding.remedy}" for finding in failures)
         raise MachineError(f"This machine is not ready: {checks}.", "Apply the remedies above, and try again.", details)
     for finding in findings:
-        if finding.grade == "warning":
-            report(Note("doctor", f"{finding.check}: {finding.seen}. {finding.remedy}", "warning"))
+        if finding.severity == "warning":
+            report(Note("doctor", f"{finding.check}: {finding.observed}. {finding.remedy}", "warning"))
     return f"{len(findings)} checks"
 
 

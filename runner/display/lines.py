@@ -9,13 +9,13 @@ from runner.errors import RunnerError
 from runner.events import Note, Progress, StepFinished, TaskFinished
 
 if TYPE_CHECKING:  # the doctor loads the Docker client
-    from runner.doctor.examination import Finding
+    from runner.doctor import Finding
 
 QUIET, GOOD, CHANGE, BAD, STRONG = "dim", "green", "yellow", "bold red", "bold"
 NAME_WIDTH = 18
 OUTCOME_STYLES = {"ok": GOOD, "failed": BAD, "interrupted": CHANGE}
 STATUS_STYLES = {"ok": GOOD, "changed": CHANGE, "skipped": QUIET, "failed": BAD, "unreachable": BAD}
-GRADE_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
+SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
 DIFF_STYLES = {"+": GOOD, "-": "red", "@": "cyan"}
 UNITS = ("bytes", "kB", "MB", "GB")
 
@@ -113,11 +113,13 @@ def note(event: Note) -> list[Text]:
 
 
 def finding(found: "Finding") -> list[Text]:
-    """One check of `doctor`, and its remedy where it needs one."""
-    lines = [Text.assemble((f"{found.grade:<9}", GRADE_STYLES[found.grade]), f"{found.check}: {found.seen}")]
-    if found.grade != "ok":
-        by_itself = " (`python -m runner doctor --fix` does it)" if found.mendable else ""
-        lines.append(Text(f"{'':<9}{found.remedy}{by_itself}"))
+    """Return the lines of a check of `doctor`, with its remedy where it found something."""
+    lines = [
+        Text.assemble((f"{found.severity:<9}", SEVERITY_STYLES[found.severity]), f"{found.check}: {found.observed}")
+    ]
+    if found.severity != "ok":
+        hint = " (`python -m runner doctor --fix` does it)" if found.fixable else ""
+        lines.append(Text(f"{'':<9}{found.remedy}{hint}"))
     return lines
 
 

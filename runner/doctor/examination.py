@@ -1,21 +1,19 @@
-"""What this machine lacks, each with its remedy.
+"""The checks in their order, and the fixes.
 
-A snapshot of the machine is taken (snapshot.py), each check is a function from it to a finding
-(machine.py, networks.py, leftovers.py), and what can be mended safely is (remedies.py).
+A snapshot of the machine is collected (snapshot.py), each check is a function from it to a finding
+(machine.py, networks.py, stale_hosts.py), and what can be fixed safely is (remedies.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from runner.declaration.model import Declaration
-from runner.doctor import leftovers, machine, networks
+from runner.doctor import machine, networks, stale_hosts
 from runner.doctor.findings import Finding, Snapshot
 from runner.doctor.remedies import REMEDIES
-from runner.doctor.snapshot import take
+from runner.doctor.snapshot import collect
 from runner.events import Note, Report
 from runner.state import CHECKOUT, cache_directory
-
-__all__ = ["Finding", "examine", "judge", "mend"]
 
 Check = Callable[[Snapshot, Declaration], Finding]
 
@@ -38,37 +36,42 @@ CHECKS: tuple[Check, ...] = (
 CHECKS_OF_DOCKER: tuple[Check, ...] = (
     networks.docker_networks,
     networks.addresses_free,
-    leftovers.stale_hosts,
-    leftovers.undeclared_hosts,
+    stale_hosts.stale_hosts,
+    stale_hosts.undeclared_hosts,
 )
 
 
 def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path | None = None) -> list[Finding]:
-    """Look at this machine and check every precondition; changes nothing."""
-    return judge(take(declaration, checkout, cache or cache_directory()), declaration)
+    """Run every check on this machine; changes nothing."""
+    return run_checks(collect(declaration, checkout, cache or cache_directory()), declaration)
 
 
-def judge(seen: Snapshot, declaration: Declaration) -> list[Finding]:
-    """Check every precondition on what was seen."""
-    checks = CHECKS if isinstance(seen.docker, str) else CHECKS + CHECKS_OF_DOCKER
-    return [check(seen, declaration) for check in checks]
+def run_checks(observed: Snapshot, declaration: Declaration) -> list[Finding]:
+    """Run every check on a snapshot, those of Docker only where it answers."""
+    checks = CHECKS if isinstance(observed.docker, str) else CHECKS + CHECKS_OF_DOCKER
+    return [check(observed, declaration) for check in checks]
 
 
-def mend(
-    declaration: Declaration,
-    findings: Sequence[Finding],
-    report: Report,
-    *,
-    checkout: Path = CHECKOUT,
-    cache: Path | None = None,
+def fix(
+    declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT, cache: Path | None = None
 ) -> list[Finding]:
-    """Apply the safe remedies of these findings, say what was done, and examine again.
+    """Apply the safe remedies one by one, and report each.
+
+    The machine is looked at again after each remedy: it may have cured another check as well, or, once
+    Docker runs, brought new ones.
+
+    Returns:
+        The findings after the last remedy.
 
     Raises:
-        MachineError: when a remedy failed.
+        MachineError: a remedy failed.
     """
-    mendable = [finding for finding in findings if finding.grade != "ok" and finding.mendable]
-    for finding in mendable:
-        seen = take(declaration, checkout, cache or cache_directory())
-        report(Note(STEP, REMEDIES[finding.check](seen, declaration)))
-    return examine(declaration, checkout=checkout, cache=cache) if mendable else list(findings)
+    tried: set[str] = set()
+    while True:
+        observed = collect(declaration, checkout, cache or cache_directory())
+        findings = run_checks(observed, declaration)
+        todo = [one.check for one in findings if one.severity != "ok" and one.fixable and one.check not in tried]
+        if not todo:
+            return findings
+        tried.add(todo[0])
+        report(Note(STEP, REMEDIES[todo[0]](observed, declaration)))

@@ -1,33 +1,45 @@
-"""What a check found, and what the checks look at."""
+"""The finding of a check, and the snapshot of the machine that checks look at."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from runner.machines.containers import Container, Network
 
-Grade = Literal["ok", "warning", "failure"]
+Severity = Literal["ok", "warning", "failure"]
+
+DAEMON_JSON = Path("/etc/docker/daemon.json")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: what was seen, and what to do about it.
+    """The result of one check: what was observed, and what to do about it.
 
-    A failure stops `site`, a warning does not. What is `mendable`, `doctor --fix` does by itself.
+    A failure stops `site`, a warning does not. `doctor --fix` applies the remedy of a `fixable` one.
     """
 
     check: str
-    grade: Grade
-    seen: str
+    severity: Severity
+    observed: str
     remedy: str = ""
-    mendable: bool = False
+    fixable: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the members that `doctor --json` prints; users' programs read these names."""
+        return {
+            "check": self.check,
+            "grade": self.severity,
+            "seen": self.observed,
+            "remedy": self.remedy,
+            "mendable": self.fixable,
+        }
 
 
 @dataclass(frozen=True)
 class DockerFacts:
-    """What a Docker that answers says."""
+    """Facts about a Docker that answers."""
 
     version: str
     cgroup_version: str
@@ -35,7 +47,7 @@ class DockerFacts:
     running: int
     networks: tuple[Network, ...]
     containers: tuple[Container, ...]
-    # Hosts, by id, whose checkout is gone, or was replaced by a new one at the same place
+    # Ids of the hosts whose checkout is not there, or was replaced by a new one at the same path
     orphans: frozenset[str]
 
 
@@ -49,17 +61,17 @@ class Route:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """This machine, as far as a run depends on it; the checks see nothing else."""
+    """The state of this machine that a run depends on; checks look at nothing else."""
 
     checkout: Path
-    # Why Docker does not answer stands in the place of what it says.
+    # A string says why Docker does not answer.
     docker: DockerFacts | str
     docker_settings: str | None
     routes: tuple[Route, ...]
     listening: frozenset[int]
     cpus: int
     memory_mib: int
-    # Free space in GiB, by what it is needed for
+    # Free space in GiB
     disk_gib: Mapping[Path, float]
     cache: Path
     prepared: bool
@@ -75,7 +87,7 @@ class Snapshot:
 
     @property
     def networks(self) -> tuple[Network, ...]:
-        """Docker's networks; none while it does not answer."""
+        """Docker's networks; none while Docker does not answer."""
         return () if isinstance(self.docker, str) else self.docker.networks
 
     @property
@@ -85,12 +97,13 @@ class Snapshot:
 
     @property
     def orphans(self) -> tuple[Container, ...]:
-        """Hosts that no checkout knows any more."""
-        return () if isinstance(self.docker, str) else tuple(o for o in self.containers if o.id in self.docker.orphans)
+        """Hosts that belong to no checkout on this machine."""
+        orphans: frozenset[str] = frozenset() if isinstance(self.docker, str) else self.docker.orphans
+        return tuple(one for one in self.containers if one.id in orphans)
 
     @property
     def own_running(self) -> tuple[Container, ...]:
-        """The hosts of this checkout that run."""
+        """The running hosts of this checkout."""
         return tuple(
             one for one in self.containers if one.running and one.checkout == self.checkout and one not in self.orphans
         )

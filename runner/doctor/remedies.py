@@ -1,16 +1,17 @@
-"""What `doctor --fix` does: the remedies that can be taken back and that nobody else's work depends on."""
+"""The remedies of `doctor --fix`: each can be undone and disturbs nobody else's work."""
 
 import os
-import select
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
+
 from runner.declaration.model import Declaration
-from runner.doctor import leftovers, machine, networks
-from runner.doctor.findings import Snapshot
+from runner.doctor import machine, networks, stale_hosts
+from runner.doctor.findings import DAEMON_JSON, Snapshot
 from runner.errors import MachineError
 from runner.machines.containers import Docker
 from runner.state import CHECKOUT
@@ -29,50 +30,42 @@ def bootstrap(_: Snapshot, __: Declaration) -> str:
     return "installed what was missing and started Docker"
 
 
-def move_docker_bridge(seen: Snapshot, declared: Declaration) -> str:
-    """Restart a Docker in which nothing runs, with a bridge apart from the hosts' network."""
+def move_docker_bridge(observed: Snapshot, declared: Declaration) -> str:
+    """Restart Docker, in which nothing runs, with a bridge outside the hosts' network."""
     if Path("/run/systemd/system").exists():
         _as_root("systemctl", "stop", "docker.socket", "docker.service")
     else:
-        pid = int(DOCKER_PID.read_text(encoding="ascii"))
-        descriptor = os.pidfd_open(pid)
-        _as_root("kill", "-TERM", str(pid))
-        _wait_for_end(descriptor)
-    _write(networks.DAEMON_JSON, networks.SETTINGS)
-    bootstrap(seen, declared)
-    return f"moved Docker's bridge to {networks.BRIDGE} ({networks.DAEMON_JSON})"
+        _stop_docker()
+    _write(DAEMON_JSON, networks.SETTINGS)
+    bootstrap(observed, declared)
+    return f"moved Docker's bridge to {networks.BRIDGE} ({DAEMON_JSON})"
 
 
-def raise_inotify(seen: Snapshot, declared: Declaration) -> str:
+def raise_inotify(observed: Snapshot, declared: Declaration) -> str:
     """Raise the limits that are too low, now and for later starts of the machine."""
-    values = {
-        f"fs.inotify.{name}": value
-        for name, value in machine.inotify_needed(declared).items()
-        if seen.inotify[name] < value
-    }
-    settings = [f"{name}={value}" for name, value in values.items()]
+    # The file is replaced, so it has every limit, also one that an earlier fix or another file raised.
+    needed = machine.inotify_needed(declared).items()
+    settings = [f"fs.inotify.{name}={max(value, observed.inotify[name])}" for name, value in needed]
     _write(SYSCTL, "".join(f"{setting}\n" for setting in settings))
     _as_root("sysctl", "-q", "-p", str(SYSCTL))
     return f"set {', '.join(settings)} ({SYSCTL})"
 
 
-def load_modules(seen: Snapshot, _: Declaration) -> str:
+def load_modules(observed: Snapshot, _: Declaration) -> str:
     """Load the kernel modules that hosts need, now and at later starts of the machine."""
-    names = machine.modules_missing(seen)
+    names = machine.missing_modules(observed)
     _as_root("modprobe", "-a", *names)
-    _write(MODULES_LOAD, "".join(f"{name}\n" for name in names))
+    # The file is replaced, so it has every module, also those that an earlier fix or another program loaded.
+    _write(MODULES_LOAD, "".join(f"{name}\n" for name in machine.KERNEL_MODULES))
     return f"loaded {', '.join(names)} ({MODULES_LOAD})"
 
 
-def clear_hosts(seen: Snapshot, declared: Declaration) -> str:
-    """Stop hosts of other checkouts that hold the addresses; remove those that nobody knows."""
-    rivals = leftovers.rival_hosts(seen, declared)
+def stop_hosts(observed: Snapshot, declared: Declaration) -> str:
+    """Stop the running hosts that are in the way; `vagrant up` in their checkout starts them again."""
+    hosts = [*stale_hosts.conflicting_hosts(observed, declared), *stale_hosts.running_orphans(observed)]
     with Docker() as docker, ThreadPoolExecutor() as pool:
-        list(pool.map(docker.stop, rivals))
-        list(pool.map(docker.remove, seen.orphans))
-    done = [f"stopped {one.host} of {one.checkout}" for one in rivals]
-    done += [f"removed {one.host}, left over from {one.checkout}" for one in seen.orphans]
-    return "; ".join(done)
+        list(pool.map(docker.stop, hosts))
+    return "; ".join(f"stopped {one.host} of {one.checkout}" for one in hosts)
 
 
 REMEDIES: Mapping[str, Remedy] = {
@@ -81,12 +74,12 @@ REMEDIES: Mapping[str, Remedy] = {
     machine.INOTIFY: raise_inotify,
     machine.MODULES: load_modules,
     networks.DOCKER_NETWORKS: move_docker_bridge,
-    leftovers.STALE_HOSTS: clear_hosts,
+    stale_hosts.STALE_HOSTS: stop_hosts,
 }
 
 
 def _as_root(*command: str, given: str | None = None) -> None:
-    # Without a terminal nobody could answer sudo's question.
+    # Without a terminal nobody can type the password that sudo asks for.
     sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])]
     _run(*([] if os.geteuid() == 0 else sudo), *command, given=given)
 
@@ -109,8 +102,12 @@ def _write(path: Path, text: str) -> None:
     _as_root("tee", str(path), given=text)
 
 
-def _wait_for_end(descriptor: int) -> None:
-    readable, _, _ = select.select([descriptor], [], [], DOCKER_STOP_SECONDS)
-    os.close(descriptor)
-    if not readable:
-        raise MachineError(f"Docker does not end within {DOCKER_STOP_SECONDS} s", "Restart it by hand.")
+def _stop_docker() -> None:
+    try:
+        docker = psutil.Process(int(DOCKER_PID.read_text(encoding="ascii")))
+        _as_root("kill", "-TERM", str(docker.pid))
+        docker.wait(DOCKER_STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        raise MachineError(f"Docker did not stop within {DOCKER_STOP_SECONDS} s", "Restart it by hand.") from None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        raise MachineError(f"{DOCKER_PID} does not name Docker's process", "Restart Docker by hand.") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.doctor import examination as doctor
+from runner import doctor
 from runner.events import Note, Progress
 from runner.machines.containers import Docker
 from tests.machines.checkout import NETWORK, Checkout
@@ -127,10 +127,10 @@ def test_a_host_without_its_network_gets_it_again(checkout: Checkout) -> None:
 
 def test_hosts_of_another_checkout_are_stopped_and_come_back(checkout: Checkout, rival: Checkout) -> None:
     found = {finding.check: finding for finding in doctor.examine(rival.declared, checkout=rival.directory)}
-    assert str(checkout.directory) in found[STALE].seen
+    assert str(checkout.directory) in found[STALE].observed
     told: list[object] = []
-    mended = doctor.mend(rival.declared, [found[STALE]], told.append, checkout=rival.directory)
-    assert {finding.check: finding.grade for finding in mended}[STALE] == "ok"
+    fixed = doctor.fix(rival.declared, told.append, checkout=rival.directory)
+    assert {finding.check: finding.severity for finding in fixed}[STALE] == "ok"
     assert any(f"stopped node-1 of {checkout.directory}" in event.message for event in told if isinstance(event, Note))
     assert checkout.status() == dict.fromkeys(ADDRESSES, "stopped")
 
@@ -148,7 +148,7 @@ def test_hosts_that_vagrant_forgot_are_made_anew(checkout: Checkout) -> None:
         path.unlink()
     before = {one.id for one in checkout.containers().values()}
     found = {finding.check: finding for finding in doctor.examine(checkout.declared, checkout=checkout.directory)}
-    assert "2 are left over" in found[STALE].seen
+    assert "2 are left over" in found[STALE].observed
     told = checkout.up()
     assert sum(isinstance(event, Note) for event in told) == len(ADDRESSES)
     assert before.isdisjoint(one.id for one in checkout.containers().values())
@@ -212,13 +212,25 @@ def test_the_inventory_script_says_when_no_host_is_up(checkout: Checkout) -> Non
     assert "no host is up" in run.stderr
 
 
-def test_hosts_whose_checkout_is_gone_are_removed(rival: Checkout, tmp_path: Path) -> None:
+def test_hosts_whose_checkout_is_gone_are_stopped_and_come_back_with_it(
+    checkout: Checkout, rival: Checkout, tmp_path: Path
+) -> None:
+    """The checkout may be on a disk that is not mounted at this moment."""
     rival.run("vagrant", "up", "controller")
+    made = rival.containers()["controller"]
     moved = rival.directory.rename(tmp_path / "moved")
     try:
-        found = {finding.check: finding for finding in doctor.examine(Checkout(moved).declared, checkout=tmp_path)}
-        assert "left over" in found[STALE].seen
-        doctor.mend(Checkout(moved).declared, [found[STALE]], lambda _: None, checkout=tmp_path)
+        found = {finding.check: finding for finding in doctor.examine(checkout.declared, checkout=checkout.directory)}
+        assert "left over" in found[STALE].observed
+        fixed = doctor.fix(checkout.declared, lambda _: None, checkout=checkout.directory)
+        assert {finding.check: finding.severity for finding in fixed}[STALE] == "ok"
+        checkout.up()  # its hosts have the same addresses
+        assert addresses(checkout) == ADDRESSES
+        checkout.destroy()
     finally:
         moved.rename(rival.directory)
-    assert rival.containers() == {}
+    stopped = rival.containers()["controller"]
+    assert (stopped.id, stopped.running) == (made.id, False)
+    rival.run("vagrant", "up", "controller")
+    assert rival.containers()["controller"].id == made.id
+    assert rival.on("controller", "ip -4 -brief address show dev eth1").split()[2] == f"{ADDRESSES['controller']}/24"

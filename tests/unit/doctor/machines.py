@@ -1,4 +1,4 @@
-"""A machine that lacks nothing, and the same with something changed."""
+"""A machine that passes every check, and the same with something changed."""
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.declaration.model import Declaration, load
-from runner.doctor import examination as doctor
-from runner.doctor.findings import DockerFacts, Finding, Snapshot
+from runner.doctor import Finding
+from runner.doctor.examination import run_checks
+from runner.doctor.findings import DockerFacts, Snapshot
 from runner.machines.containers import Container, Member, Network
 from runner.state import DECLARATION
 
@@ -79,12 +80,12 @@ def network(name: str, subnet: str, *members: Member) -> Network:
     return Network(name, "docker0" if name == "bridge" else f"br-{name}", (IPv4Network(subnet),), members)
 
 
-def troubles(seen: Snapshot, declaration: Declaration | None = None) -> list[Finding]:
-    """What is not as it should be."""
-    return [finding for finding in doctor.judge(seen, declaration or declared()) if finding.grade != "ok"]
+def problems(observed: Snapshot, declaration: Declaration | None = None) -> list[Finding]:
+    """The findings that are not ok."""
+    return [finding for finding in run_checks(observed, declaration or declared()) if finding.severity != "ok"]
 
 
-def trouble(seen: Snapshot, declaration: Declaration | None = None) -> Finding:
-    """The one thing that is not as it should be."""
-    (finding,) = troubles(seen, declaration)
+def problem(observed: Snapshot, declaration: Declaration | None = None) -> Finding:
+    """The only finding that is not ok."""
+    (finding,) = problems(observed, declaration)
     return finding
