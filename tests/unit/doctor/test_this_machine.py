@@ -14,12 +14,9 @@ from tests.unit.doctor.machines import declared
 
 
 def test_the_snapshot_describes_this_machine(tmp_path: Path) -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_server(("::1", 0), family=socket.AF_INET6) as six,
-    ):
+    with socket.create_server(("127.0.0.1", 0)) as server:
         observed = collect(declared(), tmp_path, tmp_path / "cache" / "below")
-        assert {server.getsockname()[1], six.getsockname()[1]} <= observed.listening
+        assert server.getsockname()[1] in observed.listening
     assert isinstance(observed.docker, DockerFacts)
     assert observed.cpus == len(os.sched_getaffinity(0))
     assert 0 < observed.memory_mib < 10**7
