@@ -8,8 +8,8 @@ from pathlib import Path
 from demonstrator.agent import archive
 from demonstrator.agent.archive import Archive, BundleError, DamagedError
 from demonstrator.agent.bundles import FAILED, RUNNING, WAITING, Bundles
-from demonstrator.agent.provisioning_client import REQUEST_ERRORS, ProvisioningClient
-from demonstrator.lib.log import format_error
+from demonstrator.agent.provisioning_client import ProvisioningClient
+from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 from demonstrator.platform.manifest import BundleState, Offer
 
 # A new version that has not started by then is rolled back.

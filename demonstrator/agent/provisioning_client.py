@@ -7,8 +7,6 @@ from demonstrator.lib import codec
 from demonstrator.platform import Identity
 from demonstrator.platform.manifest import BundleState, Offer, Report
 
-REQUEST_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError)
-
 # Longer than the server holds a poll without a change.
 _POLL = aiohttp.ClientTimeout(total=40, sock_connect=5)
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from demonstrator.lib import codec
-from demonstrator.lib.log import format_error
+from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 
 _logger = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ _PATCH_SECONDS = 3.0
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 _MERGE = "application/merge-patch+json"
-_REQUEST_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, codec.DecodeError)
 
 
 class KubernetesError(Exception):
@@ -98,7 +97,7 @@ class Kubernetes:
                     elif event["type"] != "BOOKMARK":
                         objects[item["metadata"]["name"]] = item
                     yield objects
-            except (*_REQUEST_ERRORS, KubernetesError) as error:
+            except (*REQUEST_ERRORS, KubernetesError) as error:
                 if last_error != (last_error := format_error(error)):
                     _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], last_error)
                 await asyncio.sleep(_PAUSE)
@@ -110,7 +109,7 @@ class Kubernetes:
             async with self._request(method, path, {}, timeout, body) as response:
                 await _check(response)
                 return _decode_object(await response.read())
-        except _REQUEST_ERRORS as error:
+        except REQUEST_ERRORS as error:
             raise KubernetesError(f"{path}: {format_error(error)}") from error
 
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Logging of the demonstrator's processes, which `kubectl logs` shows, and errors as text."""
+"""Logging of the demonstrator's processes, which `kubectl logs` shows."""
 
 import logging
 
@@ -19,8 +19,3 @@ def set_up() -> None:
     """Write log records to standard error."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiohttp.server").addFilter(_OmitRequest())
-
-
-def format_error(error: BaseException) -> str:
-    """Return an error's class and message; some errors, such as timeouts, have no message."""
-    return f"{type(error).__name__} {error}".strip()

@@ -10,7 +10,7 @@ from pelix.framework import BundleContext
 from pelix.internals.registry import ServiceRegistration
 
 from demonstrator.lib import codec
-from demonstrator.lib.log import format_error
+from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 from demonstrator.platform import Pod
 from demonstrator.remote import contracts
 from demonstrator.remote.exports import IMPORTED, Exported, Listing
@@ -95,8 +95,7 @@ class _Provider:
                 try:
                     await self._follow()
                     _logger.info("%s has stopped", self._pod)
-                except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-                    # ValueError: a listing that cannot be decoded, or a line over the limit.
+                except REQUEST_ERRORS as error:
                     _logger.info("%s does not answer: %s", self._pod, format_error(error))
                 self._offer(())
                 await asyncio.sleep(_PAUSE)

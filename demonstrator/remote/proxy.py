@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from demonstrator.lib import codec
-from demonstrator.lib.log import format_error
+from demonstrator.lib.errors import format_error
 from demonstrator.platform.spi import service_name
 from demonstrator.remote.contracts import Method, RemoteError, methods_of
 

@@ -5,7 +5,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from demonstrator.agent.provisioning_client import REQUEST_ERRORS, ProvisioningClient
+from demonstrator.agent.provisioning_client import ProvisioningClient
+from demonstrator.lib.errors import REQUEST_ERRORS
 from demonstrator.platform.spi import Identity
 
 

@@ -263,3 +263,23 @@ async def test_a_server_that_is_killed_while_a_version_fails_to_start_learns_of_
     await becomes(local, "producer", bad, "rolled back: ")
     await becomes(local, "producer", "own 1.0.0", "running")
     assert await numbers(local, agent) == [1.0]
+
+
+async def test_an_agent_that_drains_installs_nothing(local: Local) -> None:
+    queue = await local.start_agent("felix_2", "queue")
+
+    async def put() -> Any:
+        return await local.call(
+            queue, "inaetics.queue", "put", batch={"source": "a", "first": 0, "made_at": 1.0, "values": [1.0]}
+        )
+
+    await eventually(put, "the queue holds samples")
+    queue.process.terminate()
+
+    async def drains() -> bool:
+        return "stops" in queue.log.read_text()
+
+    await eventually(drains, "the agent waits for a processor")
+    await deploy(local, "felix_2", renewed("queue", "99.0.0"))
+    assert await queue.process.wait() == 0
+    assert "99.0.0" not in queue.log.read_text()
