@@ -36,31 +36,35 @@ class Cluster:
         return int(before.replicas or 0)
 
     def services(self, namespace: str, pod: str) -> dict[str, str]:
-        """Where the services of a pod's agent are called at its second port, by their contract."""
-        told = self.api.text(f"/api/v1/namespaces/{namespace}/pods/{pod}:{_PAGES}/proxy/services")
-        return {item["contract"]: f"/services/{item['id']}/{item['contract']}" for item in json.loads(told)["services"]}
+        """Return the paths of the services of a pod's agent at its second port, by their contract."""
+        found = self._request("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}:{_PAGES}/proxy/services")["services"]
+        return {item["contract"]: f"/services/{item['id']}/{item['contract']}" for item in found}
 
     def call(self, namespace: str, pod: str, contract: str, method: str, **arguments: Any) -> Any:
         """Call a service of a pod's agent, through the API server."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}:{_SERVICES}/proxy{self.services(namespace, pod)[contract]}"
-        headers = {"Content-Type": "application/json"}
-        answer = self._client.call_api("POST", f"{self.api.server}{path}/{method}", headers, body=arguments)
-        return json.loads(answer.response.data)["result"]
+        return self._request("POST", f"{path}/{method}", arguments)["result"]
 
     def limits(self) -> dict[str, float]:
-        """The memory that each pod may use, in MiB."""
-        limits = {}
-        for item in self.api.items(f"/api/v1/namespaces/{NAMESPACE}/pods"):
-            containers = [container["resources"]["limits"]["memory"] for container in item["spec"]["containers"]]
-            limits[item["metadata"]["name"]] = sum(map(mebibytes, containers))
-        return limits
+        """Return the memory that each pod may use, in MiB."""
+        return {
+            pod.metadata.name: sum(mebibytes(container.resources.limits["memory"]) for container in pod.spec.containers)
+            for pod in self.core.list_namespaced_pod(NAMESPACE).items
+        }
 
     def memory(self) -> dict[str, float]:
-        """The memory that each pod uses, in MiB, as metrics-server has it."""
+        """Return the memory that each pod uses, in MiB, as metrics-server reports it."""
         return {
             item["metadata"]["name"]: sum(mebibytes(part["usage"]["memory"]) for part in item["containers"])
-            for item in self.api.items(_METRICS)
+            for item in self._request("GET", _METRICS)["items"]
         }
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        url = f"{self._client.configuration.host}{path}"
+        answer: Any = self._client.call_api(method, url, {"Content-Type": "application/json"}, body=body)
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {url} answers {answer.status} {answer.reason}")
+        return json.loads(answer.read())
 
 
 def mebibytes(quantity: str) -> float:

@@ -57,7 +57,7 @@ def site(
         result.summary = run_playbook(options, report, paths.run / "ansible.log").summary()
     if not (options.partial or options.check):
         with step("ready", report):
-            ready.wait(declaration, state, report, own_machines=own_machines)
+            ready.wait(declaration, state, report)
 
 
 def check_machine(declaration: Declaration, report: Report) -> str:

@@ -1,32 +1,34 @@
-"""The Kubernetes API in the few nouns that this project asks about, behind the official client.
+"""The cluster as its Kubernetes API shows it, through the official client.
 
-Answers are read as plain JSON: a bad answer becomes an ApiError that says what was asked and what
-came back, whatever shape it has.
+No other module handles the client's exceptions: each becomes an ApiError that says what was asked and what came back.
 """
 
-import json
 import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.declaration.model import Declaration
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State
 
-if TYPE_CHECKING:  # to load it takes a while
+if TYPE_CHECKING:  # takes seconds to load
     from kubernetes.client import Configuration
+
+T = TypeVar("T")
 
 SITE = "`python -m runner site` raises the cluster."
 
-CONNECT, READ = 2.0, 5.0  # seconds until a request is given up
+CONNECT, READ = 2.0, 5.0  # time limits of a request in seconds
+SHOWN_CHARACTERS = 200  # of an answer that is an error
 
 
 class ApiError(Exception):
-    """The API did not answer, or not as it should."""
+    """The API did not answer, or answered with an error or something unexpected."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Service:
-    """A service and where it answers."""
+    """A service and its addresses."""
 
     namespace: str
     name: str
@@ -69,31 +71,32 @@ class Service:
 
 @dataclass(frozen=True)
 class Replicas:
-    """A replication controller or a deployment: how many pods it shall have and how many are ready."""
+    """A replication controller or a deployment: the desired number of pods, and how many are ready."""
 
     name: str
-    wanted: int
+    desired: int
     ready: int
 
 
 def connect(declaration: Declaration, state: State) -> "Api":
-    """A client of the declared cluster.
+    """Return a client of the declared cluster.
 
     Raises:
-        HostsError: the hosts' network is not there, or the cluster has never been raised.
+        HostsError: as `kubeconfig`.
     """
     return Api(kubeconfig(declaration, state))
 
 
 def kubeconfig(declaration: Declaration, state: State) -> Path:
-    """The cluster's kubeconfig, once it is safe to use.
+    """Return the path of the cluster's kubeconfig, once it is safe to use.
 
-    Nothing may be sent to a cluster address before its bridge exists: it would leave by the default route.
+    Before the hosts' bridge exists, a request to a cluster address would leave by the default route. The network
+    of the user's own machines is not one of this machine's bridges.
 
     Raises:
-        HostsError: the hosts' network is not there, or the cluster has never been raised.
+        HostsError: the hosts' network does not exist, or the cluster has never been raised.
     """
-    if not hosts.bridge_present(declaration):
+    if state.own_inventory is None and not hosts.bridge_present(declaration):
         raise HostsError(f"The hosts' network {declaration.network} does not exist on this machine.", SITE)
     if not state.kubeconfig.exists():
         raise HostsError("The cluster has no kubeconfig yet.", SITE)
@@ -101,156 +104,173 @@ def kubeconfig(declaration: Declaration, state: State) -> Path:
 
 
 def configuration(kubeconfig: Path) -> "Configuration":
-    """What the official client needs to know of the cluster that a kubeconfig names."""
+    """Return the official client's settings for the cluster of a kubeconfig.
+
+    Raises:
+        HostsError: the file is not a kubeconfig.
+    """
+    import yaml
     from kubernetes import client, config
 
     settings = client.Configuration()
     load: Any = config.load_kube_config  # has no types
-    load(str(kubeconfig), client_configuration=settings, persist_config=False)
+    try:
+        load(str(kubeconfig), client_configuration=settings, persist_config=False)
+    except (config.ConfigException, yaml.YAMLError) as error:
+        raise HostsError(f"{kubeconfig} is not a valid kubeconfig.", SITE, str(error)) from None
     settings.proxy = None  # the cluster is on this machine or beside it
     return settings
 
 
+@contextmanager
+def translate_errors(request: str) -> Iterator[None]:
+    """Raise an ApiError for whatever the client, its transport or an unexpected answer raises.
+
+    Args:
+        request: how the error names what was asked.
+    """
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        raise ApiError(f"{request} answers {error.status} {error.reason}: {_shorten(error.body or '')}") from error
+    except (HTTPError, OSError) as error:
+        raise ApiError(f"{request} does not answer: {_reason(error)}") from error
+    # The client checks an answer's types, but calls almost every member optional.
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise ApiError(f"{request} answers something unexpected: {_shorten(getattr(error, 'doc', error))}") from error
+
+
 class Api:
-    """A client of the cluster that a kubeconfig names."""
+    """A client of the cluster that a kubeconfig names; every method raises ApiError."""
 
     def __init__(self, kubeconfig: Path) -> None:
         from kubernetes import client
 
         settings = configuration(kubeconfig)
         settings.retries = 0
-        self.server = str(settings.host)
+        self._server = str(settings.host)
         self._client = client.ApiClient(settings)
+        self._core = client.CoreV1Api(self._client)
+        self._apps = client.AppsV1Api(self._client)
+        self._discovery = client.DiscoveryV1Api(self._client)
 
-    def text(self, path: str, **query: str) -> str:
-        """GET a path; the body of a 200, an ApiError for anything else."""
-        from kubernetes.client.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
-
-        url = f"{self.server}{path}{'?' + urlencode(query) if query else ''}"
-        try:
-            answer = self._client.call_api("GET", url, {"Accept": "application/json"}, _request_timeout=(CONNECT, READ))
-            body = str(answer.response.data, errors="replace")
-        except (ApiException, HTTPError, OSError) as error:
-            raise ApiError(f"{url} does not answer: {_in_short(error)}") from error
-        if answer.status != 200:
-            raise ApiError(f"{url} answers {answer.status} {answer.reason}: {body[:200].strip()}")
-        return body
-
-    def items(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """The items of a list of the API."""
-        body = self.text(path, **query)
-        try:
-            items = json.loads(body)["items"] or []
-        except (ValueError, KeyError, TypeError) as error:
-            raise ApiError(f"{path} answers no list: {body[:200].strip()}") from error
-        return list(items)
+    def is_ready(self) -> bool:
+        """Return True if the API server reports that it is ready."""
+        url = f"{self._server}/readyz"
+        with translate_errors(url):
+            answer: Any = self._client.call_api("GET", url, _request_timeout=(CONNECT, READ))
+            answer.read()
+            return bool(self._client.response_deserialize(answer, {"200": "str"}).data == "ok")
 
     def nodes(self) -> list[Node]:
-        """Every node."""
-        return [_node(item) for item in self.items("/api/v1/nodes")]
+        """Return every node."""
+        return self._list(_node, self._core.list_node)
 
     def pods(self, namespace: str = "") -> list[Pod]:
-        """The pods of a namespace, or of all."""
-        return [as_pod(item) for item in self.items(_core(namespace, "pods"))]
+        """Return the pods of a namespace, or of all."""
+        if not namespace:
+            return self._list(as_pod, self._core.list_pod_for_all_namespaces)
+        return self._list(as_pod, self._core.list_namespaced_pod, namespace)
 
-    def services(self, namespace: str = "") -> list[Service]:
-        """The services of a namespace, or of all."""
-        return [_service(item) for item in self.items(_core(namespace, "services"))]
+    def services(self) -> list[Service]:
+        """Return the services of all namespaces."""
+        return self._list(_service, self._core.list_service_for_all_namespaces)
 
     def replication_controllers(self, namespace: str) -> list[Replicas]:
-        """The replication controllers of a namespace."""
-        return [_replicas(item) for item in self.items(_core(namespace, "replicationcontrollers"))]
+        """Return the replication controllers of a namespace."""
+        return self._list(_replicas, self._core.list_namespaced_replication_controller, namespace)
 
     def deployments(self, namespace: str) -> list[Replicas]:
-        """The deployments of a namespace."""
-        return [_replicas(item) for item in self.items(f"/apis/apps/v1/namespaces/{namespace}/deployments")]
+        """Return the deployments of a namespace."""
+        return self._list(_replicas, self._apps.list_namespaced_deployment, namespace)
 
     def ready_endpoints(self, namespace: str, service: str) -> list[str]:
-        """The addresses to which a service's traffic goes."""
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-        slices = self.items(path, labelSelector=f"kubernetes.io/service-name={service}")
-        return [
-            address
-            for part in slices
-            for endpoint in part.get("endpoints") or []
-            if endpoint.get("conditions", {}).get("ready")
-            for address in endpoint.get("addresses", [])
-        ]
+        """Return the addresses that receive a service's traffic."""
+        selector = f"kubernetes.io/service-name={service}"
+        find = self._discovery.list_namespaced_endpoint_slice
+        return [one for part in self._list(_ready_addresses, find, namespace, label_selector=selector) for one in part]
+
+    def _list(self, convert: Callable[[Any], T], method: Callable[..., Any], *scope: str, **query: str) -> list[T]:
+        """Call a list method of the client, and convert its items."""
+        request = " ".join((method.__name__, *scope, "of", self._server))
+        with translate_errors(request):
+            return [convert(item) for item in method(*scope, _request_timeout=(CONNECT, READ), **query).items]
 
 
-def _in_short(error: BaseException) -> str:
-    """The reason, which urllib3 wraps several times over and prefixes with its objects."""
+def _shorten(text: object) -> str:
+    return " ".join(str(text).split())[:SHOWN_CHARACTERS]
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost reason, without the object that urllib3 puts before it."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, BaseException):
-        return _in_short(reason)
+        return _reason(reason)
     return re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(error)) or repr(error)
 
 
-def _core(namespace: str, plural: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/{plural}" if namespace else f"/api/v1/{plural}"
-
-
-def _node(item: dict[str, Any]) -> Node:
-    status = item.get("status", {})
-    condition: dict[str, Any] = next((c for c in status.get("conditions", []) if c.get("type") == "Ready"), {})
-    ready = condition.get("status") == "True"
-    allocatable = status.get("allocatable", {})
+def _node(item: Any) -> Node:
+    condition = next((one for one in item.status.conditions or [] if one.type == "Ready"), None)
+    ready = condition is not None and condition.status == "True"
+    problem = (condition and (condition.message or condition.reason)) or "has not reported yet"
+    allocatable = item.status.allocatable or {}
     return Node(
-        name=item["metadata"]["name"],
+        name=item.metadata.name,
         ready=ready,
-        problem="" if ready else condition.get("message") or condition.get("reason") or "has not reported yet",
-        version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
-        cpus=str(allocatable.get("cpu", "")),
-        memory=str(allocatable.get("memory", "")),
+        problem="" if ready else problem,
+        version=item.status.node_info.kubelet_version if item.status.node_info else "",
+        cpus=allocatable.get("cpu", ""),
+        memory=allocatable.get("memory", ""),
     )
 
 
-def as_pod(item: dict[str, Any]) -> Pod:
-    """A pod of the API's in the words of kubectl."""
-    spec, status = item.get("spec", {}), item.get("status", {})
-    containers: list[dict[str, Any]] = status.get("containerStatuses") or []
-    started = status.get("startTime")
+def as_pod(item: Any) -> Pod:
+    """Return a pod of the client's in the words of kubectl."""
+    containers = item.status.container_statuses or []
     return Pod(
-        namespace=item["metadata"].get("namespace", ""),
-        name=item["metadata"]["name"],
-        ready=sum(bool(container.get("ready")) for container in containers),
-        containers=len(spec.get("containers", [])),
+        namespace=item.metadata.namespace or "",
+        name=item.metadata.name,
+        ready=sum(container.ready for container in containers),
+        containers=len(item.spec.containers),
         status=_pod_status(item, containers),
-        restarts=sum(int(container.get("restartCount", 0)) for container in containers),
-        node=spec.get("nodeName", ""),
-        started=datetime.fromisoformat(started).astimezone(UTC) if started else None,
+        restarts=sum(container.restart_count for container in containers),
+        node=item.spec.node_name or "",
+        started=item.status.start_time,
     )
 
 
-def _pod_status(item: dict[str, Any], containers: list[dict[str, Any]]) -> str:
-    if item["metadata"].get("deletionTimestamp"):
+def _pod_status(item: Any, containers: Sequence[Any]) -> str:
+    if item.metadata.deletion_timestamp:
         return "Terminating"
-    for container in containers:
-        state = container.get("state", {})
-        for kind in ("waiting", "terminated"):
-            if state.get(kind, {}).get("reason"):
-                return str(state[kind]["reason"])
-    status = item.get("status", {})
-    return str(status.get("reason") or status.get("phase", "Unknown"))
+    states = [container.state for container in containers if container.state]
+    reasons = [part.reason for state in states for part in (state.waiting, state.terminated) if part and part.reason]
+    return str(next(iter(reasons), "") or item.status.reason or item.status.phase or "Unknown")
 
 
-def _service(item: dict[str, Any]) -> Service:
-    spec = item.get("spec", {})
-    external = item.get("status", {}).get("loadBalancer", {}).get("ingress") or []
+def _service(item: Any) -> Service:
+    balancer = item.status.load_balancer if item.status else None
     return Service(
-        namespace=item["metadata"].get("namespace", ""),
-        name=item["metadata"]["name"],
-        kind=spec.get("type", ""),
-        address=spec.get("clusterIP", ""),
-        external=",".join(entry.get("ip") or entry.get("hostname", "") for entry in external),
-        ports=",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or []),
+        namespace=item.metadata.namespace or "",
+        name=item.metadata.name,
+        kind=item.spec.type or "",
+        address=item.spec.cluster_ip or "",
+        external=",".join(one.ip or one.hostname for one in (balancer and balancer.ingress) or []),
+        ports=",".join(f"{port.port}/{port.protocol or 'TCP'}" for port in item.spec.ports or []),
     )
 
 
-def _replicas(item: dict[str, Any]) -> Replicas:
-    return Replicas(
-        name=item["metadata"]["name"],
-        wanted=int(item.get("spec", {}).get("replicas", 1)),
-        ready=int(item.get("status", {}).get("readyReplicas", 0)),
-    )
+def _replicas(item: Any) -> Replicas:
+    # The API leaves 0 out of a status.
+    return Replicas(item.metadata.name, item.spec.replicas, item.status.ready_replicas or 0)
+
+
+def _ready_addresses(part: Any) -> list[str]:
+    return [
+        address
+        for endpoint in part.endpoints or []
+        if endpoint.conditions and endpoint.conditions.ready
+        for address in endpoint.addresses
+    ]

@@ -1,14 +1,14 @@
-"""Whether the cluster does what it is for, asked of the cluster itself until it does or time is up."""
+"""The conditions of a cluster that works, asked of the cluster until they hold or time is up."""
 
 import json
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from typing import Any
 
-from runner.cluster.api import Api, ApiError, Replicas, connect
+import urllib3
+
+from runner.cluster.api import Api, ApiError, Replicas, connect, translate_errors
 from runner.declaration.model import Declaration
 from runner.errors import NotReadyError
 from runner.events import Progress, Report
@@ -24,81 +24,87 @@ PROVISIONING_PORT = 90
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that must hold; `unmet` answers "" when it does, and else what is seen instead."""
+    """Something that must hold; `problem` returns "" when it does, and else what was observed."""
 
     name: str
-    unmet: Callable[[], str]
+    problem: Callable[[], str]
 
 
-def wait(
-    declaration: Declaration, state: State, report: Report, *, limit: float = LIMIT, own_machines: bool = False
-) -> None:
+def wait(declaration: Declaration, state: State, report: Report) -> None:
     """Return when every condition holds.
-
-    The network of `own_machines` is theirs to know; that of this project's hosts must exist here.
 
     Raises:
         HostsError: the hosts' network does not exist.
-        NotReadyError: a condition did not hold within `limit` seconds: which, and what was seen last.
+        NotReadyError: a condition did not hold in time; the message says which, and what was observed last.
     """
-    api = Api(state.kubeconfig) if own_machines else connect(declaration, state)
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(api, nodes, page, f"{page}:{PROVISIONING_PORT}"), report, limit)
+    poll(conditions(connect(declaration, state), nodes, page, f"{page}:{PROVISIONING_PORT}"), report, LIMIT)
 
 
 def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> list[Condition]:
-    """What must hold, each building on the one before."""
+    """Return the conditions, each building on the one before.
+
+    Args:
+        api: of the cluster.
+        nodes: names of the nodes that must be ready.
+        page: URL of the dashboard, without a slash at its end.
+        provisioning: URL of the provisioning server, without a slash at its end.
+    """
     return [
-        Condition("API answers", lambda: _api(api)),
+        Condition("API answers", lambda: "" if api.is_ready() else "not yet"),
         Condition("nodes ready", lambda: _nodes(api, nodes)),
         Condition("names resolve", lambda: _names(api)),
         Condition("replication controllers full", lambda: _replication_controllers(api)),
-        Condition("page answers", lambda: _page(f"{page}/")[1]),
-        Condition("data flows", lambda: _statistics(f"{page}/coordinator/statistics")),
-        Condition("provisioning answers", lambda: _page(f"{provisioning}/")[1]),
+        Condition("page answers", lambda: _page(f"{page}/")),
+        Condition("data flows", _DataFlow(f"{page}/coordinator/statistics").problem),
+        Condition("provisioning answers", lambda: _page(f"{provisioning}/")),
     ]
 
 
-def poll(needed: Sequence[Condition], report: Report, limit: float) -> None:
-    """Await one condition after the other; each is a line of its own on the display."""
+def poll(conditions: Sequence[Condition], report: Report, limit: float) -> None:
+    """Wait for one condition after the other, and report the progress of each.
+
+    Args:
+        conditions: in the order in which they must hold.
+        report: receives what is observed, whenever that changes.
+        limit: seconds for all of them together.
+
+    Raises:
+        NotReadyError: a condition did not hold in time.
+    """
     deadline = time.monotonic() + limit
-    for condition in needed:
-        said = None
-        while seen := _look(condition):
-            if seen != said:
-                report(Progress(STEP, condition.name, seen))
-                said = seen
+    for condition in conditions:
+        reported = None
+        while observed := _problem(condition):
+            if observed != reported:
+                report(Progress(STEP, condition.name, observed))
+                reported = observed
             if time.monotonic() >= deadline:
                 raise NotReadyError(
-                    f"Not ready after {limit:.0f} s: {condition.name}: {seen}.",
-                    "`python -m runner status` shows nodes and pods; the same command goes on from here.",
+                    f"Not ready after {limit:.0f} s: {condition.name}: {observed}.",
+                    "`python -m runner status` shows nodes and pods; the same command continues from here.",
                 )
             time.sleep(INTERVAL)
         report(Progress(STEP, condition.name, "yes", finished=True))
 
 
-def _look(condition: Condition) -> str:
+def _problem(condition: Condition) -> str:
     try:
-        return condition.unmet()
+        return condition.problem()
     except ApiError as error:
         return str(error)
 
 
-def _api(api: Api) -> str:
-    return "" if api.text("/readyz") == "ok" else "not yet"
-
-
-def _nodes(api: Api, wanted: Sequence[str]) -> str:
-    known = {node.name: node for node in api.nodes()}
-    missing = [name for name in wanted if name not in known]
-    problems = [f"{name} has not registered" for name in missing]
-    problems += [f"{name}: {known[name].problem}" for name in wanted if name in known and not known[name].ready]
+def _nodes(api: Api, expected: Sequence[str]) -> str:
+    nodes = {node.name: node for node in api.nodes()}
+    problems = [f"{name} has not registered" for name in expected if name not in nodes]
+    problems += [f"{name}: {nodes[name].problem}" for name in expected if name in nodes and not nodes[name].ready]
     return "; ".join(problems)
 
 
 def _names(api: Api) -> str:
-    """Service addresses cannot be reached from the workstation: ask for CoreDNS and its endpoints."""
+    """Check CoreDNS and its endpoints; service addresses cannot be reached from this machine."""
     coredns = [deployment for deployment in api.deployments("kube-system") if deployment.name == "coredns"]
     if not coredns:
         return "there is no CoreDNS"
@@ -116,7 +122,7 @@ def _replication_controllers(api: Api) -> str:
 
 
 def _short(groups: Sequence[Replicas]) -> str:
-    return ", ".join(f"{group.name} {group.ready}/{group.wanted}" for group in groups if group.ready < group.wanted)
+    return ", ".join(f"{group.name} {group.ready}/{group.desired}" for group in groups if group.ready < group.desired)
 
 
 def _waiting(api: Api, namespace: str) -> str:
@@ -124,24 +130,50 @@ def _waiting(api: Api, namespace: str) -> str:
     return f" ({', '.join(reasons)})" if reasons else ""
 
 
-def _page(url: str) -> tuple[str, str]:
-    """The body of a page, and what is wrong with it."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(url, timeout=PAGE_TIMEOUT) as answer:
-            return answer.read().decode(errors="replace"), ""
-    except urllib.error.HTTPError as error:
-        return "", f"{url} answers {error.code} {error.reason}"
-    except (OSError, HTTPException) as error:
-        return "", f"{url} does not answer: {getattr(error, 'reason', error)}"
+def _fetch(url: str) -> str:
+    """Return the body of a page, asked without the environment's proxy.
+
+    Raises:
+        ApiError: it does not answer, or with an error.
+    """
+    with translate_errors(url):
+        # A kept connection would stay with one pod of the service, also when that pod has gone.
+        answer = urllib3.request("GET", url, headers={"Connection": "close"}, timeout=PAGE_TIMEOUT, retries=False)
+    if answer.status >= 400:
+        raise ApiError(f"{url} answers {answer.status} {answer.reason}")
+    return answer.data.decode(errors="replace")
 
 
-def _statistics(url: str) -> str:
-    body, problem = _page(url)
-    if problem:
-        return problem
-    try:
-        json.loads(body)
-    except ValueError:
-        return f"{url} answers no JSON: {body[:80]!r}"
+def _page(url: str) -> str:
+    _fetch(url)
     return ""
+
+
+@dataclass
+class _DataFlow:
+    """The growth of the number of stored samples between two looks at the coordinator's statistics."""
+
+    url: str
+    _stored: int | None = None
+
+    def problem(self) -> str:
+        """Return what is missing; nothing is where people have stopped the flow."""
+        with translate_errors(self.url):
+            statistics = json.loads(_fetch(self.url))
+            if _is_stopped(statistics.get("scaling") or {}):
+                return ""
+            accounting = statistics["accounting"]
+            stored = int(accounting["stored"]) if accounting else None
+        before, self._stored = self._stored, stored
+        if stored is None:
+            return "no queue has answered yet"
+        return "" if before is not None and stored > before else f"{stored} samples are stored, no more arrived yet"
+
+
+def _is_stopped(scaling: Mapping[str, Any]) -> bool:
+    """Return True if people have asked for no producers, no processors or a queue that stays empty."""
+    manual = scaling.get("rule") == "manual"
+    counts = [scaling.get("producers"), scaling.get("processors") if manual else None]
+    return any(count and count["requested"] == 0 for count in counts) or (
+        not manual and scaling.get("preferred_utilisation") == 0
+    )

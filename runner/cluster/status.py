@@ -1,4 +1,4 @@
-"""What there is: hosts, nodes, pods, services and how long the certificates last."""
+"""The state of hosts, nodes, pods, services and certificates, for people and programs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from runner.state import State
 
 @dataclass(frozen=True)
 class Host:
-    """A declared host and the state that its provider gives it."""
+    """A declared host and its state in the words of its provider."""
 
     name: str
     address: str
@@ -22,7 +22,7 @@ class Host:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything that `status` shows; `problem` says why nodes, pods and services are not among it."""
+    """Everything that `status` shows; `problem` says why nodes, pods and services are missing."""
 
     hosts: Sequence[Host]
     nodes: Sequence[Node]
@@ -33,14 +33,16 @@ class Status:
 
 
 def status(declaration: Declaration, state: State) -> Status:
-    """Look at hosts, cluster and certificates; what cannot be seen is left out, with its reason."""
-    states = hosts.status(declaration)
-    known = [Host(host.name, str(host.address), states.get(host.name, "unknown")) for host in declaration.hosts]
-    own = pki.expiries(state)
+    """Look at hosts, cluster and certificates; a problem takes the place of what the cluster does not show."""
+    # No provider knows the user's own machines.
+    states = {} if state.own_inventory else hosts.status(declaration)
+    unknown = "own machine" if state.own_inventory else "unknown"
+    declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in declaration.hosts]
+    expiries = pki.expiries(state)
     try:
         api = connect(declaration, state)
-        return Status(known, api.nodes(), api.pods(), api.services(), own)
+        return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
     except HostsError as error:
-        return Status(known, (), (), (), own, error.message)
+        return Status(declared, (), (), (), expiries, error.message)
     except ApiError as error:
-        return Status(known, (), (), (), own, f"{error}.")
+        return Status(declared, (), (), (), expiries, f"{error}.")

@@ -1,4 +1,4 @@
-"""What `status` shows: certificates as they are on disk, pods in kubectl's words, tables as lines."""
+"""The output of `status`: certificates as they are on disk, pods in kubectl's words, tables as lines."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import V1Pod
 from rich.console import Console
 
 from runner.cluster import api
@@ -33,22 +34,26 @@ def test_certificates_are_counted_from_the_files_the_shortest_first(tmp_path: Pa
     [
         ({"running": {}}, "Running", False, "Running"),
         ({"waiting": {"reason": "ImagePullBackOff"}}, "Pending", False, "ImagePullBackOff"),
-        ({"terminated": {"reason": "OOMKilled"}}, "Running", False, "OOMKilled"),
+        ({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}, "Running", False, "OOMKilled"),
         ({"running": {}}, "Running", True, "Terminating"),
         (None, "Pending", False, "Pending"),
     ],
 )
 def test_pod_status_is_the_word_that_kubectl_shows(
-    state: dict[str, Any] | None, phase: str, deleted: bool, status: str
+    state: dict[str, Any] | None, phase: str, *, deleted: bool, status: str
 ) -> None:
     metadata = {"name": "pod", **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleted else {})}
-    containers = [{"state": state, "ready": "running" in state}] if state else None
+    container = {"name": "main", "image": "", "imageID": "", "ready": False, "restartCount": 0, "state": state}
     item = {
         "metadata": metadata,
-        "spec": {"containers": [{}]},
-        "status": {"phase": phase, "containerStatuses": containers},
+        "spec": {"containers": [{"name": "main"}]},
+        "status": {"phase": phase, "containerStatuses": [container] if state else None},
     }
-    assert api.as_pod(item).status == status
+    assert api.as_pod(V1Pod.from_dict(item)).status == status
+
+
+def node(name: str, *, ready: bool, problem: str) -> api.Node:
+    return api.Node(name, ready=ready, problem=problem, version="v1.37.2", cpus="1", memory="924Mi")
 
 
 def test_tables_read_as_kubectl_does() -> None:
@@ -56,8 +61,8 @@ def test_tables_read_as_kubectl_does() -> None:
     found = Status(
         hosts=[Host("controller", "172.17.8.20", "running")],
         nodes=[
-            api.Node("172.17.8.31", True, "", "v1.37.2", "1", "924Mi"),
-            api.Node("172.17.8.32", False, "kubelet stopped posting node status", "v1.37.2", "1", "924Mi"),
+            node("172.17.8.31", ready=True, problem=""),
+            node("172.17.8.32", ready=False, problem="kubelet stopped posting node status"),
         ],
         pods=[api.Pod("default", "inaetics-queue-controller-9jcpk", 1, 1, "Running", 0, "172.17.8.31", started)],
         services=[
