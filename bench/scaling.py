@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.drawing import Chart, Line, draw
-from demonstrator.bundles.coordinator.autoscaler import (
+from demonstrator.bundles.coordinator.scaling import (
     BARRIER_HIGH,
     BARRIER_LOW,
-    MOST,
+    MAX_PROCESSORS,
     PERIOD_SECONDS,
     RULES,
     SERVICE_RATE,
@@ -141,7 +141,8 @@ def replay() -> list[int]:
     """What the original rule asks for when REPLAY is the queue's utilisation."""
     replicas, before, requests = 1, 0.0, []
     for utilisation in REPLAY:
-        replicas = original(utilisation, (utilisation - before) / PERIOD_SECONDS, replicas)
+        slope = (utilisation - before) / PERIOD_SECONDS
+        replicas = original(Load(utilisation, slope, replicas, arriving=0.0, capacity=QUEUE_CAPACITY))
         before = utilisation
         requests.append(replicas)
     return requests
@@ -157,7 +158,7 @@ def charts(runs: dict[ScalingRule, Run]) -> list[Chart]:
         barriers = (BARRIER_LOW, BARRIER_HIGH)
         rows.append(Chart(f"{title}: utilisation in %", 100, interval, Line(utilisation, "#6a3fb5"), barriers))
         line = Line(list(map(float, requested)), "#0a7a55", steps=True)
-        rows.append(Chart(f"{title}: processors", MOST, interval, line))
+        rows.append(Chart(f"{title}: processors", MAX_PROCESSORS, interval, line))
     return rows
 
 

@@ -1,129 +1,123 @@
-"""What the coordinator knows of the whole demonstrator, for pages to show."""
+"""The coordinator's overview of the demonstrator, for pages and programs.
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+The descriptions beside the types are those of the REST interface's document.
+"""
 
-from demonstrator.model.samples import Accounting, ProducerMode, Statistics
+from collections.abc import Sequence
+from typing import Annotated, Literal, Protocol
+
+from msgspec import Meta, Struct
+
+from demonstrator.lib.feed import Feed
+from demonstrator.model.samples import ProducerMode, Statistics
 from demonstrator.platform import Pod, local_service
 
+# What the coordinator keeps in memory.
+HISTORY_SECONDS = 180
+MAX_EVENTS = 500
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One second of the demonstrator.
-
-    Attributes:
-        at: seconds since the epoch.
-        utilisation: how much of the queue's capacity is held, in percent.
-        produced: samples offered to the queue, a second.
-        stored: samples that reached the data store, a second.
-        refused: samples that found the queue full, a second.
-    """
-
-    at: float
-    utilisation: float
-    produced: float
-    stored: float
-    refused: float
-
+MIN_PRODUCERS, MAX_PRODUCERS = 1, 4
+DEFAULT_UTILISATION, UTILISATION_STEP = 20, 5
+TargetUtilisation = Annotated[int, Meta(ge=0, le=100, multiple_of=UTILISATION_STEP)]
 
 ScalingRule = Literal["original", "predictive"]
-# By a rule, or by whoever says `kubectl scale`.
+# By a rule, or by people with `kubectl scale`.
 ScalingPolicy = Literal["manual", "original", "predictive"]
+EventKind = Literal["scaled", "set", "started", "moved", "ended", "failed", "recovered", "updated", "lost"]
+# A rule, a person at the dashboard, or "" for what just happened.
+Initiator = Literal["rule", "dashboard", ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How many pods are asked for, and how many are there and ready."""
+class DataPoint(Struct, frozen=True):
+    """One second of the demonstrator."""
+
+    at: Annotated[float, Meta(description="seconds since the epoch")]
+    utilisation: Annotated[float, Meta(description="how much of the queue's capacity is held, in percent")]
+    produced: Annotated[float, Meta(description="samples offered to the queue, a second")]
+    stored: Annotated[float, Meta(description="samples that reached the data store, a second")]
+    refused: Annotated[float, Meta(description="samples that found the queue full, a second")]
+
+
+class Accounting(Struct, frozen=True):
+    """What became of all samples in all queues there ever were, counted in samples."""
+
+    capacity: Annotated[int, Meta(description="of the queues that answer now; 0 when none does")]
+    produced: Annotated[int, Meta(description="offered to a queue that answered")]
+    stored: Annotated[int, Meta(description="reached a data store, and did not get lost with it")]
+    queued: Annotated[int, Meta(description="waiting")]
+    in_work: Annotated[int, Meta(description="taken by a processor and not yet confirmed by a data store")]
+    refused: Annotated[int, Meta(description="offered while a queue was full")]
+    lost: Annotated[int, Meta(description="held in the memory of a queue or a data store when that was killed")]
+
+    @property
+    def balanced(self) -> bool:
+        """True when every sample is accounted for."""
+        return self.produced == self.stored + self.queued + self.in_work + self.refused + self.lost
+
+
+class Scale(Struct, frozen=True):
+    """How many pods are requested, and how many are there and ready."""
 
     requested: int
     actual: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """What the coordinators steer.
+class Scaling(Struct, frozen=True):
+    """What the coordinators scale and regulate."""
 
-    Attributes:
-        rule: by which the number of processors is chosen; manual when people choose it.
-        coordinator: the pod that acts, of however many run; "" when none does.
-        preferred_utilisation: in percent, what the producers' rate aims at.
-        producer_kind: how producers spread their batches over time.
-        processors: None while Kubernetes has not told.
-        producers: None while Kubernetes has not told.
-    """
-
-    rule: ScalingPolicy
-    coordinator: str
-    preferred_utilisation: int
-    producer_kind: ProducerMode
-    processors: Scale | None
-    producers: Scale | None
+    rule: Annotated[
+        ScalingPolicy, Meta(description="by which the number of processors is chosen; manual when people choose it")
+    ]
+    coordinator: Annotated[str, Meta(description='the pod that acts, of however many run; "" when none does')]
+    preferred_utilisation: Annotated[int, Meta(description="in percent, what the producers' rate aims at")]
+    producer_kind: Annotated[ProducerMode, Meta(description="how producers spread their batches over time")]
+    processors: Annotated[Scale | None, Meta(description="null until Kubernetes has answered")]
+    producers: Annotated[Scale | None, Meta(description="null until Kubernetes has answered")]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A machine of the cluster, and whether Kubernetes places pods on it."""
 
     name: str
     ready: bool
 
 
-EventKind = Literal["scaled", "set", "started", "moved", "ended", "failed", "recovered", "updated", "lost"]
-# Who asked for it: a rule, a person at the dashboard, or "" for what just happened.
-Initiator = Literal["rule", "dashboard", ""]
+class Event(Struct, frozen=True):
+    """Something that has happened."""
+
+    number: Annotated[int, Meta(description="counts up from 1 for as long as the coordinator lives")]
+    at: Annotated[float, Meta(description="when it was seen, in seconds since the epoch")]
+    kind: Annotated[EventKind, Meta(description="what sort of event it is")]
+    subject: Annotated[str, Meta(description="the pod, node, controller or bundle that it happened to")]
+    text: Annotated[str, Meta(description="what has happened, in words")]
+    by: Annotated[Initiator, Meta(description="who asked for it")]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that has happened.
+class Overview(Struct, frozen=True):
+    """Everything at one moment."""
 
-    Attributes:
-        number: counts up from 1 for as long as the coordinator lives.
-        at: when it was seen, in seconds since the epoch.
-        kind: what sort of event it is.
-        subject: the pod, node, controller or bundle that it happened to.
-        text: what has happened, in words.
-        by: who asked for it.
-    """
-
-    number: int
-    at: float
-    kind: EventKind
-    subject: str
-    text: str
-    by: Initiator
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything at one moment.
-
-    Attributes:
-        now: this second; the graphs' newest point.
-        accounting: what became of all samples; None while no queue was ever seen.
-        statistics: the figures of every component that answered.
-        pods: the pods of the namespace.
-        nodes: the machines that they run on.
-        scaling: requested and actual numbers, and what they follow from.
-    """
-
-    now: Point
-    accounting: Accounting | None
-    statistics: tuple[Statistics, ...]
-    pods: tuple[Pod, ...]
-    nodes: tuple[Node, ...]
-    scaling: Scaling
+    now: Annotated[DataPoint, Meta(description="this second; the graphs' newest point")]
+    accounting: Annotated[
+        Accounting | None, Meta(description="what became of all samples; null while there never was a queue")
+    ]
+    statistics: Annotated[tuple[Statistics, ...], Meta(description="the figures of every component that answered")]
+    pods: Annotated[tuple[Pod, ...], Meta(description="the pods of the namespace")]
+    nodes: Annotated[tuple[Node, ...], Meta(description="the machines that they run on")]
+    scaling: Annotated[Scaling, Meta(description="requested and actual numbers, and what they follow from")]
 
 
 @local_service("inaetics.coordinator")
 class Coordinator(Protocol):
-    """Gathers what all components tell."""
+    """What a coordinator offers the viewer in its own agent."""
 
-    def history(self) -> tuple[Point, ...]:
-        """The last minutes, second by second, oldest first."""
+    @property
+    def feed(self) -> Feed[Overview]:
+        """An overview every second, until the coordinator stops."""
 
-    def events(self, after: int) -> tuple[Event, ...]:
-        """What has happened since the event of that number, oldest first; 0 for all that is kept."""
+    @property
+    def history(self) -> Sequence[Overview]:
+        """The last HISTORY_SECONDS overviews, oldest first."""
 
-    async def next(self) -> Overview:
-        """The next overview: there is one every second."""
+    @property
+    def events(self) -> Sequence[Event]:
+        """The last MAX_EVENTS events, oldest first."""

@@ -155,33 +155,6 @@ class StoreLedger(Struct, frozen=True, forbid_unknown_fields=True):
     received: dict[str, int]
 
 
-class Accounting(Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of all samples in all queues there ever were, counted in samples.
-
-    Attributes:
-        capacity: of the queues that answer now; 0 when none does.
-        produced: offered to a queue that answered.
-        stored: reached a data store, and did not get lost with it.
-        queued: waiting.
-        in_work: taken by a processor and not yet confirmed by a data store.
-        refused: offered while a queue was full.
-        lost: held in the memory of a queue or a data store when that was killed.
-    """
-
-    capacity: int
-    produced: int
-    stored: int
-    queued: int
-    in_work: int
-    refused: int
-    lost: int
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every sample is accounted for."""
-        return self.produced == self.stored + self.queued + self.in_work + self.refused + self.lost
-
-
 class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     """One figure: a counter only grows while its provider lives, a gauge goes up and down."""
 

@@ -1,8 +1,9 @@
-"""The coordinator as a bundle: asks everybody, scales processors and producers, answers /coordinator/."""
+"""The coordinator as a bundle: watches all components, scales processors and producers, serves /coordinator/."""
 
 import asyncio
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 from pelix.framework import BundleContext
@@ -15,26 +16,24 @@ from pelix.ipopo.decorators import (
     Validate,
 )
 
-from demonstrator.bundles.coordinator.books import Books
-from demonstrator.bundles.coordinator.bundles import Bundles
-from demonstrator.bundles.coordinator.chronicle import Chronicle
-from demonstrator.bundles.coordinator.conductor import Conductor
-from demonstrator.bundles.coordinator.controllers import Controllers
-from demonstrator.bundles.coordinator.events import Observation
-from demonstrator.bundles.coordinator.gatherer import Gatherer
-from demonstrator.bundles.coordinator.lease import Lease
-from demonstrator.bundles.coordinator.nodes import Nodes
-from demonstrator.bundles.coordinator.password import Password
+from demonstrator.bundles.coordinator.accounting import SampleAccounting
+from demonstrator.bundles.coordinator.collector import Collector
+from demonstrator.bundles.coordinator.history import EventLog, History, Rates
+from demonstrator.bundles.coordinator.leader_election import LeaderElection, SharedState
 from demonstrator.bundles.coordinator.rest import Rest
+from demonstrator.bundles.coordinator.scaling import ScalingController
 from demonstrator.bundles.coordinator.settings import Settings
-from demonstrator.model import overview
-from demonstrator.model.samples import Statistics
-from demonstrator.platform.spi import Drainable, KubernetesApi, Pod, PodDirectory, Runtime, WebEndpoints
+from demonstrator.bundles.coordinator.watches import BundleWatch, ControllerWatch, NodeWatch
+from demonstrator.lib.feed import Feed
+from demonstrator.model.overview import Coordinator, Event, Overview
+from demonstrator.platform import Drainable, KubernetesApi, PodDirectory, Runtime, WebEndpoints
 from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
+
+_PERIOD = 1.0
 
 
 @ComponentFactory("inaetics.coordinator")
-@Provides([overview.Coordinator, WebEndpoints, Drainable])
+@Provides([Coordinator, WebEndpoints, Drainable])
 @Requires("_runtime", Runtime)
 @Requires("_directory", PodDirectory)
 @Requires("_kubernetes", KubernetesApi)
@@ -44,7 +43,7 @@ from demonstrator.services.data_path import DataStore, Producer, Queue, StatsPro
 @Requires("_producers", Producer, aggregate=True, optional=True)
 @Instantiate("coordinator")
 class CoordinatorComponent:
-    """Gathers from whatever is there, which may be nothing yet, and steers it."""
+    """Takes a snapshot of all components every second, acts on it, and publishes it."""
 
     _runtime: Runtime
     _directory: PodDirectory
@@ -53,115 +52,74 @@ class CoordinatorComponent:
     _stores: list[DataStore] | None
     _providers: list[StatsProvider] | None
     _producers: list[Producer] | None
-    _lease: Lease
-    _gatherer: Gatherer
-    _conductor: Conductor
-    _controllers: Controllers
-    _nodes: Nodes
-    _bundles: Bundles
-    _chronicle: Chronicle
-    _password: Password
-    _tasks: list[asyncio.Task[None]]
+    feed: Feed[Overview]
+    history: Sequence[Overview]
+    events: Sequence[Event]
 
     @Validate
-    def start(self, context: BundleContext) -> None:
-        """Begin to gather and to steer."""
+    def start(self, _context: BundleContext) -> None:
+        """Start the watches, the leader election and the snapshots."""
         identity, spawn = self._runtime.identity, self._runtime.spawn
-        settings, books = Settings.read(os.environ), Books()
-        self._lease = Lease(self._kubernetes, identity.namespace, identity.pod, books)
-        self._password = Password(settings.password)
-        self._controllers = Controllers(self._kubernetes, identity.namespace)
-        self._nodes = Nodes(self._kubernetes)
-        self._bundles = Bundles(settings.provisioning_url)
-        self._conductor = Conductor(settings, self._lease, self._controllers, lambda: self.producers)
-        self._gatherer = Gatherer(self, books)
-        self._chronicle = Chronicle(self._observe)
+        settings = Settings.read(os.environ)
+        self.feed = Feed()
+        self._controllers = ControllerWatch(self._kubernetes, identity.namespace)
+        self._nodes, bundles = NodeWatch(self._kubernetes), BundleWatch(settings.provisioning_url)
+        self._collector = Collector(self._directory, self._controllers, self._nodes, bundles)
+        self._accounting, self._rates, self._history, self._log = SampleAccounting(), Rates(), History(), EventLog()
+        self.history, self.events = self._history.overviews, self._log.events
+        state = SharedState(self._accounting)
+        self._election = LeaderElection(self._kubernetes, identity.namespace, identity.pod, state)
+        self._scaling = ScalingController(settings, self._election, state, self._controllers)
+        self._rest = Rest(settings, self.feed, self._history, self._log, self._scaling, self._directory, self._nodes)
+        self._acting: asyncio.Task[None] | None = None
         self._tasks = [
-            spawn(self._gatherer.run(), "coordinator"),
             spawn(self._controllers.run(), "controllers"),
             spawn(self._nodes.run(), "nodes"),
-            spawn(self._bundles.run(), "bundles"),
-            spawn(self._lease.run(), "lease"),
-            spawn(self._conductor.run(self._gatherer.next), "conductor"),
-            spawn(self._chronicle.run(self._gatherer.next), "chronicle"),
+            spawn(bundles.run(), "bundles"),
+            spawn(self._election.run(), "leader election"),
+            spawn(self._run(), "coordinator"),
         ]
 
     @Invalidate
-    def stop(self, context: BundleContext) -> None:
-        """Stop gathering and steering."""
-        for task in self._tasks:
+    def stop(self, _context: BundleContext) -> None:
+        """Stop, and end what waits for a next overview."""
+        for task in (*self._tasks, *([self._acting] if self._acting else [])):
             task.cancel()
+        self.feed.close()
 
     async def drain(self) -> None:
-        """See Drainable.drain: another coordinator may act at once."""
-        await self._lease.release()
-
-    @property
-    def queues(self) -> Sequence[Queue]:
-        """See Sources.queues."""
-        return self._queues or ()
-
-    @property
-    def stores(self) -> Sequence[DataStore]:
-        """See Sources.stores."""
-        return self._stores or ()
-
-    @property
-    def producers(self) -> Sequence[Producer]:
-        """See Sources.producers."""
-        return tuple(self._producers or ())
-
-    @property
-    def providers(self) -> Sequence[StatsProvider]:
-        """See Sources.providers."""
-        return self._providers or ()
-
-    @property
-    def directory(self) -> PodDirectory:
-        """See Sources.directory."""
-        return self._directory
-
-    def scaling(self) -> overview.Scaling:
-        """See Sources.scaling."""
-        return self._conductor.scaling()
-
-    def pods(self) -> tuple[Pod, ...]:
-        """See Known.pods."""
-        return self._directory.pods()
-
-    def nodes(self) -> tuple[overview.Node, ...]:
-        """See Known.nodes."""
-        return self._nodes.nodes()
-
-    def figures(self) -> tuple[tuple[float, tuple[Statistics, ...]], ...]:
-        """See Known.figures."""
-        return self._chronicle.figures()
-
-    def history(self) -> tuple[overview.Point, ...]:
-        """See Coordinator.history."""
-        return self._gatherer.history()
-
-    def events(self, after: int) -> tuple[overview.Event, ...]:
-        """See Coordinator.events."""
-        return self._chronicle.events(after)
-
-    async def next(self) -> overview.Overview:
-        """See Coordinator.next."""
-        return await self._gatherer.next()
+        """Let another coordinator become the leader at once."""
+        await self._election.release()
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """See WebEndpoints.routes."""
-        return Rest(self, self._conductor, self._password).routes()
+        """Return the paths of the REST interface."""
+        return self._rest.routes()
 
-    def _observe(self, seen: overview.Overview) -> Observation:
-        return Observation(
-            requested=self._controllers.requested(),
-            asked=self._controllers.asked(),
-            coordinator=seen.scaling.coordinator,
-            preference=seen.scaling.preferred_utilisation,
-            kind=seen.scaling.producer_kind,
-            pods=seen.pods,
-            nodes=seen.nodes,
-            bundles=self._bundles.bundles(),
-            lost=seen.accounting.lost if seen.accounting else None,
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            overview = await self._tick()
+            # An API server that does not answer delays what is scaled, but not the pages.
+            if not self._acting or self._acting.done():
+                self._acting = self._runtime.spawn(self._scaling.act(overview, self._producers or ()), "scaling")
+            await asyncio.sleep(max(0.0, started + _PERIOD - loop.time()))
+
+    async def _tick(self) -> Overview:
+        """Take a snapshot and publish what follows from it."""
+        collected = await self._collector.collect(
+            self._queues or (), self._stores or (), self._producers or (), self._providers or (), self._scaling.status
         )
+        snapshot = replace(collected, accounting=self._accounting.update(collected.counters))
+        overview = Overview(
+            now=self._rates.update(snapshot),
+            accounting=snapshot.accounting,
+            statistics=snapshot.statistics,
+            pods=snapshot.pods,
+            nodes=snapshot.nodes,
+            scaling=snapshot.scaling,
+        )
+        self._history.add(overview)
+        self._log.update(snapshot)
+        self.feed.publish(overview)
+        return overview

@@ -1,154 +1,122 @@
-"""The REST interface described as OpenAPI 3.1, from the table of routes that is also served."""
+"""The REST interface described as OpenAPI 3.1, from the table of endpoints that is also served."""
 
-import inspect
-import re
-import types
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any
 
-from msgspec import Struct
+import msgspec
 
 _JSON = "application/json"
-_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The values that a whole number may have, in a type's annotation."""
-
-    least: int
-    most: int
-    step: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A path that can be read."""
-
-    path: str
-    summary: str
-    answer: type
-    ask: Callable[[], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A path that something can be changed at, by POST and by PUT."""
-
-    path: str
-    summary: str
-    body: type | types.UnionType
-    carry_out: Callable[[Any], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Changing:
-    """What all changes have in common.
+class ReadEndpoint:
+    """A path that can be read.
 
     Attributes:
-        answer: the answer when it was carried out.
-        refusal: the answer when it was not.
-        reasons: each status it may be refused with, and why.
-        password: whether a password is needed.
+        path: the path.
+        summary: one line for people.
+        response: the type of what `handler` returns.
+        handler: returns what is asked for.
+        errors: each status of an error, and the reason.
     """
 
-    answer: type
-    refusal: type
-    reasons: dict[int, str]
+    path: str
+    summary: str
+    response: type
+    handler: Callable[[], Awaitable[Any]]
+    errors: dict[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteEndpoint:
+    """A path where something can be changed, by POST and by PUT.
+
+    Attributes:
+        path: the path.
+        summary: one line for people.
+        bodies: the types that a body may have.
+        handler: makes the change that a body describes.
+    """
+
+    path: str
+    summary: str
+    bodies: tuple[type, ...]
+    handler: Callable[[Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResponses:
+    """The responses that all changes have in common.
+
+    Attributes:
+        success: the type of the response to a change that was made.
+        errors: each status of an error, and the reason.
+        password: True when changes need a password.
+    """
+
+    success: type
+    errors: dict[int, str]
     password: bool
 
 
-def document(version: str, readings: Sequence[Reading], changes: Sequence[Change], changing: Changing) -> Any:
-    """The whole description, as plain data."""
-    schemas: dict[str, Any] = {}
+def document(
+    version: str,
+    reads: Sequence[ReadEndpoint],
+    writes: Sequence[WriteEndpoint],
+    responses: WriteResponses,
+    error: type,
+) -> Any:
+    """Return the description as plain data.
+
+    Args:
+        version: of the interface.
+        reads: the paths to read.
+        writes: the paths to change something at.
+        responses: what changes are answered with.
+        error: the type of every response that tells of an error.
+    """
+    kinds = [error, responses.success, *(read.response for read in reads), *(body for w in writes for body in w.bodies)]
+    references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for schema in components.values():
+        # Every member is there, whether or not Python has a default for it, and no other.
+        schema |= {"required": list(schema["properties"]), "additionalProperties": False}
+    schemas = dict(zip(kinds, references, strict=True))
+
+    def content(*types: type) -> dict[str, Any]:
+        options = [schemas[kind] for kind in types]
+        return {"content": {_JSON: {"schema": options[0] if len(options) == 1 else {"anyOf": options}}}}
+
+    def answers(text: str, success: type, errors: dict[int, str]) -> dict[str, Any]:
+        failures = {str(status): {"description": reason, **content(error)} for status, reason in errors.items()}
+        return {"200": {"description": text, **content(success)}, **failures}
+
     paths: dict[str, dict[str, Any]] = {
-        reading.path: {
+        read.path: {
             "get": {
-                "operationId": f"get-{_last(reading.path)}",
-                "summary": reading.summary,
-                "responses": {"200": _answer("What is asked for.", reading.answer, schemas)},
+                "operationId": f"get-{_last(read.path)}",
+                "summary": read.summary,
+                "responses": answers("What is asked for.", read.response, read.errors),
             }
         }
-        for reading in readings
+        for read in reads
     }
-    for change in changes:
-        refusals = {
-            str(status): _answer(reason, changing.refusal, schemas) for status, reason in changing.reasons.items()
-        }
+    for write in writes:
         for method in ("post", "put"):
-            paths.setdefault(change.path, {})[method] = {
-                "operationId": f"{method}-{_last(change.path)}",
-                "summary": change.summary,
-                "requestBody": {"required": True, "content": _content(change.body, schemas)},
-                "responses": {"200": _answer("What is asked for now.", changing.answer, schemas), **refusals},
-                **({"security": [{"password": []}]} if changing.password else {}),
+            paths.setdefault(write.path, {})[method] = {
+                "operationId": f"{method}-{_last(write.path)}",
+                "summary": write.summary,
+                "requestBody": {"required": True, **content(*write.bodies)},
+                "responses": answers("What is requested now.", responses.success, responses.errors),
+                **({"security": [{"password": []}]} if responses.password else {}),
             }
-    security: dict[str, Any] = (
-        {"securitySchemes": {"password": {"type": "http", "scheme": "basic"}}} if changing.password else {}
-    )
+    security = {"securitySchemes": {"password": {"type": "http", "scheme": "basic"}}} if responses.password else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": "INAETICS demonstrator", "version": version},
         "paths": paths,
-        "components": {"schemas": schemas, **security},
+        "components": {"schemas": components, **security},
     }
-
-
-def schema(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    """A type as JSON Schema; classes are added to `schemas` and referred to."""
-    if is_dataclass(kind) or (isinstance(kind, type) and issubclass(kind, Struct)):
-        return _reference(kind, schemas)
-    arguments = get_args(kind)
-    match get_origin(kind):
-        case origin if origin is Annotated:
-            plain, limits = arguments
-            return schema(plain, schemas) | {
-                "minimum": limits.least,
-                "maximum": limits.most,
-                "multipleOf": limits.step,
-            }
-        case origin if origin is Literal:
-            return {"type": "string", "enum": list(arguments)}
-        case origin if origin is tuple:
-            return {"type": "array", "items": schema(arguments[0], schemas)}
-        case types.UnionType:
-            return {"anyOf": [schema(option, schemas) for option in arguments]}
-    return {"type": _PLAIN[kind]}
-
-
-def _reference(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    name = kind.__name__
-    if name not in schemas:
-        schemas[name] = {}
-        schemas[name] |= _object(kind, schemas)
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(kind: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    text, _, attributes = inspect.cleandoc(kind.__doc__).partition("\n\nAttributes:\n")
-    described = {name: " ".join(words.split()) for name, words in _ATTRIBUTE.findall(attributes)}
-    hints = get_type_hints(kind, include_extras=True)
-    names = list(hints)
-    return {
-        "type": "object",
-        "description": " ".join(text.split()),
-        "properties": {
-            name: schema(hints[name], schemas) | ({"description": described[name]} if name in described else {})
-            for name in names
-        },
-        "required": names,
-        "additionalProperties": False,
-    }
-
-
-def _answer(text: str, kind: type, schemas: dict[str, Any]) -> dict[str, Any]:
-    return {"description": text, "content": _content(kind, schemas)}
-
-
-def _content(kind: type | types.UnionType, schemas: dict[str, Any]) -> dict[str, Any]:
-    return {_JSON: {"schema": schema(kind, schemas)}}
 
 
 def _last(path: str) -> str:

@@ -1,14 +1,14 @@
-"""The viewer as a bundle: the live page at /, of what the coordinator knows."""
+"""The viewer as a bundle: live pages of what the coordinator publishes."""
 
 from collections.abc import Iterable
 
 from aiohttp import web
 from pelix.framework import BundleContext
-from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
+from pelix.ipopo.decorators import ComponentFactory, Instantiate, Invalidate, Provides, Requires, Validate
 
-from demonstrator.bundles.viewer.page import Page
+from demonstrator.bundles.viewer.page import Pages
 from demonstrator.model.overview import Coordinator
-from demonstrator.platform.spi import WebEndpoints
+from demonstrator.platform import WebEndpoints
 
 
 @ComponentFactory("inaetics.viewer")
@@ -16,16 +16,21 @@ from demonstrator.platform.spi import WebEndpoints
 @Requires("_coordinator", Coordinator)
 @Instantiate("viewer")
 class ViewerComponent:
-    """Shows the page while there is a coordinator."""
+    """Serves the pages while there is a coordinator."""
 
     _coordinator: Coordinator
-    _page: Page
+    _pages: Pages
 
     @Validate
-    def start(self, context: BundleContext) -> None:
-        """Make the page."""
-        self._page = Page(self._coordinator)
+    def start(self, _context: BundleContext) -> None:
+        """Render the pages."""
+        self._pages = Pages(self._coordinator)
+
+    @Invalidate
+    def stop(self, _context: BundleContext) -> None:
+        """End the streams of the open pages."""
+        self._pages.close()
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """See WebEndpoints.routes."""
-        return self._page.routes()
+        """Return the paths of the pages."""
+        return self._pages.routes()

@@ -1,41 +1,29 @@
-"""The pages' files and their stream of overviews."""
+"""The pages, their files, and their stream of overviews."""
 
-import pkgutil
-import re
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
 
 from aiohttp import web
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from demonstrator.lib import codec
-from demonstrator.model.overview import Coordinator
+from demonstrator.lib.feed import FeedClosedError
+from demonstrator.model.overview import (
+    HISTORY_SECONDS,
+    MAX_EVENTS,
+    MAX_PRODUCERS,
+    MIN_PRODUCERS,
+    UTILISATION_STEP,
+    Coordinator,
+    Event,
+)
 
-# What each page is called, in the order of the navigation.
+# The pages' titles, in the order of the navigation.
 PAGES = {"/": "Overview", "/dashboard": "Dashboard", "/stats": "Stats", "/events": "Events"}
 
-_SCRIPTS = (
-    "accounting",
-    "cluster",
-    "controls",
-    "dashboard",
-    "events",
-    "figures",
-    "flow",
-    "graphs",
-    "log",
-    "overview",
-    "plot",
-    "stats",
-    "stream",
-    "text",
-)
-_FILES = {
-    "/viewer/style.css": ("style.css", "text/css"),
-    "/viewer/icon.svg": ("icon.svg", "image/svg+xml"),
-    "/viewer/uplot.js": ("uplot/uPlot.iife.min.js", "text/javascript"),
-    "/viewer/uplot.css": ("uplot/uPlot.min.css", "text/css"),
-    "/viewer/uplot-licence.txt": ("uplot/LICENSE", "text/plain"),
-    **{f"/viewer/{name}.js": (f"{name}.js", "text/javascript") for name in _SCRIPTS},
-}
+_UPLOT = {"uPlot.iife.min.js": "uplot.js", "uPlot.min.css": "uplot.css", "LICENSE": "uplot-licence.txt"}
+_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "txt": "text/plain"}
 
 _HEADERS = {
     "Cache-Control": "no-cache",
@@ -46,78 +34,99 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_INCLUDE = re.compile(r"<!-- include (\w+) -->\n")
 # Each reader keeps a connection for as long as the page is open.
-_READERS = 100
+_MAX_READERS = 100
 
 
-class Page:
-    """Everything a browser asks for."""
+class Pages:
+    """Everything that a browser requests."""
 
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
-        self._readers = 0
-        self._pages = {path: compose(path) for path in PAGES}
+        self._streams: set[asyncio.Task[object]] = set()
+        self._pages = render_pages()
+        self._files = static_files()
 
     def routes(self) -> Iterable[web.RouteDef]:
-        """Every path of the pages."""
+        """Return every path of the pages."""
         return [
-            web.get("/viewer/events", self._events),
-            *(web.get(path, self._page) for path in PAGES),
-            *(web.get(path, self._file) for path in _FILES),
+            web.get("/viewer/events", self._stream),
+            *(web.get(path, self._page) for path in self._pages),
+            *(web.get(path, self._file) for path in self._files),
         ]
+
+    def close(self) -> None:
+        """End all streams, so that browsers connect again."""
+        for task in self._streams:
+            task.cancel()
 
     async def _page(self, request: web.Request) -> web.Response:
         return web.Response(text=self._pages[request.path], content_type="text/html", headers=_HEADERS)
 
     async def _file(self, request: web.Request) -> web.Response:
-        name, content_type = _FILES[request.path]
-        return web.Response(body=_static(name), content_type=content_type, charset="utf-8", headers=_HEADERS)
+        content_type = _TYPES[request.path.rpartition(".")[2]]
+        body = self._files[request.path]
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_HEADERS)
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: `history` and `log` once, then `overview` every second and `events` as they come."""
-        if self._readers >= _READERS:
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Send server-sent events: `history` and `log` once, then `overview` every second and `events` as they come."""
+        if len(self._streams) >= _MAX_READERS:
             raise web.HTTPServiceUnavailable(text="too many readers\n")
-        self._readers += 1
+        task = asyncio.current_task()
+        assert task
+        self._streams.add(task)
+        response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "text/event-stream; charset=utf-8"})
         try:
-            response = web.StreamResponse(headers=_HEADERS | {"Content-Type": "text/event-stream; charset=utf-8"})
             await response.prepare(request)
-            log = self._coordinator.events(0)
-            await response.write(_event("history", self._coordinator.history()) + _event("log", log))
+            events = self._events_after(0)
+            await response.write(
+                _event("history", [overview.now for overview in self._coordinator.history]) + _event("log", events)
+            )
+            last = events[-1].number if events else 0
             while True:
-                await response.write(_event("overview", await self._coordinator.next()))
-                if newer := self._coordinator.events(log[-1].number if log else 0):
-                    log = newer
-                    await response.write(_event("events", newer))
-        except ConnectionError:
+                await response.write(_event("overview", await self._coordinator.feed.next()))
+                if events := self._events_after(last):
+                    last = events[-1].number
+                    await response.write(_event("events", events))
+        except (ConnectionError, FeedClosedError):
             return response
         finally:
-            self._readers -= 1
+            self._streams.discard(task)
+
+    def _events_after(self, number: int) -> list[Event]:
+        return [event for event in self._coordinator.events if event.number > number]
 
 
-def compose(path: str) -> str:
-    """A page: what is its own, within what all pages share."""
-    name = PAGES[path]
-    links = (
-        f'<li><a href="{to}"{" aria-current=page" if to == path else ""}>{text}</a></li>' for to, text in PAGES.items()
+def render_pages() -> Mapping[str, str]:
+    """Return the pages as HTML, by path."""
+    templates = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=FunctionLoader(_template)
     )
-    page = _part("layout")
-    for mark, text in {"name": name, "script": name.lower(), "links": "".join(links)}.items():
-        page = page.replace(f"{{{{{mark}}}}}", text)
-    page = page.replace("<!-- page -->\n", _part(name.lower()))
-    return _INCLUDE.sub(lambda match: _part(match[1]), page)
+    constants = {
+        "pages": PAGES,
+        "history_seconds": HISTORY_SECONDS,
+        "max_events": MAX_EVENTS,
+        "min_producers": MIN_PRODUCERS,
+        "max_producers": MAX_PRODUCERS,
+        "utilisation_step": UTILISATION_STEP,
+    }
+    return {
+        path: templates.get_template(f"{title.lower()}.html").render(constants, path=path, title=title)
+        for path, title in PAGES.items()
+    }
 
 
-def _part(name: str) -> str:
-    return _static(f"{name}.html").decode()
+def static_files() -> Mapping[str, bytes]:
+    """Return the contents of the bundle's files for browsers, by path."""
+    # From the bundle's archive, which is never unpacked.
+    static = files(__package__).joinpath("static")
+    own = {file.name: file for file in static.iterdir() if file.is_file()}
+    uplot = {name: static.joinpath("uplot", original) for original, name in _UPLOT.items()}
+    return {f"/viewer/{name}": file.read_bytes() for name, file in (own | uplot).items()}
 
 
-def _static(name: str) -> bytes:
-    """A file of the bundle, from its archive: it is never unpacked."""
-    content = pkgutil.get_data(__package__, f"static/{name}")
-    if content is None:
-        raise FileNotFoundError(name)
-    return content
+def _template(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text("utf-8")
 
 
 def _event(name: str, data: object) -> bytes:

@@ -1,33 +1,50 @@
-"""The answers of the REST interface and their description, as far as no agent is needed."""
+"""The responses of the REST interface and their description, as far as no agent is needed."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import json
+from typing import Any
 
 import pytest
 
 from demonstrator.agent.pods import read_pod
-from demonstrator.bundles.coordinator.answers import PreferenceChange, cluster_info, figures
-from demonstrator.bundles.coordinator.bundles import read
-from demonstrator.bundles.coordinator.openapi import schema
+from demonstrator.bundles.coordinator.collector import Snapshot
+from demonstrator.bundles.coordinator.history import Rates
+from demonstrator.bundles.coordinator.openapi import ReadEndpoint, WriteEndpoint, WriteResponses, document
+from demonstrator.bundles.coordinator.schemas import (
+    ErrorResponse,
+    ProducerModeChange,
+    ProducersChange,
+    UtilisationChange,
+    cluster_info,
+    figures,
+)
+from demonstrator.bundles.coordinator.watches import parse_reports
 from demonstrator.lib.codec import DecodeError
-from demonstrator.model.overview import Node
+from demonstrator.model.overview import Node, Overview, Scaling
 from demonstrator.model.samples import Metric, Statistics
-from demonstrator.platform.spi import Container, Pod
+from demonstrator.platform import Container, Pod
 
 
-def test_every_node_is_told_with_or_without_pods() -> None:
-    pods = (Pod("a", "Running", True, "n-2", "", None), Pod("b", "Pending", False, "", "", None))
+def overview(at: float, *statistics: Statistics) -> Overview:
+    snapshot = Snapshot(at=at)
+    return Overview(Rates().update(snapshot), None, statistics, (), (), snapshot.scaling)
+
+
+def test_every_node_is_listed_with_or_without_pods() -> None:
+    pods = (
+        Pod("a", "Running", ready=True, node="n-2", address="", services_port=None),
+        Pod("b", "Pending", ready=False, node="", address="", services_port=None),
+    )
     nodes = (Node("n-1", ready=True), Node("n-3", ready=False))
-    told = [(node.name, node.ready, [pod.name for pod in node.pods]) for node in cluster_info(nodes, pods).nodes]
-    assert told == [("", None, ["b"]), ("n-1", True, []), ("n-2", None, ["a"]), ("n-3", False, [])]
+    listed = [(node.name, node.ready, [pod.name for pod in node.pods]) for node in cluster_info(nodes, pods).nodes]
+    assert listed == [("", None, ["b"]), ("n-1", True, []), ("n-2", None, ["a"]), ("n-3", False, [])]
 
 
 def test_a_figure_is_null_where_its_component_did_not_answer() -> None:
     one = Statistics("queue", "q", (Metric("queued", "gauge", "samples", 1.0),))
     two = Statistics("queue", "r", (Metric("queued", "gauge", "samples", 2.0),))
-    told = figures([(10.0, (one,)), (11.0, ()), (12.0, (one, two))])
-    assert told.at == (10.0, 11.0, 12.0)
-    assert [(series.pod, series.values) for series in told.series] == [
+    response = figures([overview(10.0, one), overview(11.0), overview(12.0, one, two)])
+    assert response.at == (10.0, 11.0, 12.0)
+    assert [(series.pod, series.values) for series in response.series] == [
         ("q", (1.0, None, 1.0)),
         ("r", (None, None, 2.0)),
     ]
@@ -45,51 +62,50 @@ def test_a_figure_is_null_where_its_component_did_not_answer() -> None:
         ),
     ],
 )
-def test_containers_are_read_as_kubernetes_tells_them(status: dict[str, Any], expected: Container) -> None:
-    told = {"containerStatuses": [{"name": "c", **status}]} if status else {}
-    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}, "status": told}
+def test_containers_are_read_from_their_status(status: dict[str, Any], expected: Container) -> None:
+    statuses = {"containerStatuses": [{"name": "c", **status}]} if status else {}
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c"}]}, "status": statuses}
     assert read_pod(pod).containers == (expected,)
 
 
-def test_what_is_no_report_of_bundles_is_named() -> None:
+def test_a_list_of_agents_that_is_none_is_refused() -> None:
     state = {"name": "queue", "version": "1.0.0", "state": "running"}
-    assert read({"p": {"report": {"bundles": [state]}}})["p"]["queue"].version == "1.0.0"
-    answers: tuple[Any, ...] = ([], {"p": {}}, {"p": None}, {"p": {"report": {"bundles": [{}]}}})
-    for answer in answers:
+    heard = {"at": 1.0, "report": {"target": "felix_2", "node": "n-1", "bundles": [state]}}
+    assert parse_reports(json.dumps({"p": heard}).encode())["p"]["queue"].version == "1.0.0"
+    wrong: tuple[Any, ...] = ([], {"p": {}}, {"p": None}, {"p": {"report": {"bundles": [{}]}}})
+    for agents in wrong:
         with pytest.raises(DecodeError):
-            read(answer)
+            parse_reports(json.dumps(agents).encode())
 
 
-@dataclass(frozen=True)
-class Example:
-    """An example.
-
-    Attributes:
-        one: what it is for,
-            in two lines.
-    """
-
-    one: float | None
-    two: tuple[Literal["a", "b"], ...]
+async def nothing(*_: object) -> None:
+    pass
 
 
 def test_types_become_schemas_with_their_descriptions() -> None:
-    schemas: dict[str, Any] = {}
-    assert schema(Example, schemas) == {"$ref": "#/components/schemas/Example"}
-    assert schemas["Example"] == {
-        "type": "object",
-        "description": "An example.",
-        "properties": {
-            "one": {"anyOf": [{"type": "number"}, {"type": "null"}], "description": "what it is for, in two lines."},
-            "two": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
-        },
-        "required": ["one", "two"],
-        "additionalProperties": False,
+    described = document(
+        "1.0",
+        [ReadEndpoint("/a/overview", "An overview", Overview, nothing, {503: "Not now."})],
+        [WriteEndpoint("/a/change", "A change", (ProducersChange, ProducerModeChange, UtilisationChange), nothing)],
+        WriteResponses(Scaling, {400: "Wrong."}, password=True),
+        ErrorResponse,
+    )
+    schemas = described["components"]["schemas"]
+    assert described["paths"]["/a/overview"]["get"]["responses"]["503"] == {
+        "description": "Not now.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}},
     }
-    schema(PreferenceChange, schemas)
-    assert schemas["PreferenceChange"]["properties"]["preferred_utilisation"] == {
+    body = described["paths"]["/a/change"]["put"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["anyOf"][1] == {"$ref": "#/components/schemas/ProducerModeChange"}
+    assert schemas["UtilisationChange"]["properties"]["preferred_utilisation"] == {
         "type": "integer",
         "minimum": 0,
         "maximum": 100,
         "multipleOf": 5,
     }
+    assert schemas["Scaling"]["properties"]["coordinator"]["description"].startswith("the pod that acts")
+    assert {"type": "null"} in schemas["Overview"]["properties"]["accounting"]["anyOf"]
+    for name, schema in schemas.items():
+        assert schema["additionalProperties"] is False, name
+        assert schema["required"] == list(schema["properties"]), name
+        assert schema["description"], name

@@ -4,8 +4,15 @@ import itertools
 
 import pytest
 
-from demonstrator.bundles.coordinator.autoscaler import RULES, SERVICE_RATE, Load, original, predictive, split
-from demonstrator.bundles.coordinator.regulator import check_preference, production_rate
+from demonstrator.bundles.coordinator.scaling import (
+    RULES,
+    SERVICE_RATE,
+    Load,
+    original,
+    predictive,
+    production_rate,
+    split,
+)
 from demonstrator.bundles.coordinator.settings import Settings
 
 
@@ -46,7 +53,7 @@ from demonstrator.bundles.coordinator.settings import Settings
     ],
 )
 def test_the_original_rule(utilisation: float, slope: float, change: int) -> None:
-    assert original(utilisation, slope, 4) == 4 + change
+    assert original(Load(utilisation, slope, 4, arriving=0.0, capacity=10_000)) == 4 + change
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,6 @@ def test_the_original_rule(utilisation: float, slope: float, change: int) -> Non
     ],
 )
 def test_never_under_one_and_at_most_eight(utilisation: float, slope: float, replicas: int, wanted: int) -> None:
-    assert original(utilisation, slope, replicas) == wanted
     load = Load(utilisation, slope, replicas, arriving=0.0, capacity=10_000)
     assert RULES["original"](load) == wanted
 
@@ -103,7 +109,7 @@ def test_replicas_are_split_evenly() -> None:
     assert split(5, both[:1]) == {both[0]: 5}
 
 
-def test_the_production_rate_brings_the_queue_to_the_preferred_utilisation() -> None:
+def test_the_production_rate_brings_the_queue_to_its_target() -> None:
     assert production_rate(0, 50.0, 300.0, 10_000, 2) == 0
     assert production_rate(100, 50.0, 300.0, 10_000, 2) == 1_000
     assert production_rate(50, 50.0, 300.0, 10_000, 0) == 0
@@ -116,16 +122,11 @@ def test_the_production_rate_brings_the_queue_to_the_preferred_utilisation() -> 
     assert production_rate(95, 0.0, 2_000.0, 10_000, 1) == 1_000
 
 
-@pytest.mark.parametrize("percent", [-5, 3, 101, 105])
-def test_a_preference_that_the_slider_does_not_have(percent: int) -> None:
-    with pytest.raises(ValueError, match=f"^{percent} is not one of"):
-        check_preference(percent)
-
-
 def test_settings() -> None:
     assert Settings.read({}) == Settings("manual", ("inaetics-processor-controller",))
     given = {"SCALING_RULE": "predictive", "PROCESSOR_CONTROLLERS": "a,b"}
     assert Settings.read(given) == Settings("predictive", ("a", "b"))
+    assert Settings.read({"DASHBOARD_HOSTS": "Demo.example,other"}).hosts == {"demo.example", "other"}
     for wrong in ({"SCALING_RULE": "best"}, {"PROCESSOR_CONTROLLERS": ""}, {"PROCESSOR_CONTROLLERS": "a,a"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Settings.read(wrong)

@@ -2,7 +2,7 @@
 
 from bench.drawing import draw
 from bench.scaling import LOADS, PICTURED, REPLAY, charts, replay, simulate
-from demonstrator.bundles.coordinator.autoscaler import RULES
+from demonstrator.bundles.coordinator.scaling import RULES
 from runner.state import CHECKOUT
 
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from demonstrator.bundles.coordinator.books import Books, Seen
+from demonstrator.bundles.coordinator.accounting import ObservedCounters, SampleAccounting
 from demonstrator.bundles.queue.bounded import BoundedQueue
+from demonstrator.model.overview import Accounting
 from demonstrator.model.samples import (
     MAX_REPORTED_QUEUES,
-    Accounting,
     Batch,
     PutResult,
     PutTotals,
@@ -41,7 +41,7 @@ def answers(source: str, **by_queue: tuple[int, int]) -> PutTotals:
 ALL = {"viewer", "q", "s", "p", "r"}
 # Restarted in its pod, the queue q is q.2; killed with its pod, it is replaced by the pod o's.
 P, R = answers("p.1", q_1=(70, 0)), answers("r.1", q_1=(30, 5))
-FLOWING = Seen(
+FLOWING = ObservedCounters(
     [ledger("q.1", queued=30, in_work=10, refused=5, s_1=60)],
     [store("s.1", q_1=60)],
     [P, R],
@@ -51,107 +51,114 @@ FLOWING = Seen(
 
 @dataclass(frozen=True)
 class Case:
-    """What was seen, second by second, and what came of it all in the end."""
+    """Counters second by second, and the sum in the end."""
 
-    seen: tuple[Seen, ...]
+    observed: tuple[ObservedCounters, ...]
     expected: tuple[int, int, int, int, int, int]  # produced, stored, queued, in work, refused, lost
 
 
 CASES = {
     "all is well": Case((FLOWING,), (105, 60, 30, 10, 5, 0)),
     "the queue is silent, its pod is there": Case(
-        (FLOWING, Seen((), FLOWING.stores, (), ALL)), (105, 60, 30, 10, 5, 0)
+        (FLOWING, ObservedCounters((), FLOWING.stores, (), ALL)), (105, 60, 30, 10, 5, 0)
     ),
-    "the pods are not known yet": Case((FLOWING, Seen()), (105, 60, 30, 10, 5, 0)),
+    "the pods are not known yet": Case((FLOWING, ObservedCounters()), (105, 60, 30, 10, 5, 0)),
     "the queue is killed with its pod": Case(
-        (FLOWING, Seen((), FLOWING.stores, FLOWING.receipts, ALL - {"q"})), (105, 60, 0, 0, 5, 40)
+        (FLOWING, ObservedCounters((), FLOWING.stores, FLOWING.producers, ALL - {"q"})), (105, 60, 0, 0, 5, 40)
     ),
     "the queue is killed and starts again in its pod": Case(
-        (FLOWING, Seen([ledger("q.2", queued=7)], FLOWING.stores, FLOWING.receipts, ALL)), (112, 60, 7, 0, 5, 40)
+        (FLOWING, ObservedCounters([ledger("q.2", queued=7)], FLOWING.stores, FLOWING.producers, ALL)),
+        (112, 60, 7, 0, 5, 40),
     ),
     "what it accepted and refused after it was last asked comes from the producers": Case(
         (
             FLOWING,
-            Seen((), FLOWING.stores, [answers("p.1", q_1=(90, 8)), answers("r.1", q_1=(30, 5))], ALL - {"q"}),
+            ObservedCounters(
+                (), FLOWING.stores, [answers("p.1", q_1=(90, 8)), answers("r.1", q_1=(30, 5))], ALL - {"q"}
+            ),
         ),
         (133, 60, 0, 0, 13, 60),
     ),
     "what it settled after it was last asked comes from the data store": Case(
-        (FLOWING, Seen((), [store("s.1", q_1=85)], FLOWING.receipts, ALL - {"q"})), (105, 85, 0, 0, 5, 15)
+        (FLOWING, ObservedCounters((), [store("s.1", q_1=85)], FLOWING.producers, ALL - {"q"})), (105, 85, 0, 0, 5, 15)
     ),
     "a late result reaches the data store after its queue died": Case(
         (
             FLOWING,
-            Seen((), [store("s.1", q_1=60)], FLOWING.receipts, ALL - {"q"}),
-            Seen([ledger("o.1", s_1=50)], [store("s.1", q_1=80, o_1=50)], (), ALL - {"q"} | {"o"}),
+            ObservedCounters((), [store("s.1", q_1=60)], FLOWING.producers, ALL - {"q"}),
+            ObservedCounters([ledger("o.1", s_1=50)], [store("s.1", q_1=80, o_1=50)], (), ALL - {"q"} | {"o"}),
         ),
         (155, 130, 0, 0, 5, 20),
     ),
     "a producer is killed in the same second as the queue": Case(
-        (FLOWING, Seen((), FLOWING.stores, [answers("r.1", q_1=(40, 5))], ALL - {"q", "p"})), (115, 60, 0, 0, 5, 50)
+        (FLOWING, ObservedCounters((), FLOWING.stores, [answers("r.1", q_1=(40, 5))], ALL - {"q", "p"})),
+        (115, 60, 0, 0, 5, 50),
     ),
     "a killed producer loses nothing": Case(
-        (FLOWING, Seen(FLOWING.ledgers, FLOWING.stores, [R], ALL - {"p"})), (105, 60, 30, 10, 5, 0)
+        (FLOWING, ObservedCounters(FLOWING.queues, FLOWING.stores, [R], ALL - {"p"})), (105, 60, 30, 10, 5, 0)
     ),
     "the answers to a killed producer are remembered": Case(
         (
             FLOWING,
-            Seen(FLOWING.ledgers, (), [answers("p.2", q_1=(20, 0)), R], ALL),
-            Seen((), (), (), ALL - {"p"}),
-            Seen((), (), (), ALL - {"p", "q"}),
+            ObservedCounters(FLOWING.queues, (), [answers("p.2", q_1=(20, 0)), R], ALL),
+            ObservedCounters((), (), (), ALL - {"p"}),
+            ObservedCounters((), (), (), ALL - {"p", "q"}),
         ),
         (125, 60, 0, 0, 5, 60),
     ),
     "the data store is killed": Case(
-        (FLOWING, Seen(FLOWING.ledgers, (), FLOWING.receipts, ALL - {"s"})), (105, 0, 30, 10, 5, 60)
+        (FLOWING, ObservedCounters(FLOWING.queues, (), FLOWING.producers, ALL - {"s"})), (105, 0, 30, 10, 5, 60)
     ),
     "the data store is killed and starts again in its pod": Case(
         (
             FLOWING,
-            Seen([ledger("q.1", queued=10, in_work=10, refused=5, s_1=70, s_2=10)], [store("s.2", q_1=10)], (), ALL),
+            ObservedCounters(
+                [ledger("q.1", queued=10, in_work=10, refused=5, s_1=70, s_2=10)], [store("s.2", q_1=10)], (), ALL
+            ),
         ),
         (105, 10, 10, 10, 5, 70),
     ),
     "a data store that was never asked counts in full": Case(
-        (Seen([ledger("q.1", s_1=2_000)], (), (), {"viewer", "q"}),), (2_000, 0, 0, 0, 0, 2_000)
+        (ObservedCounters([ledger("q.1", s_1=2_000)], (), (), {"viewer", "q"}),), (2_000, 0, 0, 0, 0, 2_000)
     ),
     "what had left the data store in its time is not lost with it": Case(
         (
-            Seen([ledger("q.1", s_1=600)], [store("s.1", q_1=600)], (), ALL),
-            Seen([ledger("q.1", s_1=600), ledger("o.1", s_1=100)], (), (), ALL - {"s"} | {"o"}),
+            ObservedCounters([ledger("q.1", s_1=600)], [store("s.1", q_1=600)], (), ALL),
+            ObservedCounters([ledger("q.1", s_1=600), ledger("o.1", s_1=100)], (), (), ALL - {"s"} | {"o"}),
         ),
         (700, 200, 0, 0, 0, 500),
     ),
     "queue and data store are killed": Case(
-        (FLOWING, Seen((), (), FLOWING.receipts, {"viewer", "p", "r"})), (105, 0, 0, 0, 5, 100)
+        (FLOWING, ObservedCounters((), (), FLOWING.producers, {"viewer", "p", "r"})), (105, 0, 0, 0, 5, 100)
     ),
     "queue and data store are killed, one after the other": Case(
         (
             FLOWING,
-            Seen((), [store("s.1", q_1=70)], FLOWING.receipts, ALL - {"q"}),
-            Seen((), (), FLOWING.receipts, {"viewer", "p", "r"}),
+            ObservedCounters((), [store("s.1", q_1=70)], FLOWING.producers, ALL - {"q"}),
+            ObservedCounters((), (), FLOWING.producers, {"viewer", "p", "r"}),
         ),
         (105, 0, 0, 0, 5, 100),
     ),
     "a switch: two queues for a moment, and the old one is drained": Case(
         (
             FLOWING,
-            Seen([*FLOWING.ledgers, ledger("o.1", queued=20)], FLOWING.stores, (), ALL | {"o"}),
-            Seen(
+            ObservedCounters([*FLOWING.queues, ledger("o.1", queued=20)], FLOWING.stores, (), ALL | {"o"}),
+            ObservedCounters(
                 [ledger("q.1", refused=5, s_1=100), ledger("o.1", queued=20, s_1=20)],
                 [store("s.1", q_1=100, o_1=20)],
                 [answers("p.1", q_1=(70, 0), o_1=(40, 0)), answers("r.1", q_1=(30, 5))],
                 ALL | {"o"},
             ),
-            Seen([ledger("o.1", queued=20, s_1=20)], (), (), ALL - {"q"} | {"o"}),
+            ObservedCounters([ledger("o.1", queued=20, s_1=20)], (), (), ALL - {"q"} | {"o"}),
         ),
         (145, 120, 20, 0, 5, 0),
     ),
     "a queue that nobody asked in time is known from producers and data store": Case(
-        (Seen((), [store("s.1", q_1=60)], FLOWING.receipts, ALL - {"q"}),), (105, 60, 0, 0, 5, 40)
+        (ObservedCounters((), [store("s.1", q_1=60)], FLOWING.producers, ALL - {"q"}),), (105, 60, 0, 0, 5, 40)
     ),
     "a queue that was taken for dead answers again": Case(
-        (FLOWING, Seen((), FLOWING.stores, FLOWING.receipts, ALL - {"q"}), FLOWING), (105, 60, 30, 10, 5, 0)
+        (FLOWING, ObservedCounters((), FLOWING.stores, FLOWING.producers, ALL - {"q"}), FLOWING),
+        (105, 60, 30, 10, 5, 0),
     ),
 }
 
@@ -171,34 +178,34 @@ def figures(accounting: Accounting | None) -> tuple[int, int, int, int, int, int
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["one coordinator", "a new coordinator every second"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_every_sample_is_somewhere(case: Case, restarted: bool) -> None:
-    books = Books()
-    for seen in case.seen:
+def test_every_sample_is_somewhere(case: Case, *, restarted: bool) -> None:
+    accounts = SampleAccounting()
+    for observed in case.observed:
         if restarted:
-            kept, books = books.save(), Books()
-            books.load(kept)
-        accounting = books.observe(seen)
+            saved, accounts = accounts.save(), SampleAccounting()
+            accounts.load(saved)
+        accounting = accounts.update(observed)
         figures(accounting)
     assert figures(accounting) == case.expected
     assert accounting
-    assert accounting.capacity == CAPACITY * len(case.seen[-1].ledgers)
+    assert accounting.capacity == CAPACITY * len(case.observed[-1].queues)
 
 
 def test_without_a_queue_there_is_nothing_to_account_for() -> None:
-    assert Books().observe(Seen((), [store("s.1")], (), {"s"})) is None
+    assert SampleAccounting().update(ObservedCounters((), [store("s.1")], (), {"s"})) is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"accounts": {"q": 1}, "total": {}, "capacities": {}}'])
 def test_what_nobody_saved_changes_nothing(text: str) -> None:
-    books = Books()
-    books.observe(FLOWING)
-    before = books.save()
-    books.load(text)
-    assert books.save() == before
+    accounts = SampleAccounting()
+    accounts.update(FLOWING)
+    before = accounts.save()
+    accounts.load(text)
+    assert accounts.save() == before
 
 
 def test_a_thousand_restarts_stay_small_and_lose_no_count() -> None:
-    books, produced, lost = Books(), 0, 0
+    accounts, produced, lost = SampleAccounting(), 0, 0
     sizes = []
     for number in range(1_000):
         queue, keeper = f"q.{number}", f"s.{number // 100}"
@@ -214,11 +221,11 @@ def test_a_thousand_restarts_stay_small_and_lose_no_count() -> None:
         ]
         # Producers go on telling of the queues they knew.
         known = {f"q_{old}": (13, 0) for old in range(max(0, number - MAX_REPORTED_QUEUES), number)}
-        accounting = books.observe(Seen(ledgers, stores, [answers("p.1", **known)], ALL))
+        accounting = accounts.update(ObservedCounters(ledgers, stores, [answers("p.1", **known)], ALL))
         produced += 13
         lost = number * 3 + (number // 100) * 500
         assert figures(accounting) == (produced, produced - lost - 3, 3, 0, 0, lost)
-        sizes.append(len(books.save()))
+        sizes.append(len(accounts.save()))
     assert max(sizes[700:]) <= max(sizes[550:700]) + 200 < 20_000
 
 
@@ -226,7 +233,7 @@ def test_a_thousand_restarts_stay_small_and_lose_no_count() -> None:
 def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
     """Real queues; what is known to have been put into and to have come out of them is counted apart."""
     chance = random.Random(seed)  # noqa: S311 - no secret
-    books, lives = Books(), {"q": 1, "s": 1}
+    accounts, lives = SampleAccounting(), {"q": 1, "s": 1}
     queue = BoundedQueue("q.1", lambda: 0.0, capacity=300)
     offered = refused = 0
     stored: dict[str, int] = {}
@@ -256,7 +263,9 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
                 received = {}
         if chance.random() < 0.5:
             live = StoreLedger(f"s.{lives['s']}", 10_000, dict(received))
-            accounting = books.observe(Seen([queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL))
+            accounting = accounts.update(
+                ObservedCounters([queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL)
+            )
             assert accounting
             assert accounting.balanced
             assert (accounting.produced, accounting.refused) == (offered, refused)

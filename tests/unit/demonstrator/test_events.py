@@ -1,14 +1,16 @@
-"""Events are found in what changes from one observation to the next, each once and in words."""
+"""Events are found in what changes from one snapshot to the next, each once and in words."""
 
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
-from demonstrator.bundles.coordinator.controllers import Asked
-from demonstrator.bundles.coordinator.events import TERMINATING, Memory, Observation, compare
-from demonstrator.model.overview import Node
+from demonstrator.bundles.coordinator.collector import Snapshot
+from demonstrator.bundles.coordinator.events import TERMINATING, DiffState, compare
+from demonstrator.bundles.coordinator.watches import ScaleRequest
+from demonstrator.model.overview import Accounting, Node, Scaling
+from demonstrator.platform import Container, Pod
 from demonstrator.platform.manifest import BundleState
-from demonstrator.platform.spi import Container, Pod
 
 QUEUE, OTHER = "inaetics-queue-controller-aaaaa", "inaetics-queue-controller-bbbbb"
 CONTROLLER = "inaetics-queue-controller"
@@ -27,23 +29,27 @@ def pod(
     return Pod(name, phase, ready, node, "", None, (container,))
 
 
-BEFORE = Observation(
-    requested={CONTROLLER: 1},
-    coordinator="viewer",
-    preference=20,
+def lost(samples: int) -> Accounting:
+    return Accounting(10_000, samples, stored=0, queued=0, in_work=0, refused=0, lost=samples)
+
+
+SCALING = Scaling("original", "viewer", 20, "periodic", processors=None, producers=None)
+BEFORE = Snapshot(
+    replicas={CONTROLLER: 1},
+    scaling=SCALING,
     pods=(pod(),),
     nodes=(Node("node-1", ready=True), Node("node-2", ready=True)),
     bundles={QUEUE: {"queue": BundleState("queue", "1.0.0", "running")}},
-    lost=0,
+    accounting=lost(0),
 )
 
 
-def told(before: Observation, *following: Observation) -> list[Told]:
-    """The events of a series of observations, of which the first is where things start."""
-    _, memory = compare(Observation(), before, Memory())
+def told(before: Snapshot, *following: Snapshot) -> list[Told]:
+    """Return the events of a series of snapshots, of which the first is where things start."""
+    _, state = compare(Snapshot(), before, DiffState())
     found: list[Told] = []
     for after in following:
-        happened, memory = compare(before, after, memory)
+        happened, state = compare(before, after, state)
         found += [(item.kind, item.subject, item.text, item.by) for item in happened]
         before = after
     return found
@@ -58,25 +64,34 @@ def bundle(version: str, state: str = "running") -> dict[str, dict[str, BundleSt
     [
         ({}, []),
         (
-            {"requested": {CONTROLLER: 2}},
-            [("scaled", CONTROLLER, "1 → 2 replicas, asked for from outside the dashboard", "")],
+            {"replicas": {CONTROLLER: 2}},
+            [("scaled", CONTROLLER, "1 → 2 replicas, requested from outside the dashboard", "")],
         ),
         (
-            {"requested": {CONTROLLER: 2}, "asked": {CONTROLLER: Asked(2, "rule", "slope 6 %/s")}},
+            {"replicas": {CONTROLLER: 2}, "requests": {CONTROLLER: ScaleRequest(2, "rule", "slope 6 %/s")}},
             [("scaled", CONTROLLER, "1 → 2 replicas: slope 6 %/s", "rule")],
         ),
         (
-            {"requested": {CONTROLLER: 2}, "asked": {CONTROLLER: Asked(2, "dashboard", "")}},
+            {"replicas": {CONTROLLER: 2}, "requests": {CONTROLLER: ScaleRequest(2, "dashboard", "")}},
             [("scaled", CONTROLLER, "1 → 2 replicas", "dashboard")],
         ),
         (
-            {"requested": {CONTROLLER: 3}, "asked": {CONTROLLER: Asked(2, "rule", "before")}},
-            [("scaled", CONTROLLER, "1 → 3 replicas, asked for from outside the dashboard", "")],
+            {"replicas": {CONTROLLER: 3}, "requests": {CONTROLLER: ScaleRequest(2, "rule", "before")}},
+            [("scaled", CONTROLLER, "1 → 3 replicas, requested from outside the dashboard", "")],
         ),
-        ({"preference": 45}, [("set", "preferred utilisation", "20 → 45 %", "dashboard")]),
-        ({"kind": "burst"}, [("set", "producers", "periodic → burst", "dashboard")]),
-        ({"coordinator": "another"}, [("moved", "another", "acts as the coordinator, instead of viewer", "")]),
-        ({"coordinator": ""}, []),
+        (
+            {"scaling": structs.replace(SCALING, preferred_utilisation=45)},
+            [("set", "preferred utilisation", "20 → 45 %", "dashboard")],
+        ),
+        (
+            {"scaling": structs.replace(SCALING, producer_kind="burst")},
+            [("set", "producers", "periodic → burst", "dashboard")],
+        ),
+        (
+            {"scaling": structs.replace(SCALING, coordinator="another")},
+            [("moved", "another", "acts as the coordinator, instead of viewer", "")],
+        ),
+        ({"scaling": structs.replace(SCALING, coordinator="")}, []),
         (
             {"nodes": (Node("node-1", ready=False), Node("node-2", ready=True))},
             [("failed", "node-1", "is NotReady", "")],
@@ -110,8 +125,8 @@ def bundle(version: str, state: str = "running") -> dict[str, dict[str, BundleSt
         ),
         ({"bundles": {QUEUE: {}}}, [("updated", QUEUE, "bundle queue was removed", "")]),
         ({"bundles": {}}, []),
-        ({"lost": 1500}, [("lost", "samples", "1,500 lost, 1,500 in all", "")]),
-        ({"lost": None}, []),
+        ({"accounting": lost(1500)}, [("lost", "samples", "1,500 lost, 1,500 in total", "")]),
+        ({"accounting": None}, []),
     ],
 )
 def test_a_change_is_told_in_words(change: dict[str, object], expected: list[Told]) -> None:
@@ -120,7 +135,7 @@ def test_a_change_is_told_in_words(change: dict[str, object], expected: list[Tol
 
 def test_what_was_there_at_the_start_has_not_happened() -> None:
     """A coordinator that begins knows nothing of before; only that it acts now is news."""
-    happened, _ = compare(Observation(), BEFORE, Memory())
+    happened, _ = compare(Snapshot(), BEFORE, DiffState())
     assert [(item.kind, item.subject) for item in happened] == [("started", "viewer")]
 
 
@@ -152,6 +167,6 @@ def test_a_pod_that_replaces_another_on_another_node_has_moved() -> None:
 
 def test_a_pod_that_is_asked_for_anew_has_not_moved() -> None:
     """Scaled down and up again: what runs now replaces nothing."""
-    none = replace(BEFORE, requested={CONTROLLER: 0}, pods=(pod("another-controller-ccccc"),))
+    none = replace(BEFORE, replicas={CONTROLLER: 0}, pods=(pod("another-controller-ccccc"),))
     again = replace(BEFORE, pods=(*none.pods, pod(OTHER, "node-2")))
     assert [event[:2] for event in told(BEFORE, none, again) if event[1] == OTHER] == [("started", OTHER)]

@@ -3,15 +3,15 @@
 import re
 
 from demonstrator.bundles.coordinator.metrics import collect, render
-from demonstrator.model.overview import Node, Overview, Point, Scale, Scaling
-from demonstrator.model.samples import Accounting, Metric, Statistics
-from demonstrator.platform.spi import Container, Pod
+from demonstrator.model.overview import Accounting, DataPoint, Node, Overview, Scale, Scaling
+from demonstrator.model.samples import Metric, Statistics
+from demonstrator.platform import Container, Pod
 
 LABEL = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"'
 LINE = re.compile(rf"([a-zA-Z_]\w*)(?:\{{{LABEL}(?:,{LABEL})*\}})? (-?[0-9.e+-]+)")
 
 OVERVIEW = Overview(
-    now=Point(1.0, 51.0, 501.5, 676.0, 0.0),
+    now=DataPoint(1.0, 51.0, 501.5, 676.0, 0.0),
     accounting=Accounting(10_000, 110, 50, 40, 10, 7, 3),
     statistics=(
         Statistics("queue", "q-1", (Metric("in_work", "gauge", "samples", 10.0),)),
@@ -19,7 +19,17 @@ OVERVIEW = Overview(
         Statistics("queue", "q-2", (Metric("in_work", "gauge", "samples", 11.0),)),
         Statistics("queue", "q-2", (Metric("in work", "gauge", "samples", 12.0),)),
     ),
-    pods=(Pod("q-1", "Running", True, "node-1", "", None, (Container("c", "running", "", 2),)),),
+    pods=(
+        Pod(
+            "q-1",
+            "Running",
+            ready=True,
+            node="node-1",
+            address="",
+            services_port=None,
+            containers=(Container("c", "running", "", 2),),
+        ),
+    ),
     nodes=(Node("node-1", ready=True), Node("node-2", ready=False)),
     scaling=Scaling("original", "viewer", 20, "periodic", Scale(3, 2), None),
 )

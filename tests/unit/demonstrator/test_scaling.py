@@ -142,18 +142,18 @@ async def test_changes_are_checked(local: Local) -> None:
         assert answer.status == 200
 
     for path, body, expected, reason in (
-        (SYSTEM, {"producers": 0}, 400, "1 to 4 may be asked for"),
-        (SYSTEM, {"producers": 5}, 400, "1 to 4 may be asked for"),
+        (SYSTEM, {"producers": 0}, 400, "body: Expected `int` >= 1 - at `$.producers`"),
+        (SYSTEM, {"producers": 5}, 400, "body: Expected `int` <= 4 - at `$.producers`"),
         (SYSTEM, {"producers": "3"}, 400, "body: Expected `int`, got `str` - at `$.producers`"),
         (SYSTEM, {"producers": True}, 400, "Expected `int`, got `bool`"),
         (SYSTEM, {}, 400, "missing required field `producers`"),
-        (SYSTEM, {"producer_kind": "steady"}, 400, "Invalid enum value 'steady' - at `$.producer_kind`"),
+        (SYSTEM, {"producer_kind": "steady"}, 400, "Invalid enum value 'steady'"),
         (SYSTEM, {"producers": 3, "processors": 3}, 400, "unknown field `processors`"),
-        (SYSTEM, b"", 400, "Input data was truncated"),
-        (SYSTEM, b"[" * 1000, 400, "maximum recursion depth"),
+        (SYSTEM, b"", 400, "body: Input data was truncated"),
+        (SYSTEM, b"[" * 1000, 400, "body: "),
         (SYSTEM, b" " * 1025, 413, "at most 1024 bytes"),
-        (UTILISATION, {"preferred_utilisation": 12}, 400, "12 is not one of 0, 5"),
-        (UTILISATION, {"preferred_utilisation": 105}, 400, "105 is not one of"),
+        (UTILISATION, {"preferred_utilisation": 12}, 400, "multiple of 5"),
+        (UTILISATION, {"preferred_utilisation": 105}, 400, "Expected `int` <= 100"),
         (UTILISATION, {"preferred_utilisation": 5.5}, 400, "Expected `int`, got `float`"),
     ):
         status, said = await send(local, viewer, path, body)
@@ -166,10 +166,18 @@ async def test_changes_are_checked(local: Local) -> None:
     ):
         status, said = await send(local, viewer, SYSTEM, {"producers": 4}, **headers)
         assert (status, said["error"]) == (403, "changes are made from the demonstrator's own page")
+    # A page that was loaded under a name which leads here now. Addresses and a tunnel's localhost are no such names.
+    for host in ("elsewhere.example", "localhost.elsewhere.example", "127.0.0.1.elsewhere.example"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        status, said = await send(local, viewer, SYSTEM, {"producers": 4}, **headers)
+        assert (status, "a name in DASHBOARD_HOSTS" in said["error"]) == (403, True)
+    for host in ("localhost:8080", "[::1]:8080", "172.17.8.20", "inaetics-viewer-service"):
+        headers = {"Host": host, "Origin": f"http://{host}"}
+        assert (await send(local, viewer, SYSTEM, {"producers": 3}, **headers))[0] == 200
     status, said = await send(local, viewer, SYSTEM, b'{"producers": 4}', Content_Type="text/plain")
     assert (status, said["error"]) == (415, "the body has to be application/json")
     assert (await send(local, viewer, SYSTEM, {"producers": 2}, method="PUT"))[0] == 200
-    assert local.api.scaled == [(PRODUCERS, 3), (PRODUCERS, 2)]
+    assert local.api.scaled == [(PRODUCERS, 3), (PRODUCERS, 2), (PRODUCERS, 3), (PRODUCERS, 2)]
     assert (await local.page(viewer, "/coordinator/clusterInfo"))["nodes"] == [
         {
             "name": "172.17.8.31",

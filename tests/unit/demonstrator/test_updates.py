@@ -5,10 +5,12 @@ import json
 import signal
 import zipfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -18,7 +20,7 @@ from tests.unit.demonstrator.local import SOURCE, Agent, Local, eventually
 # A component that tells its version, and which of its modules it was made of.
 COMPONENT = """
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
-from demonstrator.platform.spi import Runtime
+from demonstrator.platform import Runtime
 from demonstrator.model.samples import Metric, Statistics
 from demonstrator.services.data_path import Queue, StatsProvider
 from own_bundle.number import NUMBER
@@ -171,6 +173,56 @@ async def test_an_update_leaves_the_other_bundles_of_its_agent_alone(local: Loca
     async with local.session.get(f"http://{viewer.address}:{local.pages_port}/") as page:
         assert page.status == 200
     assert viewer.log.read_text().count("exports inaetics.datastore") == 1
+
+
+async def overviews(stream: aiohttp.ClientResponse) -> AsyncIterator[None]:
+    """Yield for each overview, until the stream ends."""
+    with suppress(aiohttp.ClientError):
+        async for line in stream.content:
+            if line == b"event: overview\n":
+                yield
+
+
+@pytest.mark.parametrize("bundle", ["coordinator", "viewer"])
+async def test_a_page_of_an_updated_bundle_is_told_to_connect_again(local: Local, bundle: str) -> None:
+    viewer = await local.start_agent("felix_1", "viewer")
+    base = f"http://{viewer.address}:{local.pages_port}"
+
+    async def open_stream() -> Any:
+        return await local.session.get(f"{base}/viewer/events", raise_for_status=True)
+
+    async with await eventually(open_stream, "the viewer serves its stream") as stream:
+        before = overviews(stream)
+        await anext(before)
+        await becomes(local, "viewer", await deploy(local, "felix_1", renewed(bundle, "99.0.0")), "running")
+        async with asyncio.timeout(10):
+            async for _ in before:
+                pass
+    async with await eventually(open_stream, "the new version serves its stream") as stream:
+        await anext(overviews(stream))
+
+
+async def test_requests_that_wait_for_a_removed_coordinator_are_answered(local: Local) -> None:
+    viewer = await local.start_agent("felix_1", "viewer")
+    base = f"http://{viewer.address}:{local.pages_port}"
+
+    async def get(path: str) -> int:
+        async with local.session.get(base + path) as response:
+            await response.read()
+            return response.status
+
+    async def serves() -> bool:
+        return await get("/metrics") == 200
+
+    await eventually(serves, "the coordinator answers")
+    removal = asyncio.create_task(local.change("DELETE", "/targets/felix_1/bundles/coordinator"))
+    statuses = set[int]()
+    # One overview a second: at any moment there are requests that wait for the next one.
+    async with asyncio.timeout(20):
+        while 404 not in statuses:
+            statuses |= set(await asyncio.gather(*(get(path) for path in ("/coordinator/statistics", "/metrics"))))
+    await removal
+    assert 503 in statuses <= {200, 503, 404}
 
 
 async def test_a_bundle_cannot_take_a_module_that_is_there(local: Local, tmp_path: Path) -> None:

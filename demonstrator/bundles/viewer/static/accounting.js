@@ -1,4 +1,4 @@
-// The sum over all samples, checked here and not only by whom it comes from.
+// The sum over all samples, checked here too and not only by the coordinator.
 
 import { on } from "/viewer/stream.js";
 import { element, show, whole } from "/viewer/text.js";

@@ -5,7 +5,7 @@ import { element, make } from "/viewer/text.js";
 
 const place = element("nodes");
 const withContainers = "containers" in place.dataset;
-let told = "";
+let shown = "";
 
 function state(pod) {
   if (pod.phase !== "Running") return pod.phase;
@@ -43,8 +43,8 @@ function nodeCard(name, node, pods) {
 
 on("overview", ({ nodes, pods }) => {
   const now = JSON.stringify([nodes, pods]);
-  if (now === told) return;
-  told = now;
+  if (now === shown) return;
+  shown = now;
   const known = new Map(nodes.map((node) => [node.name, node]));
   const placed = new Map(nodes.map((node) => [node.name, []]));
   for (const pod of pods) placed.set(pod.node, [...(placed.get(pod.node) ?? []), pod]);

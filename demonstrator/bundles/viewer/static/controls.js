@@ -1,16 +1,16 @@
-// What people set: producers, their kind, and preferred utilisation.
+// The controls: number and kind of producers, and preferred utilisation.
 
 import { showScaling } from "/viewer/flow.js";
 import { on } from "/viewer/stream.js";
-import { element } from "/viewer/text.js";
+import { constant, element } from "/viewer/text.js";
 
-const FEWEST = 1;
-const MOST = 4;
+const MIN_PRODUCERS = constant("min", element("producer-controls"));
+const MAX_PRODUCERS = constant("max", element("producer-controls"));
 
 const slider = element("preference");
 const dialog = element("password-dialog");
 let requested; // producers, as Kubernetes was last asked for
-let setting = false; // while a hand is on the slider the stream does not move it
+let setting = false; // while somebody moves the slider the stream does not
 let authorization; // until the page is left, and nowhere else
 
 function showPreference(percent) {
@@ -27,9 +27,9 @@ function refusal(text) {
 function update(scaling) {
   element("steered-queue").hidden = scaling.rule === "manual";
   requested = scaling.producers?.requested;
-  // Said to be disabled, and still in reach of the keyboard: a button that vanishes takes the focus away.
-  element("fewer").setAttribute("aria-disabled", !(requested > FEWEST));
-  element("more").setAttribute("aria-disabled", !(requested < MOST));
+  // Marked as disabled, and still in reach of the keyboard: a button that vanishes takes the focus away.
+  element("fewer").setAttribute("aria-disabled", !(requested > MIN_PRODUCERS));
+  element("more").setAttribute("aria-disabled", !(requested < MAX_PRODUCERS));
   element("kind").value = scaling.producer_kind;
   slider.disabled = false;
   if (!setting) showPreference(scaling.preferred_utilisation);
@@ -64,16 +64,16 @@ function post(path, body) {
   });
 }
 
-async function change(path, body) {
+async function change(path, wanted) {
   try {
-    let answer = await post(path, body);
-    if (answer.status === 401 && (await askPassword())) answer = await post(path, body);
+    let answer = await post(path, wanted);
+    if (answer.status === 401 && (await askPassword())) answer = await post(path, wanted);
     if (answer.status === 401) authorization = undefined;
-    const said = await answer.json();
-    refusal(answer.ok ? "" : `Not changed: ${said.error}.`);
+    const body = await answer.json();
+    refusal(answer.ok ? "" : `Not changed: ${body.error}.`);
     if (answer.ok) {
-      update(said);
-      showScaling(said);
+      update(body);
+      showScaling(body);
     }
   } catch {
     refusal("Not changed: the demonstrator does not answer.");
@@ -83,7 +83,7 @@ async function change(path, body) {
 for (const [id, step] of [["fewer", -1], ["more", 1]]) {
   element(id).addEventListener("click", () => {
     const wanted = requested + step;
-    if (wanted >= FEWEST && wanted <= MOST) change("/coordinator/systemStats", { producers: wanted });
+    if (wanted >= MIN_PRODUCERS && wanted <= MAX_PRODUCERS) change("/coordinator/systemStats", { producers: wanted });
   });
 }
 
@@ -97,7 +97,7 @@ slider.addEventListener("change", async () => {
   setting = true;
   const wanted = slider.valueAsNumber;
   await change("/coordinator/utilisation", { preferred_utilisation: wanted });
-  // Moved again meanwhile: that change tells when it is done.
+  // Moved again meanwhile: the later change ends the setting.
   if (slider.valueAsNumber === wanted) setting = false;
 });
 

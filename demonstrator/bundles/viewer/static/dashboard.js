@@ -1,4 +1,4 @@
-// The page that steers.
+// The page with the controls.
 
 import "/viewer/flow.js";
 import "/viewer/graphs.js";

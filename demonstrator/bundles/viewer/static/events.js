@@ -1,4 +1,4 @@
-// What has happened, and which of it to show.
+// The log of events, and a choice of kinds to show.
 
 import { choose } from "/viewer/log.js";
 import { element, make } from "/viewer/text.js";
@@ -11,11 +11,11 @@ const CHOICES = {
   updated: ({ kind }) => kind === "updated",
 };
 
-for (const [name, holds] of Object.entries(CHOICES)) {
+for (const [name, filter] of Object.entries(CHOICES)) {
   const label = make("label");
   const input = make("input");
   Object.assign(input, { type: "radio", name: "choice", value: name, checked: name === "all" });
-  input.addEventListener("change", () => choose(holds));
+  input.addEventListener("change", () => choose(filter));
   label.append(input, make("span", "", name));
   element("choices").append(label);
 }

@@ -1,4 +1,4 @@
-// Every component's figures over the last minutes: what the coordinator has kept, then what the stream brings.
+// Every component's figures over the last minutes: the coordinator's history, then what the stream brings.
 
 import { SECONDS } from "/viewer/plot.js";
 import { on } from "/viewer/stream.js";
@@ -11,21 +11,25 @@ let series = new Map();
 
 const key = (component, pod, name) => JSON.stringify([component, pod, name]);
 
-function load(kept) {
-  at = kept.at;
-  series = new Map(kept.series.map((item) => [key(item.component, item.pod, item.name), item]));
+function load(history) {
+  at = history.at;
+  series = new Map(history.series.map((item) => [key(item.component, item.pod, item.name), item]));
 }
 
 function add({ now, statistics }) {
-  if (at.length && now.at <= at.at(-1)) return;
+  // The same second again, or a clock that was set back: the newer one counts.
+  while (at.length && at.at(-1) >= now.at) {
+    at.pop();
+    for (const item of series.values()) item.values.pop();
+  }
   for (const item of series.values()) item.values.push(null);
   for (const { component, pod, figures } of statistics) {
     for (const { name, kind, unit, value } of figures) {
-      const known = key(component, pod, name);
-      if (!series.has(known)) {
-        series.set(known, { component, pod, name, kind, unit, values: Array(at.length + 1).fill(null) });
+      const id = key(component, pod, name);
+      if (!series.has(id)) {
+        series.set(id, { component, pod, name, kind, unit, values: Array(at.length + 1).fill(null) });
       }
-      series.get(known).values[at.length] = value;
+      series.get(id).values[at.length] = value;
     }
   }
   at.push(now.at);
@@ -33,12 +37,12 @@ function add({ now, statistics }) {
     at.shift();
     for (const item of series.values()) item.values.shift();
   }
-  for (const [known, item] of series) {
-    if (item.values.every((value) => value === null)) series.delete(known);
+  for (const [id, item] of series) {
+    if (item.values.every((value) => value === null)) series.delete(id);
   }
 }
 
-// What a counter counts in a second; a gauge as it is.
+// The rate of a counter, a second; a gauge as it is.
 export function drawn({ kind, values }) {
   if (kind !== "counter") return values;
   return values.map((value, index) => {
@@ -53,7 +57,7 @@ export function follow(draw) {
   followers.push(draw);
 }
 
-function tell() {
+function redraw() {
   for (const draw of followers) draw(at, [...series.values()]);
 }
 
@@ -61,10 +65,10 @@ on("history", async () => {
   const answer = await fetch("/coordinator/figures").catch(() => undefined);
   if (!answer?.ok) return; // the stream brings the figures from now on
   load(await answer.json());
-  tell();
+  redraw();
 });
 
 on("overview", (overview) => {
   add(overview);
-  tell();
+  redraw();
 });

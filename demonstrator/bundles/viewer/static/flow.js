@@ -1,4 +1,4 @@
-// The figures of the samples' way, wherever a page has a place for them.
+// The figures of the flow of samples, wherever a page has a place for them.
 
 import { on } from "/viewer/stream.js";
 import { element, show, whole } from "/viewer/text.js";
@@ -17,8 +17,8 @@ function numbers(name, scale) {
 export function showScaling(scaling) {
   numbers("processors", scaling.processors);
   numbers("producers", scaling.producers);
-  const steered = scaling.coordinator ? `scaled by the ${scaling.rule} rule` : "not scaled: no coordinator acts";
-  show("rule", scaling.rule === "manual" ? "scaled by hand" : steered);
+  const byRule = scaling.coordinator ? `scaled by the ${scaling.rule} rule` : "not scaled: no coordinator acts";
+  show("rule", scaling.rule === "manual" ? "scaled by hand" : byRule);
   show("coordinator", scaling.coordinator || "none acts");
 }
 
@@ -49,10 +49,10 @@ function showHint({ accounting, scaling }) {
   const idle = accounting && scaling.processors?.actual === 0;
   element("hint").hidden = !idle;
   if (!idle) return;
-  const awaited = scaling.rule === "manual" ? "somebody scales them up" : "the coordinator asks for one";
+  const condition = scaling.rule === "manual" ? "somebody scales them up" : "the coordinator asks for one";
   element("hint").textContent = scaling.processors.requested
     ? "No processor runs yet: the queue fills until the first one is ready."
-    : `No processor runs: the queue fills until ${awaited}.`;
+    : `No processor runs: the queue fills until ${condition}.`;
 }
 
 on("overview", (overview) => {

@@ -27,7 +27,8 @@ on("history", (history) => {
 });
 
 on("overview", ({ now }) => {
-  if (points.length && now.at <= points.at(-1).at) return;
+  // The same second again, or a clock that was set back: the newer one counts.
+  while (points.length && points.at(-1).at >= now.at) points.pop();
   points.push(now);
   while (points[0].at < now.at - SECONDS) points.shift();
   draw();

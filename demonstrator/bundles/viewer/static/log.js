@@ -1,22 +1,22 @@
 // The list of events, newest first.
 
 import { on } from "/viewer/stream.js";
-import { clock, element, make } from "/viewer/text.js";
+import { clock, constant, element, make } from "/viewer/text.js";
 
-const KEPT = 500;
+const MAX_EVENTS = constant("maxEvents");
 
 const place = element("log");
-const most = Number(place.dataset.most ?? KEPT);
+const most = Number(place.dataset.most ?? MAX_EVENTS);
 const brief = place.classList.contains("brief");
-let kept = [];
-let wanted = () => true;
+let events = [];
+let matches = () => true;
 
 function item({ at, kind, subject, text, by }) {
   const entry = make("li", kind);
   const time = make("time", "", clock(at));
   time.dateTime = new Date(at * 1000).toISOString();
   const words = make("span", "words");
-  // Why it was scaled is told where there is room for it.
+  // The reason of a scaling is shown where there is room for it.
   words.append(make("strong", "", subject), ` ${brief && kind === "scaled" ? text.split(":")[0] : text}`);
   if (by && !brief) words.append(make("span", "by", by === "rule" ? "by the rule" : "by a person"));
   entry.append(time, make("span", "kind", kind), words);
@@ -24,24 +24,24 @@ function item({ at, kind, subject, text, by }) {
 }
 
 function draw() {
-  const shown = kept.filter(wanted).slice(-most).reverse();
+  const shown = events.filter(matches).slice(-most).reverse();
   place.replaceChildren(...shown.map(item));
   const hint = brief ? undefined : element("hint");
   if (hint) hint.hidden = shown.length > 0;
   if (brief && !shown.length) place.replaceChildren(make("li", "none", "Nothing yet: it runs as it should."));
 }
 
-export function choose(holds) {
-  wanted = holds;
+export function choose(filter) {
+  matches = filter;
   draw();
 }
 
 on("log", (log) => {
-  kept = log;
+  events = log;
   draw();
 });
 
-on("events", (events) => {
-  kept = [...kept, ...events].slice(-KEPT);
+on("events", (newer) => {
+  events = [...events, ...newer].slice(-MAX_EVENTS);
   draw();
 });

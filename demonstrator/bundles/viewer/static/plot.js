@@ -1,8 +1,8 @@
-// A graph of the last three minutes, drawn by uPlot, in the colours of the style sheet.
+// A graph of the last minutes, drawn by uPlot, in the colours of the style sheet.
 
-import { clock } from "/viewer/text.js";
+import { clock, constant } from "/viewer/text.js";
 
-export const SECONDS = 180;
+export const SECONDS = constant("historySeconds");
 
 const plots = new Map();
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

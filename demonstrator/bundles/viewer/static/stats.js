@@ -69,11 +69,11 @@ function arrange(series) {
     element("providers").append(root);
     grid.append(graphs.get(key(item)).root);
   }
-  const kept = new Set(series.map(key));
-  for (const [known, graph] of graphs) {
-    if (kept.has(known)) continue;
+  const current = new Set(series.map(key));
+  for (const [id, graph] of graphs) {
+    if (current.has(id)) continue;
     graph.remove();
-    graphs.delete(known);
+    graphs.delete(id);
   }
   for (const [component, { root, grid }] of sections) {
     if (grid.children.length) continue;

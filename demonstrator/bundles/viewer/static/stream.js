@@ -2,11 +2,15 @@
 
 import { element, show } from "/viewer/text.js";
 
+// All in ms.
 const STALE_AFTER = 3500;
-const AGAIN_AFTER = 2000;
+const RECONNECT_AFTER = 6000; // of silence
+const RETRY_AFTER = 2000; // an answer that is an error
 
 const handlers = [];
-let heard = 0;
+let stream;
+let opened = 0;
+let received = 0;
 
 function link(state, text) {
   if (document.body.dataset.link === state && element("link-text").textContent === text) return;
@@ -20,23 +24,25 @@ export function on(name, handler) {
 }
 
 function connect() {
-  const stream = new EventSource("/viewer/events");
+  stream?.close();
+  opened = performance.now();
+  stream = new EventSource("/viewer/events");
   for (const [name, handle] of handlers) stream.addEventListener(name, handle);
   stream.addEventListener("overview", () => {
-    heard = performance.now();
+    received = performance.now();
     link("live", "live");
-  });
-  // EventSource connects again by itself, but not after an answer that is an error.
-  stream.addEventListener("error", () => {
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, AGAIN_AFTER);
   });
 }
 
-// When the page's own modules have said what they want to hear.
+// When the page's own modules have registered their handlers.
 queueMicrotask(connect);
 
 setInterval(() => {
-  const silence = performance.now() - heard;
+  const now = performance.now();
+  // EventSource connects again by itself when the connection ends, but neither after an error nor when it is silent.
+  const limit = stream.readyState === EventSource.CLOSED ? RETRY_AFTER : RECONNECT_AFTER;
+  if (now - Math.max(opened, received) >= limit) connect();
+  const silence = now - received;
   if (silence < STALE_AFTER) return;
-  link("stale", heard ? `no news for ${Math.round(silence / 1000)} s` : "no answer yet");
+  link("stale", received ? `no news for ${Math.round(silence / 1000)} s` : "no answer yet");
 }, 1000);

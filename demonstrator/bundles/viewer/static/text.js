@@ -2,6 +2,9 @@
 
 export const element = (id) => document.getElementById(id);
 
+// A number that the server has put into the page.
+export const constant = (name, place = document.body) => Number(place.dataset[name]);
+
 // A page shows of the figures those that it has a place for.
 export function show(id, text) {
   const place = element(id);

@@ -49,7 +49,7 @@ def test_the_same_files_give_the_same_digest(tmp_path: Path) -> None:
 
 def test_an_archive_is_importable_and_carries_its_manifest(image: Image) -> None:
     viewer = image.bundles["viewer"]
-    assert "demonstrator/bundles/viewer/static/overview.html" in viewer.files
+    assert "demonstrator/bundles/viewer/templates/overview.html" in viewer.files
     assert parse(zipfile.ZipFile(io.BytesIO(viewer.content)).read("bundle.json")).name == "viewer"
 
 

@@ -1,0 +1,176 @@
+"""Leader election among coordinators by a Lease of the namespace, and the state that they share through it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from demonstrator.bundles.coordinator.accounting import SampleAccounting
+from demonstrator.lib.kubernetes import KubernetesError
+from demonstrator.model.overview import DEFAULT_UTILISATION, TargetUtilisation
+from demonstrator.model.samples import ProducerMode
+from demonstrator.platform import KubernetesApi
+
+NAME = "inaetics-coordinator"
+RETRY_PERIOD = 2.0
+# A leader that could not renew steps down after RENEW_DEADLINE, and another one begins after LEASE_DURATION. What lies
+# in between is longer than any request that a leader has under way.
+RENEW_DEADLINE = 6.0
+LEASE_DURATION = 10.0
+
+# Annotations of the Lease.
+ACCOUNTS = "inaetics.org/accounts"
+TARGET_UTILISATION = "inaetics.org/preferred-utilisation"
+PRODUCER_MODE = "inaetics.org/producer-kind"
+
+_logger = logging.getLogger(__name__)
+
+
+class NotLeaderError(Exception):
+    """Another coordinator is the leader, or none is: nothing is changed here."""
+
+
+class SharedState:
+    """What outlives the leader's pod: people's choices, and the accounts of all samples."""
+
+    def __init__(self, accounting: SampleAccounting) -> None:
+        self.target_utilisation = DEFAULT_UTILISATION
+        self.producer_mode: ProducerMode = "periodic"
+        self._accounting = accounting
+
+    def load(self, annotations: Mapping[str, str]) -> None:
+        """Adopt the Lease's annotations; one that is absent or cannot be read counts as the default."""
+        self.target_utilisation = _convert(annotations.get(TARGET_UTILISATION), TargetUtilisation, DEFAULT_UTILISATION)
+        self.producer_mode = _convert(annotations.get(PRODUCER_MODE), ProducerMode, "periodic")
+        self._accounting.load(annotations.get(ACCOUNTS, ""))
+
+    def save(self) -> dict[str, str]:
+        """Return the annotations that the leader renews."""
+        return {ACCOUNTS: self._accounting.save()}
+
+
+class LeaderElection:
+    """Takes the Lease when nobody else renews it, and renews it.
+
+    A renewal is noticed by this process's own clock alone: the clocks of two nodes may differ. The leader writes the
+    shared state with each renewal, and every other coordinator reads it.
+
+    Attributes:
+        leader: the pod that holds the Lease; "" when none does.
+    """
+
+    def __init__(
+        self,
+        api: KubernetesApi,
+        namespace: str,
+        identity: str,
+        state: SharedState,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.leader = ""
+        self._api = api
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
+        self._identity = identity
+        self._state = state
+        self._clock = clock
+        self._renewed: float | None = None
+        self._released = False
+        # The last record of the Lease, and when it was first seen.
+        self._record: tuple[str, str] | None = None
+        self._record_seen = 0.0
+        # Of a renewal and an annotation at once, each would make the other's version an old one.
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_leader(self) -> bool:
+        """True while this coordinator is the one that may change anything."""
+        return self._renewed is not None and self._clock() - self._renewed < RENEW_DEADLINE
+
+    def require(self) -> None:
+        """Raise NotLeaderError unless this coordinator is the leader."""
+        if not self.is_leader:
+            raise NotLeaderError(f"the coordinator that acts is {self.leader or 'none'}")
+
+    async def run(self) -> None:
+        """Take and renew the Lease until it is released."""
+        failure = ""
+        while not self._released:
+            was_leader = self.is_leader
+            try:
+                await self.renew()
+                failure = ""
+            except KubernetesError as error:
+                if failure != (failure := str(error)):
+                    _logger.warning("the lease cannot be renewed: %s", failure)
+            if was_leader != self.is_leader:
+                _logger.info("%s", "started leading" if self.is_leader else "stopped leading")
+            await asyncio.sleep(RETRY_PERIOD)
+
+    async def renew(self) -> None:
+        """Read the Lease once, and take or renew it if it is free or held already.
+
+        Raises:
+            KubernetesError: the API server does not answer, or another coordinator was faster (status 409).
+        """
+        async with self._lock:
+            if not self._released:
+                await self._renew()
+
+    async def release(self) -> None:
+        """Step down, and leave the Lease with the latest state to another coordinator."""
+        async with self._lock:
+            was_leader, self._released, self._renewed = self.is_leader, True, None
+            if was_leader:
+                await self._patch({"annotations": self._state.save()}, {"holderIdentity": ""})
+
+    async def annotate(self, name: str, value: str) -> None:
+        """Change one part of the shared state.
+
+        Raises:
+            KubernetesError: the API server refuses or does not answer.
+        """
+        async with self._lock:
+            self._state.load(_annotations(await self._patch({"annotations": {name: value}})))
+
+    async def _renew(self) -> None:
+        started = self._clock()
+        lease = await self._api.read(self._path)
+        spec: dict[str, Any] = lease.get("spec") or {}
+        self.leader = spec.get("holderIdentity") or ""
+        if self._record != (record := (self.leader, str(spec.get("renewTime")))):
+            self._record, self._record_seen = record, started
+        self._state.load(_annotations(lease))
+        if self.leader not in ("", self._identity):
+            self._renewed = None
+            if started - self._record_seen < LEASE_DURATION:
+                return
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        change: dict[str, Any] = {"holderIdentity": self._identity, "renewTime": now}
+        if self.leader != self._identity:
+            change |= {
+                "acquireTime": now,
+                "leaseDurationSeconds": int(LEASE_DURATION),
+                "leaseTransitions": spec.get("leaseTransitions", 0) + 1,
+            }
+        # Refused with 409 when another coordinator has written since it was read.
+        version = lease["metadata"]["resourceVersion"]
+        await self._patch({"resourceVersion": version, "annotations": self._state.save()}, change)
+        self.leader, self._renewed = self._identity, started
+
+    async def _patch(self, metadata: dict[str, Any], spec: dict[str, Any] | None = None) -> dict[str, Any]:
+        return await self._api.patch(self._path, {"metadata": metadata} | ({"spec": spec} if spec else {}))
+
+
+def _convert(text: str | None, kind: Any, default: Any) -> Any:
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError:
+        return default
+
+
+def _annotations(lease: dict[str, Any]) -> dict[str, str]:
+    return lease["metadata"].get("annotations") or {}
