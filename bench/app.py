@@ -25,7 +25,7 @@ import aiohttp
 from bench import queue_pod
 from bench.cluster import NAMESPACE, Cluster
 from bench.targets import ANY, Figures, Targets, judge
-from runner.cluster.api import kubeconfig
+from runner.cluster import kubeconfig
 from runner.declaration.model import load
 from runner.state import DECLARATION, State
 from tests.cluster.demonstrator import figures_of

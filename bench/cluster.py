@@ -6,7 +6,7 @@ from typing import Any
 
 from kubernetes import client
 
-from runner.cluster.api import Api, configuration
+from runner.cluster import Api, configuration
 from tests.quantity import in_bytes
 
 NAMESPACE = "default"

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from runner import events
 from runner.declaration.model import Declaration, load
-from runner.display.board import Board
-from runner.display.lines import named
+from runner.display import Board
+from runner.display.lines import key_value_lines
 from runner.machines import hosts
 from runner.site import addresses
 from runner.state import CHECKOUT, DECLARATION, State, relative_to_cwd
@@ -73,7 +73,7 @@ def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
         now = datetime.fromisoformat(fields.pop("time")).timestamp()
         for line in board.apply(getattr(events, fields.pop("event"))(**fields)):
             console.print(line)
-    for line in (Text(), *board.summary(), Text(), *named(addresses(declaration, State()))):
+    for line in (Text(), *board.summary(), Text(), *key_value_lines(addresses(declaration, State()))):
         console.print(line)
     # Rich names a font of somebody else's server: whoever looks at the picture shall ask nobody.
     return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make site"), flags=re.DOTALL)

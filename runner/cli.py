@@ -145,8 +145,7 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check this machine and show what it lacks, with a remedy for each."""
-    from runner.display import lines
-    from runner.display.views import console
+    from runner.display import console, lines
     from runner.doctor import examine
     from runner.doctor import fix as apply_remedies
     from runner.events import Event, Note
@@ -167,7 +166,7 @@ def doctor(
         if as_json:
             typer.echo(json.dumps(finding.as_json()))
         else:
-            out.print(*lines.finding(finding), sep="\n", soft_wrap=True)
+            out.print(*finding.as_lines(), sep="\n", soft_wrap=True)
     if any(finding.severity == "failure" for finding in findings):
         raise typer.Exit(ExitCode.MACHINE)
 
@@ -187,15 +186,14 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
 @app.command(epilog=_examples("status", "status --json | jq .nodes"))
 def status(*, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates."""
-    from runner.cluster.status import status as look
-    from runner.display import tables
-    from runner.display.views import console
+    from runner.cluster import get_status, print_status
+    from runner.display import console
 
-    found = look(_declaration(), State())
+    found = get_status(_declaration(), State())
     if as_json:
         typer.echo(json.dumps(asdict(found), default=str))
     else:
-        tables.show(found, console())
+        print_status(found, console())
     if found.problem:
         raise NotReadyError(found.problem, "`python -m runner site` raises or repairs the cluster.")
 
@@ -235,7 +233,7 @@ def ssh(context: typer.Context, host: Annotated[str, typer.Argument(help="contro
 )
 def kubectl(context: typer.Context) -> None:
     """Run kubectl on the cluster."""
-    from runner.cluster.api import kubeconfig
+    from runner.cluster import kubeconfig
 
     state = State()
     config = kubeconfig(_declaration(), state)
@@ -279,9 +277,8 @@ def _exec_command(command: list[str]) -> NoReturn:
 
 def print_error(error: RunnerError) -> None:
     """Print an error with its details and remedy to standard error."""
-    from runner.display.lines import error as describe
-    from runner.display.views import console
+    from runner.display import console, lines
 
     err = console(stderr=True)
-    for line in describe(error):
+    for line in lines.error(error):
         err.print(line, soft_wrap=True)

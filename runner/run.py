@@ -9,8 +9,8 @@ from typing import Self
 
 from rich.text import Text
 
-from runner.display.lines import named
-from runner.display.views import as_json, choose, failure_as_json
+from runner.display import as_json, choose_view, failure_as_json
+from runner.display.lines import key_value_lines
 from runner.errors import RunnerError
 from runner.events import Event, Report
 from runner.state import State, relative_to_cwd
@@ -65,7 +65,7 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
     """
     with state.locked():
         directory = state.new_run()
-        with RunLog(directory) as log, choose(as_events, verbose) as view:
+        with RunLog(directory) as log, choose_view(as_events=as_events, verbose=verbose) as view:
 
             def report(event: Event) -> None:
                 log.report(event)
@@ -80,4 +80,4 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
                 raise
             finally:
                 places = {**run.addresses, "this run": f"{relative_to_cwd(directory)}/"}
-                view.say([Text(), *view.board.summary(), Text(), *named(places)])
+                view.print_lines([Text(), *view.board.summary(), Text(), *key_value_lines(places)])

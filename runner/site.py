@@ -5,7 +5,7 @@ from pathlib import Path
 
 from runner import doctor
 from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
-from runner.cluster import ready
+from runner.cluster import wait_until_ready
 from runner.declaration import pki
 from runner.declaration.model import Declaration
 from runner.errors import MachineError
@@ -57,7 +57,7 @@ def site(
         result.summary = run_playbook(options, report, paths.run / "ansible.log").summary()
     if not (options.partial or options.check):
         with step("ready", report):
-            ready.wait(declaration, state, report)
+            wait_until_ready(declaration, state, report)
 
 
 def check_machine(declaration: Declaration, report: Report) -> str:

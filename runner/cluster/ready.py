@@ -30,7 +30,7 @@ class Condition:
     problem: Callable[[], str]
 
 
-def wait(declaration: Declaration, state: State, report: Report) -> None:
+def wait_until_ready(declaration: Declaration, state: State, report: Report) -> None:
     """Return when every condition holds.
 
     Raises:

@@ -32,7 +32,7 @@ class Status:
     problem: str = ""
 
 
-def status(declaration: Declaration, state: State) -> Status:
+def get_status(declaration: Declaration, state: State) -> Status:
     """Look at hosts, cluster and certificates; a problem takes the place of what the cluster does not show."""
     # No provider knows the user's own machines.
     states = {} if state.own_inventory else hosts.status(declaration)

@@ -1,8 +1,4 @@
-"""What a run looks like: events in, lines out. No terminal, no printing.
-
-`apply` returns the lines that stay (a finished step, a finished role, a note); `live` the lines
-that stand below them at this moment and are drawn anew; `summary` the table at the end.
-"""
+"""The display of a run without a terminal: events in, lines out."""
 
 import time
 from collections.abc import Callable
@@ -14,12 +10,12 @@ from runner.display import lines
 from runner.events import Event, Note, Progress, StepFinished, StepStarted, TaskFinished
 
 ROLES = "roles"
-WORTH_A_LINE = 1.0  # seconds: an item that ended sooner leaves no line
+MIN_SECONDS_SHOWN = 1.0  # an item that ended sooner leaves no line
 
 
 @dataclass
 class Item:
-    """One line of the live part: a host, a download, a build."""
+    """A line of the live part: a host, a download or a build."""
 
     progress: Progress
     since: float
@@ -27,7 +23,7 @@ class Item:
 
 @dataclass
 class Role:
-    """A role as far as it has run: `seconds` is from its first task's start to its last one's end."""
+    """A role in progress; `seconds` is from the start of its first task to the end of its last one."""
 
     name: str
     started: float
@@ -38,18 +34,18 @@ class Role:
 
 @dataclass
 class Board:
-    """The state of a run as its events tell it."""
+    """The state of a run, derived from its events."""
 
     verbose: bool = False
     clock: Callable[[], float] = time.monotonic
     finished: list[StepFinished] = field(default_factory=list)
     role_seconds: dict[str, float] = field(default_factory=dict)
-    _running: dict[str, float] = field(default_factory=dict)  # step -> since
+    _running: dict[str, float] = field(default_factory=dict)  # start by step
     _items: dict[tuple[str, str], Item] = field(default_factory=dict)
     _role: Role | None = None
 
     def apply(self, event: Event) -> list[Text]:
-        """Take in one event and return the lines that it leaves behind."""
+        """Take in one event and return the lines that it leaves: a finished step or role, a note."""
         now = self.clock()
         match event:
             case StepStarted():
@@ -65,7 +61,12 @@ class Board:
                 return lines.note(event)
 
     def live(self, width: int, height: int) -> list[Text]:
-        """What is going on, in at most `height` lines."""
+        """Return the lines of everything in progress, to be redrawn.
+
+        Args:
+            width: in columns, to which lines are cut.
+            height: the largest number of lines.
+        """
         now = self.clock()
         shown: list[Text] = []
         for step, since in self._running.items():
@@ -78,7 +79,7 @@ class Board:
         return shown
 
     def heartbeat(self) -> list[Text]:
-        """The live part in one line for each step, for where lines cannot be drawn anew."""
+        """Return everything in progress as one line for each step, for output that cannot be redrawn."""
         now = self.clock()
         return [
             lines.heartbeat(step, now - since, [item.progress for (of, _), item in self._items.items() if of == step])
@@ -86,42 +87,42 @@ class Board:
         ]
 
     def summary(self) -> list[Text]:
-        """The steps, the roles below theirs, and their seconds."""
+        """Return the table of steps and roles with their seconds."""
         return lines.table(self.finished, self.role_seconds)
 
     def _step_finished(self, event: StepFinished) -> list[Text]:
-        left = self._role_finished() if event.step == ROLES else []
+        finished = self._role_finished() if event.step == ROLES else []
         self._running.pop(event.step, None)
         self._items = {key: item for key, item in self._items.items() if key[0] != event.step}
         self.finished.append(event)
-        return [*left, lines.step(event)]
+        return [*finished, lines.step(event)]
 
     def _progress(self, event: Progress, now: float) -> list[Text]:
         key = (event.step, event.item)
         if event.finished:
             item = self._items.pop(key, None)
             seconds = now - item.since if item else 0.0
-            worth = event.doing and (seconds >= WORTH_A_LINE or self.verbose)
-            return [lines.item_finished(event, seconds)] if worth else []
+            is_shown = event.doing and (seconds >= MIN_SECONDS_SHOWN or self.verbose)
+            return [lines.item_finished(event, seconds)] if is_shown else []
         before = self._items.get(key)
         self._items[key] = Item(event, before.since if before and before.progress.doing else now)
         return []
 
     def _task_finished(self, event: TaskFinished, now: float) -> list[Text]:
         host = (ROLES, event.host)
-        if host in self._items:  # its line stays, but it waits
+        if host in self._items:  # its line stays while it waits for the other hosts
             self._items[host] = Item(Progress(ROLES, event.host, ""), now)
-        left = []
+        finished = []
         if self._role is None or self._role.name != event.role:
-            left = self._role_finished()
+            finished = self._role_finished()
             self._role = Role(event.role, now - event.seconds)
         role = self._role
         role.seconds = now - role.started
         role.hosts.add(event.host)
         role.changed += event.status == "changed"
         if self.verbose or event.status in ("failed", "unreachable"):
-            left.append(lines.task(event))
-        return left
+            finished.append(lines.task(event))
+        return finished
 
     def _role_finished(self) -> list[Text]:
         role, self._role = self._role, None

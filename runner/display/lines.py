@@ -1,27 +1,22 @@
-"""How each thing reads as a line."""
+"""The lines that people read, one function for each kind."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from runner.errors import RunnerError
 from runner.events import Note, Progress, StepFinished, TaskFinished
 
-if TYPE_CHECKING:  # the doctor loads the Docker client
-    from runner.doctor import Finding
-
 QUIET, GOOD, CHANGE, BAD, STRONG = "dim", "green", "yellow", "bold red", "bold"
 NAME_WIDTH = 18
 OUTCOME_STYLES = {"ok": GOOD, "failed": BAD, "interrupted": CHANGE}
 STATUS_STYLES = {"ok": GOOD, "changed": CHANGE, "skipped": QUIET, "failed": BAD, "unreachable": BAD}
-SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
 DIFF_STYLES = {"+": GOOD, "-": "red", "@": "cyan"}
 UNITS = ("bytes", "kB", "MB", "GB")
 
 
 def seconds(value: float) -> str:
-    """`0.4 s`, `12.0 s`, `2 min 05 s`."""
+    """Return a duration as `0.4 s`, `12.0 s` or `2 min 05 s`."""
     if round(value, 1) < 60:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -29,7 +24,7 @@ def seconds(value: float) -> str:
 
 
 def amount(progress: Progress) -> str:
-    """`12/230 packages`, `12.3/40.0 MB`, or nothing where it is unknown."""
+    """Return an amount as `12/230 packages` or `12.3/40.0 MB`, or nothing if it is unknown."""
     if progress.done is None:
         return ""
     scale, unit = 1.0, progress.unit
@@ -44,58 +39,57 @@ def amount(progress: Progress) -> str:
 
 
 def heading(name: str, elapsed: float) -> Text:
-    """A step that runs."""
+    """Return the line of a running step."""
     return Text.assemble((f"{name:<{NAME_WIDTH}}", STRONG), (f"{seconds(elapsed):>10}", QUIET))
 
 
 def step(event: StepFinished) -> Text:
-    """A step that ended."""
+    """Return the line of a finished step."""
     line = Text.assemble(
         (f"{event.step:<{NAME_WIDTH}}", OUTCOME_STYLES[event.outcome]), f"{seconds(event.seconds):>10}"
     )
-    words = ": ".join(word for word in ("" if event.outcome == "ok" else event.outcome, event.summary) if word)
-    return line.append(f"  {words}") if words else line
+    parts = ": ".join(word for word in ("" if event.outcome == "ok" else event.outcome, event.summary) if word)
+    return line.append(f"  {parts}") if parts else line
 
 
 def role(name: str, elapsed: float, changed: int, hosts: int) -> Text:
-    """A role that ended, on all its hosts."""
-    what = (f"changed={changed}", CHANGE if changed else GOOD)
+    """Return the line of a role that has finished on all its hosts."""
+    changes = (f"changed={changed}", CHANGE if changed else GOOD)
     plural = "" if hosts == 1 else "s"
-    return Text.assemble(f"  {name:<{NAME_WIDTH - 2}}{seconds(elapsed):>10}  ", what, f" on {hosts} host{plural}")
+    return Text.assemble(f"  {name:<{NAME_WIDTH - 2}}{seconds(elapsed):>10}  ", changes, f" on {hosts} host{plural}")
 
 
 def item(progress: Progress, elapsed: float, name_width: int, width: int) -> Text:
-    """A host, a download or a build at work."""
-    what = _what(progress)
-    line = Text.assemble(f"  {progress.item:<{name_width}}  ", what)
-    if not what:
+    """Return the line of a host, a download or a build in progress."""
+    activity = _activity(progress)
+    line = Text.assemble(f"  {progress.item:<{name_width}}  ", activity)
+    if not activity:
         return line
     tail = f"  {seconds(elapsed)}"
     line.truncate(max(width - len(tail), 10), overflow="ellipsis", pad=False)
     return line.append(tail, style=QUIET)
 
 
-def _what(progress: Progress) -> str:
+def _activity(progress: Progress) -> str:
     return " ".join(part for part in (progress.doing, amount(progress)) if part)
 
 
 def item_finished(progress: Progress, elapsed: float) -> Text:
-    """A host, a download or a build that is done."""
+    """Return the line of a host, a download or a build that has finished."""
     return Text.assemble(f"  {progress.item}: {progress.doing}  ", (seconds(elapsed), QUIET))
 
 
 def heartbeat(name: str, elapsed: float, items: Sequence[Progress]) -> Text:
-    """A long step, said again so that nobody thinks that it hangs."""
-    by_doing: dict[str, list[str]] = {}
+    """Return the line of a long step, printed now and then so that nobody thinks that it hangs."""
+    by_activity: dict[str, list[str]] = {}
     for progress in items:
-        what = _what(progress)
-        by_doing.setdefault(what, []).append(progress.item)
-    now = "; ".join(f"{', '.join(names)}: {what}" for what, names in by_doing.items() if what)
+        by_activity.setdefault(_activity(progress), []).append(progress.item)
+    now = "; ".join(f"{', '.join(names)}: {activity}" for activity, names in by_activity.items() if activity)
     return Text(f"  … {name} {seconds(elapsed)}{': ' if now else ''}{now}", style=QUIET)
 
 
 def task(event: TaskFinished) -> Text:
-    """One task on one host."""
+    """Return the line of one task on one host."""
     where = " : ".join(part for part in (event.role, event.task) if part)
     return Text.assemble(
         f"  {event.host:<{NAME_WIDTH - 2}}",
@@ -106,25 +100,14 @@ def task(event: TaskFinished) -> Text:
 
 
 def note(event: Note) -> list[Text]:
-    """A note; where it carries a difference between files, that is coloured as usual."""
+    """Return the lines of a note; a difference between files in it is coloured as usual."""
     first, *rest = event.message.splitlines() or [""]
     head = Text(f"  {first}", style=CHANGE if event.level == "warning" else "")
     return [head, *(Text(f"    {line}", style=DIFF_STYLES.get(line[:1], "")) for line in rest)]
 
 
-def finding(found: "Finding") -> list[Text]:
-    """Return the lines of a check of `doctor`, with its remedy where it found something."""
-    lines = [
-        Text.assemble((f"{found.severity:<9}", SEVERITY_STYLES[found.severity]), f"{found.check}: {found.observed}")
-    ]
-    if found.severity != "ok":
-        hint = " (`python -m runner doctor --fix` does it)" if found.fixable else ""
-        lines.append(Text(f"{'':<9}{found.remedy}{hint}"))
-    return lines
-
-
 def table(steps: Iterable[StepFinished], roles: Mapping[str, float]) -> list[Text]:
-    """Steps and seconds, with the roles below their step."""
+    """Return the table of steps and seconds, with the roles below their step."""
     rows: list[tuple[str, float, str]] = []
     total = 0.0
     for event in steps:
@@ -135,11 +118,11 @@ def table(steps: Iterable[StepFinished], roles: Mapping[str, float]) -> list[Tex
     wide = max((len(name) for name, _, _ in rows), default=0) + 2
     body = [Text(f"{name:<{wide}}{spent:>8.1f}", style=style) for name, spent, style in rows]
     header = Text(f"{'step':<{wide}}{'seconds':>8}", style=STRONG)
-    return [header, *body, Text(f"{'in all':<{wide}}{total:>8.1f}", style=STRONG)]
+    return [header, *body, Text(f"{'total':<{wide}}{total:>8.1f}", style=STRONG)]
 
 
 def error(problem: RunnerError) -> list[Text]:
-    """What went wrong, what is worth seeing, and what to do about it."""
+    """Return the lines of an error: its message, its details and its remedy."""
     shown = [Text(problem.message, style=BAD)]
     shown += [Text(f"    {line}", style=QUIET) for line in problem.details.splitlines()]
     if problem.remedy:
@@ -147,7 +130,7 @@ def error(problem: RunnerError) -> list[Text]:
     return shown
 
 
-def named(places: Mapping[str, str]) -> list[Text]:
-    """Where to look, each place after its name."""
-    wide = max(map(len, places)) + 2
-    return [Text.assemble((f"{name:<{wide}}", STRONG), place) for name, place in places.items()]
+def key_value_lines(values: Mapping[str, str]) -> list[Text]:
+    """Return a line for each value, after its key."""
+    wide = max(map(len, values)) + 2
+    return [Text.assemble((f"{key:<{wide}}", STRONG), value) for key, value in values.items()]

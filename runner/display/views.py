@@ -1,4 +1,4 @@
-"""Where a run is shown: drawn on a terminal, printed as lines, or written as JSON for machines."""
+"""The views of a run: drawn on a terminal, printed as lines, or written as JSON."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,37 +19,41 @@ from runner.errors import RunnerError
 from runner.events import Event, StepStarted
 
 REDRAWS = 8  # a second
-SILENCE = 10.0  # seconds after which a run without a terminal says that it is still alive
-UNFOLDED = 160  # columns
+HEARTBEAT_INTERVAL = 10.0  # seconds without a line after which a run without a terminal prints what it does
+PIPE_WIDTH = 160  # columns: a file or a pipe has no width of its own
 
 
-class View(Protocol):
-    """Shows a run from `with` on; `report` may be called from any thread."""
+class View:
+    """Shows a run while its context lasts; `report` may be called from any thread."""
 
-    board: Board
+    def __init__(self, board: Board) -> None:
+        self.board = board
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
 
     def report(self, event: Event) -> None:
         """Show one event."""
+        self.print_lines(self.board.apply(event))
 
-    def say(self, shown: Iterable[Text]) -> None:
-        """Print lines that are no event: the table at the end."""
+    def print_lines(self, lines: Iterable[Text]) -> None:
+        """Print lines for people, such as the table at the end; programs have the events."""
 
     def fail(self, error: RunnerError) -> None:
-        """Tell machines why the run ends; people read it on standard error."""
+        """Write why the run ends, for programs; people read it on standard error."""
 
 
-class PlainView:
-    """A line for each thing that ended, and a word now and then while nothing ends."""
+class PlainView(View):
+    """A line for each thing that has ended, and a heartbeat while nothing ends."""
 
-    def __init__(self, console: Console, board: Board, silence: float = SILENCE) -> None:
-        self.board = board
+    def __init__(self, console: Console, board: Board, heartbeat_interval: float = HEARTBEAT_INTERVAL) -> None:
+        super().__init__(board)
         self._console = console
-        self._silence = silence
-        self._said = time.monotonic()
+        self._interval = heartbeat_interval
+        self._printed_at = time.monotonic()
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -63,33 +67,30 @@ class PlainView:
         self._thread.join()
 
     def report(self, event: Event) -> None:
-        """Print what the event leaves behind; a step also when it begins."""
+        """Print the lines that the event leaves; a step also has one when it starts."""
         with self._lock:
-            left = self.board.apply(event)
-            self.say([Text(event.step)] if isinstance(event, StepStarted) else left)
+            lines = self.board.apply(event)
+            self.print_lines([Text(event.step)] if isinstance(event, StepStarted) else lines)
 
-    def say(self, shown: Iterable[Text]) -> None:
+    def print_lines(self, lines: Iterable[Text]) -> None:
         """Print lines."""
         with self._lock:
-            for line in shown:
+            for line in lines:
                 self._console.print(line, soft_wrap=True)
-                self._said = time.monotonic()
-
-    def fail(self, error: RunnerError) -> None:
-        """Nothing: the command line prints it."""
+                self._printed_at = time.monotonic()
 
     def _beat(self) -> None:
-        while not self._closed.wait(self._silence / 10):
+        while not self._closed.wait(self._interval / 10):
             with self._lock:
-                if time.monotonic() - self._said >= self._silence:
-                    self.say(self.board.heartbeat())
+                if time.monotonic() - self._printed_at >= self._interval:
+                    self.print_lines(self.board.heartbeat())
 
 
-class LiveView:
-    """One line for each host, download or build, drawn anew; what ended stands above."""
+class LiveView(View):
+    """One line for each host, download or build, redrawn; the lines of what has ended stand above."""
 
     def __init__(self, console: Console, board: Board) -> None:
-        self.board = board
+        super().__init__(board)
         self._console = console
         self._lock = threading.RLock()
         self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REDRAWS, transient=True)
@@ -102,18 +103,15 @@ class LiveView:
         self._live.stop()
 
     def report(self, event: Event) -> None:
-        """Put what the event leaves behind above the live lines."""
+        """Print the lines that the event leaves above the live ones."""
         with self._lock:
-            left = self.board.apply(event)
-        self.say(left)
+            lines = self.board.apply(event)
+        self.print_lines(lines)
 
-    def say(self, shown: Iterable[Text]) -> None:
+    def print_lines(self, lines: Iterable[Text]) -> None:
         """Print lines above the live ones."""
-        for line in shown:
+        for line in lines:
             self._console.print(line, soft_wrap=True)
-
-    def fail(self, error: RunnerError) -> None:
-        """Nothing: the command line prints it."""
 
     def _draw(self) -> Group:
         width, height = self._console.size
@@ -121,20 +119,14 @@ class LiveView:
             return Group(*self.board.live(width - 1, height - 2))
 
 
-class JsonView:
+class JsonView(View):
     """One JSON object a line: the event's name, its time and its fields."""
 
     def __init__(self, stream: IO[str], board: Board) -> None:
-        self.board = board
-        self._read = True
+        super().__init__(board)
         self._stream = stream
+        self._is_read = True
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.flush()
 
     def report(self, event: Event) -> None:
         """Write the event."""
@@ -143,32 +135,29 @@ class JsonView:
             self._write(as_json(event))
 
     def fail(self, error: RunnerError) -> None:
-        """The run's last line."""
+        """Write the run's last line."""
         with self._lock:
             self._write(failure_as_json(error))
 
     def _write(self, line: str) -> None:
-        if self._read:
+        if self._is_read:
             try:
                 self._stream.write(line + "\n")
                 self._stream.flush()
             except BrokenPipeError:
-                self._read = False
+                self._is_read = False
                 discard_output()
-
-    def say(self, shown: Iterable[Text]) -> None:
-        """Machines have the events: nothing more is said to them."""
 
 
 def as_json(event: Event) -> str:
-    """An event as one line of JSON; the fields are those of runner/events.py."""
+    """Return an event as one line of JSON; the fields are those of runner/events.py."""
     return _object(type(event).__name__, asdict(event))
 
 
 def failure_as_json(error: RunnerError) -> str:
-    """Why a run ended, as one line of JSON like an event's."""
-    told = {"message": error.message, "remedy": error.remedy, "details": error.details}
-    return _object("Failure", {**told, "exit_code": int(error.exit_code)})
+    """Return the error that ended a run as one line of JSON like an event's."""
+    fields = {"message": error.message, "remedy": error.remedy, "details": error.details}
+    return _object("Failure", {**fields, "exit_code": int(error.exit_code)})
 
 
 def _object(name: str, fields: dict[str, Any]) -> str:
@@ -178,27 +167,31 @@ def _object(name: str, fields: dict[str, Any]) -> str:
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Go on when the reader has gone (`… | head`): a run that stops anywhere is worse than one that is silent."""
+        """Continue without output when its reader has gone (`… | head`), since a run must not stop halfway."""
         self.quiet = True
         discard_output()
 
 
 def discard_output() -> None:
-    """Let whatever is still written to standard output vanish, also what Python writes when it ends."""
+    """Redirect stdout to /dev/null, so that a closed pipe raises no BrokenPipeError at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
 
 
-def console(stderr: bool = False) -> Console:
-    """Where people read: coloured on a terminal only, and never with NO_COLOR set."""
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that is coloured on a terminal only, and never with NO_COLOR set."""
     stream = sys.stderr if stderr else sys.stdout
-    # A file or a pipe has no width at which lines would have to be folded.
-    width = None if stream.isatty() else UNFOLDED
+    width = None if stream.isatty() else PIPE_WIDTH
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
-def choose(as_events: bool, verbose: bool) -> View:
-    """The view for standard output as it is."""
+def choose_view(*, as_events: bool, verbose: bool) -> View:
+    """Return the view that suits standard output.
+
+    Args:
+        as_events: write JSON in place of text.
+        verbose: show every task and item.
+    """
     board = Board(verbose=verbose)
     if as_events:
         return JsonView(sys.stdout, board)

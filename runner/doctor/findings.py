@@ -6,10 +6,14 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.text import Text
+
+from runner.display.lines import BAD, CHANGE, GOOD
 from runner.machines.containers import Container, Network
 
 Severity = Literal["ok", "warning", "failure"]
 
+SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
 DAEMON_JSON = Path("/etc/docker/daemon.json")
 
 
@@ -25,6 +29,16 @@ class Finding:
     observed: str
     remedy: str = ""
     fixable: bool = False
+
+    def as_lines(self) -> list[Text]:
+        """Return the lines that `doctor` prints, with the remedy unless all is well."""
+        lines = [
+            Text.assemble((f"{self.severity:<9}", SEVERITY_STYLES[self.severity]), f"{self.check}: {self.observed}")
+        ]
+        if self.severity != "ok":
+            hint = " (`python -m runner doctor --fix` does it)" if self.fixable else ""
+            lines.append(Text(f"{'':<9}{self.remedy}{hint}"))
+        return lines
 
     def as_json(self) -> dict[str, Any]:
         """Return the members that `doctor --json` prints; users' programs read these names."""

@@ -9,7 +9,7 @@ import pytest
 import testinfra  # type: ignore[import-untyped]  # has no types
 from kubernetes import client
 
-from runner.cluster.api import configuration
+from runner.cluster import configuration
 from runner.declaration.model import Declaration, Host, load
 from runner.machines import hosts
 from runner.state import DECLARATION, State

@@ -73,7 +73,7 @@ def test_a_run_as_lines(checkout: Checkout, own_machine: Arguments) -> None:
         "step seconds",
         "certificates #",
         "roles #",
-        "in all #",
+        "total #",
         "",
         "dashboard http://10.254.7.20/",
         "provisioning http://10.254.7.20:90/",

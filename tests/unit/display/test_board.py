@@ -132,7 +132,7 @@ def test_table_of_steps_and_seconds() -> None:
         "  host          0.6",
         "  etcd          1.0",
         "  flannel       0.5",
-        "in all          6.0",
+        "total           6.0",
     ]
 
 

@@ -26,9 +26,9 @@ RUN: list[Event] = [
 ]
 
 SHOW = """
-from runner.display.views import choose
+from runner.display import choose_view
 from runner.events import *
-with choose(as_events=False, verbose=True) as view:
+with choose_view(as_events=False, verbose=True) as view:
     view.report(StepStarted("roles"))
     view.report(Progress("roles", "node-1", "host : Set kernel values"))
     import time; time.sleep(0.3)
@@ -51,7 +51,7 @@ def test_plain_lines_without_escapes() -> None:
 
 def test_plain_view_speaks_during_a_long_task() -> None:
     written = io.StringIO()
-    with PlainView(Console(file=written), Board(), silence=0.1) as view:
+    with PlainView(Console(file=written), Board(), heartbeat_interval=0.1) as view:
         view.report(RUN[0])
         view.report(RUN[1])
         deadline = time.monotonic() + 5

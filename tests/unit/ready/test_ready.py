@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from runner.cluster import api as api_module
+from runner.cluster import get_status
 from runner.cluster.api import Api, ApiError, kubeconfig
 from runner.cluster.ready import conditions, poll
-from runner.cluster.status import status
 from runner.declaration.model import load
 from runner.errors import HostsError, NotReadyError
 from runner.events import Event, Progress
@@ -288,7 +288,7 @@ def test_status_of_own_machines_asks_no_provider(
     state = State(tmp_path)
     state.own_inventory = tmp_path / "own.ini"
     client(cluster, state.directory)
-    found = status(load(DECLARATION), state)
+    found = get_status(load(DECLARATION), state)
     assert found.problem == ""
     assert {host.state for host in found.hosts} == {"own machine"}
     assert [(node.name, node.ready) for node in found.nodes] == [(name, True) for name in NODES]

@@ -9,11 +9,10 @@ import pytest
 from kubernetes.client import V1Pod
 from rich.console import Console
 
-from runner.cluster import api
+from runner.cluster import api, print_status
 from runner.cluster.status import Host, Status
 from runner.declaration import pki
 from runner.declaration.model import load
-from runner.display import tables
 from runner.state import DECLARATION, State
 
 
@@ -71,7 +70,7 @@ def test_tables_read_as_kubectl_does() -> None:
         certificates=[pki.CertificateExpiry(f"c{number}", 360 + number) for number in range(7)],
     )
     written = io.StringIO()
-    tables.show(found, Console(file=written, width=130, markup=False, highlight=False))
+    print_status(found, Console(file=written, width=130, markup=False, highlight=False))
     lines = [" ".join(line.split()) for line in written.getvalue().splitlines() if line.strip()]
     assert lines == [
         "Hosts",

@@ -1,4 +1,4 @@
-"""Tables for people: what `status` and `doctor` print."""
+"""The tables that `status` prints."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -15,15 +15,15 @@ from runner.display.lines import BAD, CHANGE, GOOD, QUIET
 SHOWN_CERTIFICATES = 5
 
 
-def show(found: Status, console: Console) -> None:
-    """Print the tables of a status, with a free line between them."""
-    for table in status(found):
+def print_status(found: Status, console: Console) -> None:
+    """Print the tables of a status, with an empty line after each."""
+    for table in status_tables(found):
         console.print(table)
         console.print()
 
 
-def status(found: Status) -> Iterator[Table]:
-    """One table for each kind of thing that there is."""
+def status_tables(found: Status) -> Iterator[Table]:
+    """Yield a table of each kind of object."""
     yield _hosts(found.hosts)
     if found.nodes:
         yield _nodes(found.nodes)
@@ -80,7 +80,7 @@ def _certificates(certificates: Sequence[CertificateExpiry]) -> Table:
 
 
 def _age(started: datetime | None) -> str:
-    """As kubectl says it: `45s`, `19m`, `3h`, `2d`."""
+    """Return an age as kubectl prints it: `45s`, `19m`, `3h`, `2d`."""
     if started is None:
         return ""
     seconds = int((datetime.now(UTC) - started).total_seconds())
