@@ -78,15 +78,6 @@ class Replicas:
     ready: int
 
 
-def connect(declaration: Declaration, state: State) -> "Api":
-    """Return a client of the declared cluster.
-
-    Raises:
-        HostsError: as `kubeconfig`.
-    """
-    return Api(kubeconfig(declaration, state))
-
-
 def kubeconfig(declaration: Declaration, state: State) -> Path:
     """Return the path of the cluster's kubeconfig, once it is safe to use.
 

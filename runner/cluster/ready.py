@@ -8,7 +8,7 @@ from typing import Any
 
 import urllib3
 
-from runner.cluster.api import Api, ApiError, Replicas, connect, translate_errors
+from runner.cluster.api import Api, ApiError, Replicas, kubeconfig, translate_errors
 from runner.declaration.model import Declaration
 from runner.errors import NotReadyError
 from runner.events import Progress, Report
@@ -39,7 +39,7 @@ def wait_until_ready(declaration: Declaration, state: State, report: Report) -> 
     """
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(connect(declaration, state), nodes, page, f"{page}:{PROVISIONING_PORT}"), report, LIMIT)
+    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:{PROVISIONING_PORT}"), report, LIMIT)
 
 
 def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> list[Condition]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.cluster.api import ApiError, Node, Pod, Service, connect
+from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
 from runner.declaration import pki
 from runner.declaration.model import Declaration
 from runner.errors import HostsError
@@ -40,7 +40,7 @@ def get_status(declaration: Declaration, state: State) -> Status:
     declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in declaration.hosts]
     expiries = pki.expiries(state)
     try:
-        api = connect(declaration, state)
+        api = Api(kubeconfig(declaration, state))
         return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
     except HostsError as error:
         return Status(declared, (), (), (), expiries, error.message)
