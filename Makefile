@@ -4,10 +4,10 @@ runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit lock
+.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit integration lock
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 bootstrap: ## install what the runner needs: system packages, Docker, virtual environment
 	@runner/bootstrap.sh
@@ -32,7 +32,7 @@ destroy: ## remove this checkout's hosts
 
 # The cluster's tests: a run that changes nothing, then the hosts, the API and the pages.
 whole := tests/machines tests/site tests/hosts tests/cluster tests/app
-test: lint unit ## static checks, unit tests, then a cluster from nothing, tested and removed (KEEP=1 leaves it)
+test: lint unit integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
 	@$(tested) pytest --raise $(wildcard $(whole))
 
 lint: ## every static check
@@ -43,8 +43,11 @@ lint: ## every static check
 	.venv/bin/yamllint --strict .
 	PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint --offline
 
-unit: ## the tests that need no cluster
-	@$(tested) pytest
+unit: ## the tests that need nothing but Python
+	@$(tested) pytest -n 2 tests/unit
+
+integration: ## the tests that start processes, containers and compilers
+	@$(tested) pytest tests/integration
 
 # --universal: for every Python from 3.11 on; the hashes are those of all files that a package publishes.
 compile := .venv/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header

@@ -28,7 +28,7 @@ from bench.targets import ANY, Figures, Targets, judge
 from runner.cluster import kubeconfig
 from runner.declaration.model import load
 from runner.state import DECLARATION, State
-from tests.cluster.demonstrator import figures_of
+from tests.support.cluster.demonstrator import figures_of
 
 PRODUCERS, PROCESSORS = 4, 8
 FULL_RATE = 1_000.0

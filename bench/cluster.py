@@ -7,7 +7,7 @@ from typing import Any
 from kubernetes import client
 
 from runner.cluster import Api, configuration
-from tests.quantity import in_bytes
+from tests.support.quantity import in_bytes
 
 NAMESPACE = "default"
 

@@ -24,7 +24,7 @@ from bench.targets import ANY, Figures, judge
 from demonstrator.bundles.datastore.memory import MemoryStore
 from demonstrator.bundles.producer.source import BATCH_SIZE
 from demonstrator.model.samples import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
-from tests.unit.demonstrator.local import Agent, Local, eventually
+from tests.support.demonstrator.local import Agent, Local, eventually
 
 PRODUCERS, PROCESSORS = 4, 8
 WARM_UP = 5.0

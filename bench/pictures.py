@@ -18,7 +18,7 @@ from runner.display.lines import key_value_lines
 from runner.machines import hosts
 from runner.site import addresses
 from runner.state import CHECKOUT, DECLARATION, State, relative_to_cwd
-from tests.app.live import PAGES, chromium, open_live
+from tests.support.browser import PAGES, chromium, open_live
 
 PICTURES = CHECKOUT / "docs" / "pictures"
 FIRST = "viewer"

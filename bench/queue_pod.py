@@ -12,8 +12,8 @@ from bench import queue_clients
 from bench.cluster import NAMESPACE as DEMONSTRATOR
 from bench.cluster import Cluster
 from bench.targets import Figures
-from tests.cluster.pods import NAMESPACE, START, Pods
-from tests.waiting import eventually
+from tests.support.cluster.pods import NAMESPACE, START, Pods
+from tests.support.polling import eventually
 
 PASSED_ON = "queue alone: passed on, samples/s"
 CLIENT_PODS = 2

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 from runner.declaration.model import Declaration, load
 from runner.machines import hosts
 from runner.state import DECLARATION, State
-from tests.app.live import chromium
-from tests.cluster.demonstrator import await_coordinator
+from tests.support.browser import chromium
+from tests.support.cluster.demonstrator import await_coordinator
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from runner.declaration.model import Declaration
 from runner.machines import hosts
 from runner.machines.containers import Docker
 from runner.state import CHECKOUT
-from tests.app.live import LIVE, open_live
-from tests.cluster.disruption import BACK
-from tests.waiting import eventually
+from tests.support.browser import LIVE, open_live
+from tests.support.cluster.disruption import BACK
+from tests.support.polling import eventually
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("steered")]
 

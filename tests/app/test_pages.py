@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.live import LIVE, PAGES, open_live
-from tests.waiting import eventually
+from tests.support.browser import LIVE, PAGES, open_live
+from tests.support.polling import eventually
 
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "overview")
 

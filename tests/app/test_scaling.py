@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.live import LIVE, open_live
+from tests.support.browser import LIVE, open_live
 
 pytestmark = pytest.mark.usefixtures("steered")
 

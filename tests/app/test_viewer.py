@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.app.live import LIVE, open_live
+from tests.support.browser import LIVE, open_live
 
 
 def number(page: Page, name: str) -> int:

@@ -13,13 +13,13 @@ from runner.cluster import configuration
 from runner.declaration.model import Declaration, Host, load
 from runner.machines import hosts
 from runner.state import DECLARATION, State
-from tests.cluster.pods import CoreApi, Pods, Probe
-from tests.cluster.workstation import Shell
-from tests.ssh import keep_connections
+from tests.support.cluster.pods import CoreApi, Pods, Probe
+from tests.support.cluster.workstation import Shell
+from tests.support.ssh import keep_connections
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """See tests/ssh.py."""
+    """See tests/support/ssh.py."""
     keep_connections(config)
 
 

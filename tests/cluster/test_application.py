@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster.demonstrator import SHARES, Demonstrator
-from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import Shell, page, site
-from tests.waiting import eventually
+from tests.support.cluster.demonstrator import SHARES, Demonstrator
+from tests.support.cluster.pods import CoreApi
+from tests.support.cluster.workstation import Shell, page, site
+from tests.support.polling import eventually
 
 PROCESSORS, SELECTOR = "inaetics-processor-controller", "name=inaetics-processor-pod"
 STARTED = "Started INAETICS demonstrator Kubernetes services and controllers."

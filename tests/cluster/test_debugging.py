@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.state import CHECKOUT
-from tests.cluster.workstation import Shell
-from tests.waiting import eventually
+from tests.support.cluster.workstation import Shell
+from tests.support.polling import eventually
 
 MEASURED = 60.0  # seconds: metrics-server asks every node four times a minute
 

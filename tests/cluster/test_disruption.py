@@ -8,10 +8,10 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
-from tests.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
-from tests.cluster.workstation import Shell, page
-from tests.waiting import eventually
+from tests.support.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
+from tests.support.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
+from tests.support.cluster.workstation import Shell, page
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.disruptive
 

@@ -14,8 +14,8 @@ import pytest
 from kubernetes import client
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster import offences
-from tests.cluster.demonstrator import (
+from tests.cluster import malicious_requests
+from tests.support.cluster.demonstrator import (
     CELIX_PROCESSOR,
     PROCESSOR,
     PRODUCER,
@@ -26,12 +26,12 @@ from tests.cluster.demonstrator import (
     Demonstrator,
     figures_of,
 )
-from tests.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
-from tests.cluster.pods import CoreApi, Pods, Probe
-from tests.cluster.provisioning import Provisioning, next_version
-from tests.cluster.workstation import Shell, site
-from tests.quantity import in_bytes
-from tests.waiting import eventually
+from tests.support.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
+from tests.support.cluster.pods import CoreApi, Pods, Probe
+from tests.support.cluster.provisioning import Provisioning, next_version
+from tests.support.cluster.workstation import Shell, site
+from tests.support.polling import eventually
+from tests.support.quantity import in_bytes
 
 pytestmark = pytest.mark.disruptive
 
@@ -193,9 +193,9 @@ def part(demonstrator: Demonstrator) -> None:
 def test_bad_requests_to_the_pages_are_refused(declaration: Declaration, canary: str) -> None:
     """Malformed, oversized and unauthorised ones: 4xx, and nothing else happens."""
     address = str(declaration.controller.address)
-    for port, own in ((80, offences.of_the_page(canary)), (90, offences.of_provisioning(canary))):
-        requests = (*offences.anywhere(canary), *own)
-        refused([offences.status(address, port, *one) for one in requests], requests)
+    for port, own in ((80, malicious_requests.of_the_page(canary)), (90, malicious_requests.of_provisioning(canary))):
+        requests = (*malicious_requests.anywhere(canary), *own)
+        refused([malicious_requests.status(address, port, *one) for one in requests], requests)
 
 
 def test_bad_requests_to_the_agents_are_refused(
@@ -209,9 +209,9 @@ def test_bad_requests_to_the_agents_are_refused(
             continue
         services = json.loads(pods.fetch(probe, f"http://{address}:8080/services"))["services"]
         number = next(one["id"] for one in services if one["contract"] == "inaetics.statistics")
-        for port, own in ((8080, []), (8081, offences.of_an_agent(number))):
-            requests = [*offences.anywhere(canary), *own]
-            refused(json.loads(pods.python(probe, offences.from_pod(address, port, requests))), requests)
+        for port, own in ((8080, []), (8081, malicious_requests.of_an_agent(number))):
+            requests = [*malicious_requests.anywhere(canary), *own]
+            refused(json.loads(pods.python(probe, malicious_requests.from_pod(address, port, requests))), requests)
 
 
 def test_an_update_outlives_the_provisioning_server(demonstrator: Demonstrator, provisioning: Provisioning) -> None:
@@ -243,7 +243,7 @@ def test_an_update_outlives_the_provisioning_server(demonstrator: Demonstrator, 
         provisioning.ask("DELETE", f"/bundles/{bundle}/{new}")
 
 
-def refused(statuses: Sequence[int], requests: Sequence[offences.Request]) -> None:
+def refused(statuses: Sequence[int], requests: Sequence[malicious_requests.Request]) -> None:
     """Every status is one of those that blame the sender."""
     outcomes = zip(statuses, requests, strict=True)
     assert [(status, sent[:200], filling) for status, (sent, filling) in outcomes if not 400 <= status < 500] == []

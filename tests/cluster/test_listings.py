@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import Shell
-from tests.waiting import eventually
+from tests.support.cluster.pods import CoreApi
+from tests.support.cluster.workstation import Shell
+from tests.support.polling import eventually
 
 FELIX, CELIX, PROVISIONING = "inaetics/felix-agent", "inaetics/celix-agent", "inaetics/node-provisioning"
 

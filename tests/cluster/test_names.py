@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from runner.declaration.model import Declaration
-from tests.cluster.pods import NAMESPACE, PORT, CoreApi, Pods, Probe
+from tests.support.cluster.pods import NAMESPACE, PORT, CoreApi, Pods, Probe
 
 RESOLVE = "import socket; print(socket.gethostbyname({!r}))"
 MISSING = """

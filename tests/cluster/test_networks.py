@@ -8,9 +8,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from runner.declaration.model import Declaration
-from tests.cluster.pods import NAMESPACE, PORT, Pods, Probe
-from tests.cluster.workstation import Shell, page
-from tests.waiting import eventually
+from tests.support.cluster.pods import NAMESPACE, PORT, Pods, Probe
+from tests.support.cluster.workstation import Shell, page
+from tests.support.polling import eventually
 
 RULES = 15.0  # seconds until every kube-proxy has a new service
 TRIES = 20  # each goes to either pod: that all go to the same one happens once in 500,000 runs

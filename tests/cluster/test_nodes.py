@@ -10,7 +10,7 @@ from kubernetes import client
 from kubernetes.utils import quantity as quantities
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster.pods import CoreApi
+from tests.support.cluster.pods import CoreApi
 
 quantity: Callable[[str], Decimal] = quantities.parse_quantity  # has no types
 

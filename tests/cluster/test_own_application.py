@@ -4,7 +4,7 @@ from pathlib import Path
 
 from runner.declaration.model import Declaration
 from runner.state import CHECKOUT, State
-from tests.document import follow
+from tests.support.doc_runner import follow
 
 
 def test_the_document_leads_to_a_bundle_that_runs_and_back(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.cluster.pods import Pods, Probe
+from tests.support.cluster.pods import Pods, Probe
 
 
 def test_a_command_runs_in_a_pod(pods: Pods, probes: Sequence[Probe]) -> None:

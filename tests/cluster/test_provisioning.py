@@ -13,8 +13,8 @@ import pytest
 from demonstrator.provisioning.pack import pack
 from runner.declaration.model import Declaration
 from runner.state import State
-from tests.cluster.pods import CoreApi
-from tests.waiting import eventually
+from tests.support.cluster.pods import CoreApi
+from tests.support.polling import eventually
 
 NAME, VERSION, TARGET = "cluster-test", "1.0.0", "felix_4"
 SELECTOR = "name=ace-provisioning-pod"

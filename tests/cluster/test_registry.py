@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from runner.declaration.model import Declaration
-from tests.cluster.images import Registry
-from tests.cluster.pods import IMAGE, Pods
+from tests.support.cluster.images import Registry
+from tests.support.cluster.pods import IMAGE, Pods
 
 NAME, TAG = "cluster-tests/pushed", "1"
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from runner.declaration.model import Declaration
-from tests.cluster.demonstrator import Demonstrator
-from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import site
+from tests.support.cluster.demonstrator import Demonstrator
+from tests.support.cluster.pods import CoreApi
+from tests.support.cluster.workstation import site
 
 QUEUES = {"felix": "inaetics-queue", "celix": "inaetics-queue-celix"}
 

@@ -14,7 +14,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from runner.declaration.model import Declaration, Host
-from tests.cluster.pods import NAMESPACE, CoreApi, Pods, Probe, manifest
+from tests.support.cluster.pods import NAMESPACE, CoreApi, Pods, Probe, manifest
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
 

@@ -8,13 +8,13 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
 from tests.hosts.facts import Facts
 from tests.hosts.services import Service
-from tests.ssh import keep_connections
+from tests.support.ssh import keep_connections
 
 JOURNAL_LINES = 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """See tests/ssh.py; and name what the tests are marked with."""
+    """See tests/support/ssh.py; and name what the tests are marked with."""
     keep_connections(config)
     config.addinivalue_line("markers", "journal(unit): print this unit's journal when the test fails")
 

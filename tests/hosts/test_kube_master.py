@@ -3,7 +3,7 @@
 import pytest
 
 from tests.hosts.facts import Facts
-from tests.quantity import in_bytes
+from tests.support.quantity import in_bytes
 
 testinfra_hosts = ["ansible://controller"]
 

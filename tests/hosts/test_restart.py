@@ -3,7 +3,7 @@
 import pytest
 
 from tests.hosts.facts import Facts
-from tests.waiting import eventually
+from tests.support.polling import eventually
 
 testinfra_hosts = ["ansible://controller"]
 

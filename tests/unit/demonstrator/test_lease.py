@@ -16,7 +16,7 @@ from demonstrator.bundles.coordinator.leader_election import (
 )
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import QueueLedger
-from tests.unit.demonstrator.kubernetes import merge
+from tests.support.demonstrator.kubernetes import merge
 
 pytestmark = pytest.mark.asyncio
 

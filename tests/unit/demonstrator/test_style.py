@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from demonstrator.bundles.viewer.page import PAGES, render_pages, static_files
-from tests.unit.demonstrator.local import SOURCE
+from tests.support.demonstrator.local import SOURCE
 
 STATIC = SOURCE / "bundles" / "viewer" / "static"
 STYLE = (STATIC / "style.css").read_text("utf-8")

@@ -11,7 +11,7 @@ from runner.doctor.findings import Route
 from runner.doctor.remedies import REMEDIES
 from runner.doctor.snapshot import virtualbox_ranges
 from runner.machines.containers import Member
-from tests.unit.doctor.machines import (
+from tests.support.machines import (
     CACHE,
     CHECKOUT,
     DOCKER_ROOT,

@@ -13,7 +13,7 @@ from runner import doctor
 from runner.doctor import examination, remedies
 from runner.doctor.findings import Snapshot
 from runner.events import Event, Note
-from tests.unit.doctor.machines import CHECKOUT, DEFAULT_BRIDGE, MACHINE, declared, host, network, with_docker
+from tests.support.machines import CHECKOUT, DEFAULT_BRIDGE, MACHINE, declared, host, network, with_docker
 
 PROGRAMS = ("sysctl", "modprobe")
 

@@ -15,8 +15,8 @@ from demonstrator.provisioning.config_map_store import ConfigMapStore
 from demonstrator.provisioning.image import Image
 from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
-from tests.unit.demonstrator.kubernetes import KubernetesApi
-from tests.unit.demonstrator.local import SOURCE
+from tests.support.demonstrator.kubernetes import KubernetesApi
+from tests.support.demonstrator.local import SOURCE
 from tests.unit.demonstrator.provisioning.client import TOKEN, Client, Network, Start
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from demonstrator.provisioning.archive import ARCHIVE_LIMIT
 from demonstrator.provisioning.image import Image
-from tests.unit.demonstrator.kubernetes import KubernetesApi
+from tests.support.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.provisioning.client import OWN, TOKEN, Client, change, packed, told, versions, zipped
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.unit.demonstrator.kubernetes import KubernetesApi
+from tests.support.demonstrator.kubernetes import KubernetesApi
 from tests.unit.demonstrator.provisioning.client import (
     Client,
     Hold,

@@ -21,8 +21,8 @@ from demonstrator.provisioning.image import Image, TargetPlan
 from demonstrator.provisioning.pack import pack
 from demonstrator.provisioning.repository import Repository
 from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
-from tests.unit.demonstrator.kubernetes import KubernetesApi
-from tests.unit.demonstrator.local import SOURCE
+from tests.support.demonstrator.kubernetes import KubernetesApi
+from tests.support.demonstrator.local import SOURCE
 from tests.unit.demonstrator.provisioning.client import Client, Start, change, packed, told, versions, zipped
 
 

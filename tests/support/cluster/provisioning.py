@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.cluster.workstation import TIMEOUT
+from tests.support.cluster.workstation import TIMEOUT
 
 MANIFEST = "bundle.json"
 

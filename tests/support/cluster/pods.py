@@ -8,7 +8,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-from tests.waiting import eventually
+from tests.support.polling import eventually
 
 NAMESPACE = "cluster-tests"
 IMAGE = "inaetics/felix-agent"  # as in the original demonstrator's listing; it has python3

@@ -11,7 +11,7 @@ import yaml
 
 from runner import processes
 from runner.state import CHECKOUT
-from tests.unit.cli.checkout import NOT_HERE, Checkout
+from tests.integration.cli.checkout import NOT_HERE, Checkout
 
 
 @pytest.fixture

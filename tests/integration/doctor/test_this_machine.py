@@ -10,7 +10,7 @@ import pytest
 from runner import doctor
 from runner.doctor.findings import DockerFacts
 from runner.doctor.snapshot import collect
-from tests.unit.doctor.machines import declared
+from tests.support.machines import declared
 
 
 def test_the_snapshot_describes_this_machine(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from demonstrator.provisioning.pack import pack
-from tests.unit.demonstrator.local import SOURCE, Agent, Local, eventually
+from tests.support.demonstrator.local import SOURCE, Agent, Local, eventually
 
 # A component that tells its version, and which of its modules it was made of.
 COMPONENT = """

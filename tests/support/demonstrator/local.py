@@ -20,7 +20,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.unit.demonstrator.kubernetes import KubernetesApi
+from tests.support.demonstrator.kubernetes import KubernetesApi
 
 SOURCE = Path(__file__).resolve().parents[3] / "demonstrator"
 PATIENCE = 20.0

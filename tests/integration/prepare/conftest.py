@@ -7,7 +7,7 @@ import pytest
 
 from runner.events import Event
 from runner.prepare.cache import Cache
-from tests.unit.prepare.server import Server, serving
+from tests.support.http_server import Server, serving
 
 
 @pytest.fixture

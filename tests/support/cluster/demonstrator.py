@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.cluster.disruption import BACK, full
-from tests.cluster.pods import CoreApi
-from tests.cluster.workstation import Shell, page
-from tests.waiting import eventually
+from tests.support.cluster.disruption import BACK, full
+from tests.support.cluster.pods import CoreApi
+from tests.support.cluster.workstation import Shell, page
+from tests.support.polling import eventually
 
 QUEUE, VIEWER, PROVISIONING = "inaetics-queue", "inaetics-datastore-viewer", "ace-provisioning"
 PRODUCER, PROCESSOR, CELIX_PROCESSOR = "inaetics-producer", "inaetics-processor", "inaetics-processor-celix"

@@ -26,8 +26,8 @@ from demonstrator.model.samples import (
     StoreResult,
 )
 from demonstrator.remote import RemoteError
-from tests.unit.demonstrator import virtual
-from tests.unit.demonstrator.engines import KINDS, make_processor, make_queue
+from tests.support.demonstrator import virtual_clock
+from tests.support.demonstrator.engines import KINDS, make_processor, make_queue
 
 
 class Network:
@@ -100,7 +100,7 @@ async def _lossy(kind: str, queue_library: Library, processor_library: Library) 
 def test_a_lossy_network_neither_loses_nor_doubles(
     kind: str, queue_library: Library, processor_library: Library
 ) -> None:
-    virtual.run(_lossy(kind, queue_library, processor_library))
+    virtual_clock.run(_lossy(kind, queue_library, processor_library))
 
 
 async def _finish(kind: str, queue_library: Library, processor_library: Library) -> None:
@@ -125,7 +125,7 @@ async def _finish(kind: str, queue_library: Library, processor_library: Library)
 def test_a_worker_that_finishes_delivers_what_it_has_in_hand(
     kind: str, queue_library: Library, processor_library: Library
 ) -> None:
-    virtual.run(_finish(kind, queue_library, processor_library))
+    virtual_clock.run(_finish(kind, queue_library, processor_library))
 
 
 class Listener:
@@ -160,7 +160,7 @@ def nothing() -> None:
 
 def test_a_periodic_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
     source = SampleSource("p", rate=1_000, batch_size=10)
-    offered = virtual.run(_produce(source, (nothing, 0.995)))
+    offered = virtual_clock.run(_produce(source, (nothing, 0.995)))
     assert [at for at, _ in offered] == [round(number * 0.01, 6) for number in range(100)]
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
     assert source.produced == source.refused == 1_000
@@ -169,7 +169,7 @@ def test_a_periodic_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
 
 def test_a_bursting_producer_makes_ten_batches_at_once_at_the_same_mean_rate() -> None:
     source = SampleSource("p", rate=1_000, kind="burst", batch_size=10)
-    offered = virtual.run(_produce(source, (nothing, 0.995)))
+    offered = virtual_clock.run(_produce(source, (nothing, 0.995)))
     assert [at for at, _ in offered] == [round(number // 10 * 0.1, 6) for number in range(100)]
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
 
@@ -180,7 +180,7 @@ def test_a_producer_changes_its_kind_and_keeps_its_rate() -> None:
     def become(kind: ProducerMode) -> Callable[[], None]:
         return lambda: setattr(source.pacer, "kind", kind)
 
-    offered = virtual.run(_produce(source, (nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8)))
+    offered = virtual_clock.run(_produce(source, (nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8)))
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(len(offered))]
     moments = Counter(at for at, _ in offered)
     assert sorted(set(moments.values())) == [1, 10]
@@ -193,7 +193,7 @@ def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
     def rate(rate: float) -> Callable[[], None]:
         return lambda: source.pacer.set_rate(rate)
 
-    offered = virtual.run(
+    offered = virtual_clock.run(
         # The second batch at the rate of 1 would be 10 s after the first.
         _produce(source, (nothing, 5), (rate(1), 1), (rate(500), 0.205), (rate(0), 5), (rate(1_000), 0.005))
     )
@@ -208,7 +208,7 @@ def test_a_producer_without_an_answer_makes_nothing_new() -> None:
             raise RemoteError("silence")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
-    virtual.run(_offer(source, Silent(), (nothing, 5)))
+    virtual_clock.run(_offer(source, Silent(), (nothing, 5)))
     assert source.produced == 10
 
 
@@ -221,7 +221,7 @@ def test_what_many_queues_answered_is_added_up_by_queue() -> None:
             return PutResult(len(batch), 0, f"queue.{self.puts // 10}")
 
     source = SampleSource("p", rate=1_000, batch_size=10)
-    virtual.run(_offer(source, Restarting(), (nothing, 2.995)))
+    virtual_clock.run(_offer(source, Restarting(), (nothing, 2.995)))
     told = source.receipts().by_queue
     assert (len(told), told["queue.29"], source.accepted) == (MAX_REPORTED_QUEUES, PutResult(100, 0, "queue.29"), 3_000)
 
@@ -241,10 +241,10 @@ def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_
             assert (await processor.process(batch, "queue.1")).batch == batch
         return round(loop.time(), 6)
 
-    assert virtual.run(work(0)) == 1.5
-    assert virtual.run(work(0.01)) == 1.51
+    assert virtual_clock.run(work(0)) == 1.5
+    assert virtual_clock.run(work(0.01)) == 1.51
     # Without work for longer, it begins when there is some.
-    assert virtual.run(work(0.1)) == 2.5
+    assert virtual_clock.run(work(0.1)) == 2.5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -258,7 +258,7 @@ def test_a_processor_works_on_one_batch_at_a_time(kind: str, processor_library: 
         await asyncio.gather(*(processor.process(batch, f"queue.{batch.first}") for batch in batches))
         return round(loop.time(), 6)
 
-    assert virtual.run(work()) == 0.3
+    assert virtual_clock.run(work()) == 0.3
 
 
 def result(first: int, size: int = 10) -> Result:

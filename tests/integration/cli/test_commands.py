@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from runner import processes
-from tests.unit.cli.checkout import Checkout
-from tests.waiting import eventually
+from tests.integration.cli.checkout import Checkout
+from tests.support.polling import eventually
 
 Arguments = Callable[..., list[str]]
 

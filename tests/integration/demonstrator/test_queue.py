@@ -11,7 +11,7 @@ from demonstrator.components.queue import Engine, QueueService
 from demonstrator.lib.native import Library
 from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
 from demonstrator.remote import RemoteError
-from tests.unit.demonstrator.engines import KINDS, make_engine, make_queue
+from tests.support.demonstrator.engines import KINDS, make_engine, make_queue
 
 pytestmark = pytest.mark.asyncio
 

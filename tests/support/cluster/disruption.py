@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from runner.declaration.model import Host
 from runner.state import CHECKOUT
-from tests.cluster.pods import CoreApi, is_ready
-from tests.cluster.workstation import Shell
-from tests.waiting import eventually
+from tests.support.cluster.pods import CoreApi, is_ready
+from tests.support.cluster.workstation import Shell
+from tests.support.polling import eventually
 
 SILENT = 10.0 + 5.0  # seconds until a silent node is NotReady: the original demonstrator's ten, and two reports
 MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run

@@ -13,7 +13,7 @@ import pytest
 from runner.prepare.cache import Cache, Recipe
 from runner.prepare.release import find
 from runner.state import CHECKOUT
-from tests.unit.prepare.server import Server, is_clean
+from tests.support.http_server import Server, is_clean
 
 RECIPE = Recipe("binaries", "thing", {"version": "v1.2.3"})
 

@@ -8,7 +8,7 @@ import pytest
 from demonstrator.lib.native import Library, open_library
 from runner.prepare import native
 from runner.prepare.work import Work
-from tests.unit.demonstrator.local import SOURCE
+from tests.support.demonstrator.local import SOURCE
 
 BUNDLES = SOURCE / "bundles"
 

@@ -15,7 +15,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from demonstrator.provisioning.pack import pack
-from tests.unit.demonstrator.local import AGENT_PARTS, Local, eventually
+from tests.support.demonstrator.local import AGENT_PARTS, Local, eventually
 
 pytestmark = pytest.mark.asyncio
 

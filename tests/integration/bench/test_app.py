@@ -10,7 +10,7 @@ import pytest
 from bench.app import FULL_RATE, PROCESSORS, PRODUCERS, listen, working
 from bench.cluster import mebibytes
 from bench.targets import ANY, judge
-from tests.unit.demonstrator.local import Local, eventually
+from tests.support.demonstrator.local import Local, eventually
 
 
 @pytest.mark.asyncio

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.unit.demonstrator.local import Local, eventually
+from tests.support.demonstrator.local import Local, eventually
 
 pytestmark = pytest.mark.asyncio
 

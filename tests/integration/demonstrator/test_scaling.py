@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.unit.demonstrator.local import Agent, Local, eventually
+from tests.support.demonstrator.local import Agent, Local, eventually
 
 pytestmark = pytest.mark.asyncio
 

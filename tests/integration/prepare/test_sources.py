@@ -16,7 +16,7 @@ from runner.prepare.cache import Cache, Recipe
 from runner.prepare.catalogue import Binary, Component, PublishedFile
 from runner.prepare.sources import Reader, Source, UnavailableError, find_sum, mirror, obtain, published
 from runner.prepare.work import Work
-from tests.unit.prepare.server import Server, is_clean
+from tests.support.http_server import Server, is_clean
 
 CONTENT = b"#!/bin/sh\necho a program\n" * 5000
 OTHER = b"another program"

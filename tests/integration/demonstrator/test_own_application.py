@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from runner.state import CHECKOUT
-from tests.document import follow
-from tests.unit.demonstrator.local import Local
+from tests.support.demonstrator.local import Local
+from tests.support.doc_runner import follow
 
 DOCUMENT = CHECKOUT / "docs" / "own-application.md"
 

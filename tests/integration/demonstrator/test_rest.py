@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.unit.demonstrator.local import Agent, Local, eventually
+from tests.support.demonstrator.local import Agent, Local, eventually
 from tests.unit.demonstrator.test_password import SALT, basic, role_filter
 
 pytestmark = pytest.mark.asyncio

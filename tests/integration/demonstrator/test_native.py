@@ -10,7 +10,7 @@ import pytest
 from runner.errors import ExitCode, PrepareError
 from runner.prepare import native
 from runner.prepare.work import Work
-from tests.unit.demonstrator.conftest import BUNDLES
+from tests.integration.demonstrator.conftest import BUNDLES
 
 DRIVER = Path(__file__).parent / "c" / "queue_random.c"
 DEBIAN_12 = (2, 36)
