@@ -28,12 +28,12 @@ class Metric:
 
 
 def collect(overview: Overview) -> list[Metric]:
-    """Every metric of this moment."""
+    """Return every metric of an overview."""
     return [*_samples(overview), *_scaling(overview), *_cluster(overview), *_figures(overview)]
 
 
 def render(metrics: Iterable[Metric]) -> str:
-    """Metrics as text; one without values is left out."""
+    """Return metrics as text, without those that have no value."""
     lines = []
     for metric in metrics:
         if metric.values:
@@ -90,7 +90,7 @@ def _cluster(overview: Overview) -> Iterable[Metric]:
 
 
 def _figures(overview: Overview) -> Iterable[Metric]:
-    """The figures of all components, a metric for each component's name of one."""
+    """Return one metric for each figure of each kind of component."""
     metrics: dict[str, Metric] = {}
     for statistics in overview.statistics:
         for figure in statistics.figures:

@@ -1,4 +1,4 @@
-"""The password that changes may need: kept as a salted scrypt hash, checked one at a time."""
+"""The password that changes may need: known as a salted scrypt hash, checked one at a time."""
 
 import asyncio
 import base64
@@ -8,25 +8,25 @@ import hmac
 
 
 class Password:
-    """Checks what a request says of itself (HTTP Basic; the user's name does not matter).
+    """Checks the password of a request (HTTP Basic; the user's name does not matter).
 
     Made from `scrypt$N$R$P$SALT$KEY`, the last two in hexadecimal, as role inaetics-app writes it;
     from "" when no password was set.
     """
 
-    def __init__(self, kept: str) -> None:
-        self.needed = bool(kept)
-        if kept:
-            kind, n, r, p, salt, key = kept.split("$")
+    def __init__(self, stored: str) -> None:
+        self.needed = bool(stored)
+        if stored:
+            kind, n, r, p, salt, key = stored.split("$")
             if kind != "scrypt":
                 raise ValueError("the password's hash is not one of scrypt")
             self._cost = int(n), int(r), int(p)
             self._salt, self._key = bytes.fromhex(salt), bytes.fromhex(key)
-        # Each check takes 16 MiB: whoever guesses in parallel waits in line.
+        # Each check takes 16 MiB: checks made at once wait in line.
         self._lock = asyncio.Lock()
 
     async def admits(self, authorization: str | None) -> bool:
-        """Whether this header of a request carries the password, or none is needed."""
+        """Return True when this Authorization header carries the password, or none is needed."""
         if not self.needed:
             return True
         given = _basic(authorization or "")
@@ -42,7 +42,7 @@ class Password:
 
 
 def _basic(authorization: str) -> bytes | None:
-    """The password of an HTTP Basic header; None when it is no such header."""
+    """Return the password of an HTTP Basic header, or None when it is no such header."""
     scheme, _, credentials = authorization.partition(" ")
     try:
         name_and_password = base64.b64decode(credentials.strip(), validate=True)
