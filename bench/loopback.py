@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.targets import ANY, Figures, judge
-from demonstrator.bundles.datastore.memory import MemoryStore
+from demonstrator.bundles.datastore.memory_store import MemoryStore
 from demonstrator.bundles.producer.source import BATCH_SIZE
-from demonstrator.model.samples import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
+from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
 from tests.support.demonstrator.local import Agent, Local, eventually
 
 PRODUCERS, PROCESSORS = 4, 8
@@ -45,10 +45,10 @@ def main() -> None:
     parser.add_argument("--only", choices=("flow", "store"), help="just one of them")
     options = parser.parse_args()
     figures: Figures = {}
-    for name, measure in (("flow", flow), ("store", store)):
+    for name, measure in (("flow", lambda: asyncio.run(flow(options.seconds))), ("store", store)):
         if options.only in (None, name):
             print(f"{name} …", file=sys.stderr, flush=True)
-            figures |= asyncio.run(measure(options.seconds))
+            figures |= measure()
     print(json.dumps(figures, indent=2))
     if not judge(figures, TARGETS):
         sys.exit(1)
@@ -108,7 +108,7 @@ def _cpu(local: Local) -> Figures:
     return used
 
 
-async def store(seconds: float) -> Figures:
+def store() -> Figures:
     """The memory of a process of its own that holds the last 1,000,000 results."""
     figures: Figures = {}
     for size in (BATCH_SIZE, 1):

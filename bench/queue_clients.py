@@ -1,4 +1,4 @@
-"""Clients of one queue that put, take and settle, until killed: `python3 -c CODE URL NAME` in a pod.
+"""Clients of one queue that put, take and acknowledge, until killed: `python3 -c CODE URL NAME` in a pod.
 
 Run there as text: it may use only what the agents' image holds.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 
-from demonstrator.model.samples import BATCH_LIMIT, Batch
+from demonstrator.model import BATCH_LIMIT, Batch
 from demonstrator.remote.proxy import Endpoint, make_proxy
-from demonstrator.services.data_path import Queue
+from demonstrator.services import Queue
 
 # So many that none of their round trips is what limits the queue.
 PUTTERS, TAKERS = 12, 2
@@ -25,20 +25,20 @@ async def put(queue: Queue, source: str) -> None:
     """Offer one batch after the other; a full queue is given a moment."""
     first = 0
     while True:
-        receipt = await queue.put(Batch(source, first, time.time(), VALUES))
-        if not receipt.accepted:
+        result = await queue.put(Batch(source, first, time.time(), VALUES))
+        if not result.accepted:
             await asyncio.sleep(FULL_SECONDS)
         first += len(VALUES)
 
 
 async def take(queue: Queue, consumer: str) -> None:
-    """Take whatever there is and settle it at once."""
+    """Take all batches and acknowledge them at once."""
     number = 0
     while True:
-        lent = await queue.take(consumer, number, BATCH_LIMIT, 1.0)
+        delivery = await queue.take(consumer, number, BATCH_LIMIT, 1.0)
         number += 1
-        if lent.batches:
-            await queue.settle(tuple(batch.id for batch in lent.batches), "store.0")
+        if delivery.batches:
+            await queue.ack(tuple(batch.id for batch in delivery.batches), "store.0")
 
 
 async def main(url: str, name: str) -> None:

@@ -29,8 +29,8 @@ from demonstrator.bundles.coordinator.scaling import (
     Load,
     original,
 )
+from demonstrator.model import QUEUE_CAPACITY
 from demonstrator.model.overview import ScalingRule
-from demonstrator.model.samples import QUEUE_CAPACITY
 
 STEP = 0.1  # seconds of the simulation
 POD_START = 4.0  # seconds from the request to the first sample

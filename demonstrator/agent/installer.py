@@ -55,7 +55,7 @@ class Installer:
             tasks.create_task(self._report())
 
     def states(self) -> tuple[BundleState, ...]:
-        """Return each bundle with the state of its components, and each that was rejected or rolled back with the reason."""
+        """Return the states of all bundles, with a reason for those that were rejected or rolled back."""
         rolled_back = (state for _, state in self._rolled_back.values())
         return (*self._bundles.states(), *self._rejected.values(), *rolled_back)
 

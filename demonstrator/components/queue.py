@@ -1,4 +1,4 @@
-"""A queue as others see it: an engine that keeps batches, with waiting, figures and an orderly end."""
+"""The queue as a component: an engine that holds batches, with waiting, metrics and draining."""
 
 import asyncio
 import time
@@ -8,110 +8,109 @@ from typing import Protocol
 
 from pelix.ipopo.decorators import Provides, Requires
 
-from demonstrator.model.samples import Batch, Delivery, Metric, PutResult, QueueLedger, Statistics, check_name
-from demonstrator.platform.spi import Drainable, Runtime
-from demonstrator.services.data_path import Queue, StatsProvider
+from demonstrator.model import Batch, Delivery, Metric, PutResult, QueueLedger, Statistics, check_name
+from demonstrator.platform import Drainable, Runtime
+from demonstrator.services import Queue, StatsProvider
 
-LEASE_SECONDS = 5.0
-LONGEST_WAIT = 1.0
-# Consumers ask far more often: after this long there are none.
+MAX_WAIT = 1.0
+# Consumers send a request every second: after this long there are none.
 SILENCE_SECONDS = 5.0
 
 
 class Engine(Protocol):
-    """Keeps batches until the data store has their results, and never waits.
+    """Holds batches until their results are stored, and never waits.
 
-    A batch that is taken is lent: unless it is settled before its lease ends it is lent to
-    somebody else, so that a processor that dies loses nothing. Both what waits and what is lent
-    counts against the capacity.
+    A batch that is taken is leased: unless it is acknowledged before the lease ends, it waits again, so that nothing is
+    lost with a processor. Waiting and leased batches count against the capacity.
     """
 
     def put(self, batch: Batch) -> PutResult:
-        """Take a batch or refuse it as a whole; a repeated one gets its first receipt again."""
+        """Accept a batch or refuse it as a whole; a repeated one gets its first answer again.
+
+        Raises:
+            ValueError: the source has put a later batch.
+            RemoteError: the engine is closed.
+        """
 
     def close(self) -> None:
-        """Take nothing new from now on: `put` raises RemoteError, except for a batch that is repeated."""
+        """Accept no new batches: `put` raises RemoteError, except for a repeated batch."""
 
-    def lend(self, consumer: str, number: int, most: int) -> Delivery | None:
-        """Lend batches to a consumer, the same number the same ones again; None when nothing waits."""
+    def lease(self, consumer: str, number: int, most: int) -> Delivery | None:
+        """Lease batches to a consumer; return None if none wait. See Queue.take.
 
-    def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """Forget batches whose results are stored, whoever stored them."""
+        Raises:
+            ValueError: the consumer has sent a later number.
+        """
+
+    def ack(self, batches: tuple[str, ...], store: str) -> None:
+        """Remove batches whose results are stored; unknown ones are ignored."""
 
     def ledger(self) -> QueueLedger:
-        """What became of all samples so far."""
+        """Return the counters of all samples so far."""
 
 
 @Provides([Queue, StatsProvider, Drainable])
 @Requires("_runtime", Runtime)
 class QueueService:
-    """What the queues' components are made of; each brings an engine of its own kind."""
+    """The base of the queues' components, which set an engine at their start."""
 
     _runtime: Runtime
     _engine: Engine
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._arrived = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._heard = clock()
+        self._filled = asyncio.Event()
+        self._acked = asyncio.Event()
+        self._last_request = clock()
 
-    def begin(self, engine: Engine) -> None:
+    def set_engine(self, engine: Engine) -> None:
         """Serve with this engine."""
         self._engine = engine
 
     async def put(self, batch: Batch) -> PutResult:
         """See Queue.put."""
-        receipt = self._engine.put(batch)
-        if receipt.accepted:
-            self._arrived.set()
-        return receipt
+        result = self._engine.put(batch)
+        if result.accepted:
+            self._filled.set()
+        return result
 
     async def take(self, consumer: str, number: int, most: int, wait: float) -> Delivery:
         """See Queue.take."""
         check_name(consumer)
-        deadline = self._clock() + min(wait, LONGEST_WAIT)
+        deadline = self._clock() + min(wait, MAX_WAIT)
         while True:
-            self._heard = self._clock()
-            # Ends leases, so that what they held is there for everybody who waits.
+            self._last_request = self._clock()
+            # Ends overdue leases, so that all who wait see their batches.
             ledger = await self.ledger()
-            if (lent := self._engine.lend(consumer, number, most)) is not None:
-                return lent
-            if (left := deadline - self._clock()) <= 0:
+            if (delivery := self._engine.lease(consumer, number, most)) is not None:
+                return delivery
+            if not await self._wait(self._filled, deadline):
                 return Delivery(ledger.queue, ())
-            self._arrived.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._arrived.wait()
 
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """See Queue.settle."""
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
+        """See Queue.ack."""
         check_name(store)
-        self._engine.settle(batches, store)
-        self._heard = self._clock()
-        self._settled.set()
+        self._engine.ack(batches, store)
+        self._last_request = self._clock()
+        self._acked.set()
 
     async def ledger(self) -> QueueLedger:
         """See Queue.ledger."""
         ledger = self._engine.ledger()
         if ledger.queued:
-            self._arrived.set()
+            self._filled.set()
         return ledger
 
     async def drain(self) -> None:
-        """See Drainable.drain: until all is stored, or nobody is there to take it any more."""
+        """See Drainable.drain: wait until all is stored, or until consumers have been silent for SILENCE_SECONDS."""
         self._engine.close()
-        self._heard = self._clock()
+        self._last_request = self._clock()
         while (ledger := await self.ledger()).queued + ledger.in_work:
-            if (left := self._heard + SILENCE_SECONDS - self._clock()) <= 0:
+            if not await self._wait(self._acked, self._last_request + SILENCE_SECONDS):
                 return
-            self._settled.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await self._settled.wait()
 
     async def statistics(self) -> Statistics:
-        """How full the queue is and what it has refused."""
+        """Return utilisation, waiting, leased and refused samples."""
         ledger = self._engine.ledger()
         held = ledger.queued + ledger.in_work
         return Statistics(
@@ -124,3 +123,13 @@ class QueueService:
                 Metric("refused", "counter", "samples", ledger.refused),
             ),
         )
+
+    async def _wait(self, event: asyncio.Event, deadline: float) -> bool:
+        """Wait for an event or the deadline; return False if the deadline has passed before."""
+        if (left := deadline - self._clock()) <= 0:
+            return False
+        event.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                await event.wait()
+        return True

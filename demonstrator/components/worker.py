@@ -1,25 +1,25 @@
-"""The processor's loop: take, work, store, settle, with the next batches fetched meanwhile."""
+"""The processor's loop: take, process, store, acknowledge, with the next batches fetched meanwhile."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
 
-from demonstrator.model.samples import Batch, Result
+from demonstrator.model import Batch, Result
 from demonstrator.remote import RemoteError
-from demonstrator.services.data_path import DataStore, Processor, Queue
+from demonstrator.services import DataStore, Processor, Queue
 
-MOST = 50
-# Well within the queue's lease of 5 s: a result that is later than this is somebody else's by now.
-GIVE_UP_SECONDS = 4.0
+MAX_SAMPLES = 50
+# Within the queue's LEASE_SECONDS: a batch that is later has another consumer by now.
+DELIVERY_DEADLINE = 4.0
 
 _WAIT_SECONDS = 1.0
 _RETRY_SECONDS = 0.2
-_AHEAD = 2
+_PREFETCH = 2
 
-# A batch, the queue that lent it, and when it is too late to deliver its result.
-_Borrowed = tuple[Batch, str, float]
-# A result, and when it is too late to deliver it.
+# A batch, the queue that leased it, and the deadline of its delivery.
+_Leased = tuple[Batch, str, float]
+# A result, and the deadline of its delivery.
 _Finished = tuple[Result, float]
 
 _logger = logging.getLogger(__name__)
@@ -37,48 +37,47 @@ class Worker:
         self._finishing = False
 
     async def run(self, queue: Queue, store: DataStore) -> None:
-        """Work until told to finish; when cancelled, what is in hand goes back as its lease ends."""
-        taken: asyncio.Queue[_Borrowed | None] = asyncio.Queue(maxsize=1)
-        results: asyncio.Queue[_Finished | None] = asyncio.Queue(maxsize=_AHEAD)
+        """Work until `finish` is called; when cancelled, pending batches return to the queue as their leases end."""
+        leased: asyncio.Queue[_Leased | None] = asyncio.Queue(maxsize=1)
+        results: asyncio.Queue[_Finished | None] = asyncio.Queue(maxsize=_PREFETCH)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._fetch(queue, taken))
-            tasks.create_task(self._work(taken, results))
+            tasks.create_task(self._fetch(queue, leased))
+            tasks.create_task(self._process(leased, results))
             tasks.create_task(self._deliver(queue, store, results))
 
     def finish(self) -> None:
-        """Take nothing more: `run` returns once everything in hand is delivered or too late."""
+        """Take nothing more: `run` returns once everything pending is delivered or too late."""
         self._finishing = True
 
-    async def _fetch(self, queue: Queue, taken: asyncio.Queue[_Borrowed | None]) -> None:
-        number = self._takes
+    async def _fetch(self, queue: Queue, leased: asyncio.Queue[_Leased | None]) -> None:
         while not self._finishing:
-            until = self._clock() + GIVE_UP_SECONDS
+            deadline = self._clock() + DELIVERY_DEADLINE
             try:
-                lent = await queue.take(self._name, number, MOST, _WAIT_SECONDS)
+                delivery = await queue.take(self._name, self._takes, MAX_SAMPLES, _WAIT_SECONDS)
             except RemoteError as error:
                 _logger.warning("the queue does not answer: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            self._takes = number = number + 1
-            for batch in lent.batches:
-                await taken.put((batch, lent.queue, until))
-        await taken.put(None)
+            self._takes += 1
+            for batch in delivery.batches:
+                await leased.put((batch, delivery.queue, deadline))
+        await leased.put(None)
 
-    async def _work(self, taken: asyncio.Queue[_Borrowed | None], results: asyncio.Queue[_Finished | None]) -> None:
-        while borrowed := await taken.get():
-            batch, queue, until = borrowed
-            if self._clock() < until:
-                await results.put((await self._processor.process(batch, queue), until))
+    async def _process(self, leased: asyncio.Queue[_Leased | None], results: asyncio.Queue[_Finished | None]) -> None:
+        while item := await leased.get():
+            batch, queue, deadline = item
+            if self._clock() < deadline:
+                await results.put((await self._processor.process(batch, queue), deadline))
                 self.processed += len(batch)
         await results.put(None)
 
     async def _deliver(self, queue: Queue, store: DataStore, results: asyncio.Queue[_Finished | None]) -> None:
-        while finished := await results.get():
-            result, until = finished
-            while self._clock() < until:
+        while item := await results.get():
+            result, deadline = item
+            while self._clock() < deadline:
                 try:
-                    kept = await store.put(result)
-                    await queue.settle((result.batch.id,), kept.store)
+                    stored = await store.put(result)
+                    await queue.ack((result.batch.id,), stored.store)
                     break
                 except RemoteError as error:
                     _logger.warning("a result cannot be delivered: %s", error)

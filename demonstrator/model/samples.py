@@ -1,19 +1,21 @@
-"""The data that flows: samples in batches, their results, and what is counted on the way."""
+"""The data of the data path: batches of samples, their results, and counters."""
 
 import re
 import secrets
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 QUEUE_CAPACITY = 10_000
 STORE_CAPACITY = 1_000_000
 BATCH_LIMIT = 1_000
-# Of a producer, in samples a second.
+# Of a producer, in samples per second.
 RATE_LIMIT = 1_000.0
-# Of a processor: what it takes its time for.
+# Of a processor.
 SECONDS_PER_SAMPLE = 0.003
-# Producers and data stores tell of so many queues, those that they met last.
+# A processor that has not delivered by then loses its batches to another one.
+LEASE_SECONDS = 5.0
+# Producers and data stores report the last queues that they met, up to so many.
 MAX_REPORTED_QUEUES = 16
 
 # How a producer spreads its batches over time.
@@ -23,37 +25,36 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a producer or a consumer."""
+    """Raise ValueError unless this can be the name of a producer or a consumer."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is not a name of letters, digits, dots and dashes")
 
 
 def new_id(pod: str) -> str:
-    """A name for what begins now in this pod and ends with it: another one after each restart."""
+    """Return an id for something in this pod: another one after each restart."""
     return f"{pod}.{secrets.token_hex(3)}"
 
 
 def pod_of(identity: str) -> str:
-    """The pod that a name from `new_id` belongs to."""
+    """Return the pod of an id from `new_id`."""
     return identity.rpartition(".")[0]
 
 
 class Batch(Struct, frozen=True, forbid_unknown_fields=True):
     """Consecutive samples of one source.
 
-    A source numbers its samples from 0 without gaps, so that source and first number name
-    the batch wherever it turns up again.
+    A source numbers its samples from 0 without gaps, so that source and first number identify the batch.
 
     Attributes:
-        source: the producer that made them; another one after each of its restarts.
+        source: id of the producer; another one after each restart.
         first: the number of the first sample.
-        made_at: when the last sample was made, in seconds since the epoch.
-        values: one number for each sample.
+        created_at: time of the last sample, in seconds since the epoch.
+        values: one for each sample.
     """
 
     source: str
     first: int
-    made_at: float
+    created_at: float = field(name="made_at")
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
@@ -65,7 +66,7 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def id(self) -> str:
-        """What names this batch everywhere and for ever."""
+        """The id of this batch, which is never used again."""
         return f"{self.source}:{self.first}"
 
     def __len__(self) -> int:
@@ -73,7 +74,7 @@ class Batch(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PutResult(Struct, frozen=True, forbid_unknown_fields=True):
-    """A queue's answer to a batch: how many samples it took, how many it refused, and which queue it is."""
+    """A queue's answer to a batch: numbers of samples accepted and refused, and the queue's id."""
 
     accepted: int
     refused: int
@@ -81,26 +82,26 @@ class PutResult(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PutTotals(Struct, frozen=True, forbid_unknown_fields=True):
-    """All answers that a producer had of the last MAX_REPORTED_QUEUES queues, added up by queue."""
+    """Sums of the answers to a producer, by queue, of the last MAX_REPORTED_QUEUES queues."""
 
     source: str
     by_queue: dict[str, PutResult]
 
 
 class Delivery(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a queue lends, and which queue it is."""
+    """Batches leased to a consumer, and the id of the leasing queue."""
 
     queue: str
     batches: tuple[Batch, ...]
 
 
 class Result(Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch after processing: which queue lent it, who worked on it, and when."""
+    """A processed batch, with the queue that leased it, the processor and the time."""
 
     batch: Batch
     queue: str
     processor: str
-    finished_at: float
+    processed_at: float = field(name="finished_at")
 
     def __post_init__(self) -> None:
         check_name(self.queue)
@@ -108,20 +109,20 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreResult(Struct, frozen=True, forbid_unknown_fields=True):
-    """A data store's answer to a result: which store it is, and False when it had the result already."""
+    """A data store's answer to a result: the store's id, and False if it has the result already."""
 
     store: str
     new: bool
 
 
 class QueueLedger(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a queue has seen since it started, all read at one instant, counted in samples.
+    """Counters of a queue since it started, in samples, all read at one instant.
 
     Attributes:
-        queue: which queue; another one after each of its restarts.
-        capacity: how many samples it holds at most, waiting or in work.
+        queue: the queue's id; another one after each restart.
+        capacity: limit of samples that wait or are in work.
         produced: offered to it by producers.
-        stored: confirmed by a data store, by the store that confirmed it.
+        stored: acknowledged as stored, by data store.
         queued: waiting.
         in_work: taken by a processor and not yet confirmed by the data store.
         refused: offered while it was full.
@@ -137,17 +138,17 @@ class QueueLedger(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def balanced(self) -> bool:
-        """Whether every sample is accounted for."""
+        """True if every sample is accounted for."""
         return self.produced == sum(self.stored.values()) + self.queued + self.in_work + self.refused
 
 
 class StoreLedger(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a data store has received since it started, counted in samples.
+    """Counters of a data store since it started, in samples.
 
     Attributes:
-        store: which data store; another one after each of its restarts.
-        capacity: how many samples it keeps at most.
-        received: results that were new to it, by the queue that had lent them, of the last MAX_REPORTED_QUEUES queues.
+        store: the data store's id; another one after each restart.
+        capacity: limit of samples that it holds.
+        received: results that were new to it, by the queue that leased them, of the last MAX_REPORTED_QUEUES queues.
     """
 
     store: str
@@ -156,7 +157,7 @@ class StoreLedger(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Metric(Struct, frozen=True, forbid_unknown_fields=True):
-    """One figure: a counter only grows while its provider lives, a gauge goes up and down."""
+    """A value: a counter only grows while its provider runs, a gauge goes up and down."""
 
     name: str
     kind: Literal["counter", "gauge"]
@@ -165,8 +166,8 @@ class Metric(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Statistics(Struct, frozen=True, forbid_unknown_fields=True):
-    """The figures of one component, and the pod it runs in."""
+    """The metrics of one component, and its pod."""
 
     component: str
     pod: str
-    figures: tuple[Metric, ...]
+    metrics: tuple[Metric, ...] = field(name="figures")

@@ -27,6 +27,7 @@ _LINE_LIMIT = 2**20
 # An agent that drains still exports what others need of it.
 _PHASES = ("Running", "Terminating")
 
+_Proxies = dict[tuple[Exported, type], ServiceRegistration[Any]]
 _Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
@@ -86,7 +87,7 @@ class _Provider:
         self._url = url
         self._required = required
         self._offered: tuple[Exported, ...] = ()
-        self._proxies: dict[tuple[Exported, type], ServiceRegistration[Any]] = {}
+        self._proxies: _Proxies = {}
 
     async def run(self) -> None:
         """Follow the agent until cancelled; it provides nothing while it does not answer."""

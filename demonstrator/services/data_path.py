@@ -1,8 +1,8 @@
-"""The contracts of the demonstrator's own services."""
+"""The contracts of the data path: producer, queue, processor and data store."""
 
 from typing import Protocol
 
-from demonstrator.model.samples import (
+from demonstrator.model import (
     Batch,
     Delivery,
     ProducerMode,
@@ -14,24 +14,24 @@ from demonstrator.model.samples import (
     StoreLedger,
     StoreResult,
 )
-from demonstrator.remote import contract, idempotent
+from demonstrator.remote import contract, idempotent, wire_name
 
 
 @contract("inaetics.producer", "1.2")
 class Producer(Protocol):
-    """Makes samples and hands them to the queue."""
+    """Makes samples and puts them into the queue."""
 
     @idempotent
     async def rate(self) -> float:
-        """How many samples a second it aims at."""
+        """Return the target rate, in samples per second."""
 
     @idempotent
     async def set_rate(self, rate: float) -> None:
-        """Aim at this many samples a second from now on, from 0 to RATE_LIMIT; since 1.1."""
+        """Set the target rate, in samples per second from 0 to RATE_LIMIT; since 1.1."""
 
     @idempotent
     async def kind(self) -> ProducerMode:
-        """How it spreads its batches over time; since 1.2."""
+        """Return how batches are spread over time; since 1.2."""
 
     @idempotent
     async def set_kind(self, kind: ProducerMode) -> None:
@@ -39,40 +39,47 @@ class Producer(Protocol):
 
     @idempotent
     async def receipts(self) -> PutTotals:
-        """What the queues answered so far; since 1.2."""
+        """Return the sums of the queues' answers; since 1.2."""
 
 
 @contract("inaetics.queue", "2.0")
 class Queue(Protocol):
-    """Keeps samples between producers and processors, bounded.
+    """Holds a bounded number of samples between producers and processors.
 
-    Every method may be repeated: a batch is known by its id, a take by its number, so that an
-    answer that was lost on its way is simply asked for again.
+    Every method may be repeated when its answer is lost: a batch has an id, and a take has a number.
     """
 
     @idempotent
     async def put(self, batch: Batch) -> PutResult:
-        """Offer a batch, which is taken or refused as a whole.
+        """Offer a batch, which is accepted or refused as a whole.
 
         A source offers its batches one after the other: only its last one may be repeated.
         """
 
     @idempotent
     async def take(self, consumer: str, number: int, most: int, wait: float) -> Delivery:
-        """Borrow whole batches of at most `most` samples in all (or a single larger batch).
+        """Lease whole batches, which another consumer gets unless they are acknowledged within LEASE_SECONDS.
 
-        Nothing there: wait up to `wait` seconds (at most 1) for some. A consumer counts its takes
-        up from 0; asking for the last number again brings the same batches again. What is not
-        settled in time is lent to somebody else.
+        Args:
+            consumer: name of the consumer.
+            number: of this take: a consumer counts up from 0, and the last number again returns the same batches again.
+            most: limit of samples in total; a single batch may be larger.
+            wait: seconds to wait for batches while there are none, at most 1.
         """
 
     @idempotent
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """Say that the results of these batches are in this data store."""
+    @wire_name("settle")
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
+        """Acknowledge that the results of these batches are stored.
+
+        Args:
+            batches: ids of the batches.
+            store: id of the data store.
+        """
 
     @idempotent
     async def ledger(self) -> QueueLedger:
-        """What became of all samples so far."""
+        """Return the counters of all samples so far."""
 
 
 @contract("inaetics.processor", "2.0")
@@ -80,30 +87,30 @@ class Processor(Protocol):
     """Turns samples into results."""
 
     async def process(self, batch: Batch, queue: str) -> Result:
-        """Work on a batch that this queue has lent."""
+        """Process a batch that this queue has leased."""
 
 
 @contract("inaetics.datastore", "2.0")
 class DataStore(Protocol):
-    """Keeps the last results."""
+    """Holds the last results."""
 
     @idempotent
     async def put(self, result: Result) -> StoreResult:
-        """Keep a result, which may be there already."""
+        """Store a result, unless it is stored already."""
 
     @idempotent
     async def ledger(self) -> StoreLedger:
-        """What it has received so far."""
+        """Return the counters of all results so far."""
 
     @idempotent
     async def latest(self, most: int) -> tuple[Result, ...]:
-        """The newest results, newest first."""
+        """Return the newest results, at most `most`, newest first."""
 
 
 @contract("inaetics.statistics", "1.0")
 class StatsProvider(Protocol):
-    """Anything that has figures to show."""
+    """A component with metrics."""
 
     @idempotent
     async def statistics(self) -> Statistics:
-        """The figures, all read at one instant."""
+        """Return the metrics, all read at one instant."""

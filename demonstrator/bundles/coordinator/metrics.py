@@ -93,7 +93,7 @@ def _figures(overview: Overview) -> Iterable[Metric]:
     """Return one metric for each figure of each kind of component."""
     metrics: dict[str, Metric] = {}
     for statistics in overview.statistics:
-        for figure in statistics.figures:
+        for figure in statistics.metrics:
             name = _UNFIT.sub("_", f"{_PREFIX}{statistics.component}_{figure.name}")
             if figure.kind == "counter":
                 name += "_total"

@@ -125,7 +125,7 @@ def figures(overviews: Sequence[Overview]) -> Figures:
     columns: dict[tuple[str, str, str, Literal["counter", "gauge"], str], list[float | None]] = {}
     for index, overview in enumerate(overviews):
         for item in overview.statistics:
-            for figure in item.figures:
+            for figure in item.metrics:
                 key = (item.component, item.pod, figure.name, figure.kind, figure.unit)
                 columns.setdefault(key, [None] * len(overviews))[index] = figure.value
     series = tuple(Series(*key, tuple(values)) for key, values in sorted(columns.items()))

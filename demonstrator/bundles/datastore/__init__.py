@@ -1,14 +1,14 @@
-"""The data store as a bundle: provides DataStore and its figures."""
+"""The data store as a bundle: provides DataStore and its metrics."""
 
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
 
-from demonstrator.bundles.datastore.memory import MemoryStore
-from demonstrator.model.samples import Metric, Result, Statistics, StoreLedger, StoreResult, new_id
-from demonstrator.platform.spi import Runtime
-from demonstrator.services.data_path import DataStore, StatsProvider
+from demonstrator.bundles.datastore.memory_store import MemoryStore
+from demonstrator.model import Metric, Result, Statistics, StoreLedger, StoreResult, new_id
+from demonstrator.platform import Runtime
+from demonstrator.services import DataStore, StatsProvider
 
-# An answer with more would be larger than a page needs and a call should be.
+# Larger answers are too large for a call.
 _LATEST_LIMIT = 100
 
 
@@ -17,7 +17,7 @@ _LATEST_LIMIT = 100
 @Requires("_runtime", Runtime)
 @Instantiate("datastore")
 class DataStoreComponent:
-    """Hands every call on to the plain store."""
+    """Passes every call to the store."""
 
     _runtime: Runtime
     _store: MemoryStore
@@ -26,13 +26,13 @@ class DataStoreComponent:
         self._latency = 0.0
 
     @Validate
-    def start(self, context: BundleContext) -> None:
-        """Begin empty, as a data store of its own."""
+    def start(self, _context: BundleContext) -> None:
+        """Start with an empty store that has an id of its own."""
         self._store = MemoryStore(new_id(self._runtime.identity.pod))
 
     async def put(self, result: Result) -> StoreResult:
         """See DataStore.put."""
-        self._latency = max(0.0, result.finished_at - result.batch.made_at)
+        self._latency = max(0.0, result.processed_at - result.batch.created_at)
         return self._store.put(result)
 
     async def ledger(self) -> StoreLedger:
@@ -42,11 +42,11 @@ class DataStoreComponent:
     async def latest(self, most: int) -> tuple[Result, ...]:
         """See DataStore.latest."""
         if not 0 <= most <= _LATEST_LIMIT:
-            raise ValueError(f"most is {most}, where 0 to {_LATEST_LIMIT} may be asked for")
+            raise ValueError(f"most is {most}, where 0 to {_LATEST_LIMIT} are allowed")
         return self._store.latest(most)
 
     async def statistics(self) -> Statistics:
-        """How much is stored, and how old a result was when it was finished."""
+        """Return the stored and held samples, and the age of the last result when it was processed."""
         return Statistics(
             "datastore",
             self._runtime.identity.pod,

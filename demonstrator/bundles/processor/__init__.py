@@ -1,10 +1,9 @@
-"""The processor as a bundle: provides its figures, requires a Queue and a DataStore."""
+"""The processor as a bundle: provides its metrics, requires a Queue and a DataStore."""
 
 from pelix.ipopo.decorators import ComponentFactory, Instantiate
 
-from demonstrator.components.identity import IdentityProcessor
-from demonstrator.components.processor import ProcessorService
-from demonstrator.services.data_path import Processor
+from demonstrator.components import IdentityProcessor, ProcessorService
+from demonstrator.services import Processor
 
 
 @ComponentFactory("inaetics.processor.identity")
@@ -12,6 +11,6 @@ from demonstrator.services.data_path import Processor
 class ProcessorComponent(ProcessorService):
     """The processor in plain Python."""
 
-    def make(self, pod: str) -> Processor:
-        """See ProcessorService.make."""
+    def make_processor(self, pod: str) -> Processor:
+        """See ProcessorService.make_processor."""
         return IdentityProcessor(pod)

@@ -1,4 +1,4 @@
-"""The producer itself: batches of numbered samples, each offered until a queue has answered."""
+"""The source of samples: numbered batches, each offered until a queue has answered."""
 
 import asyncio
 import logging
@@ -6,26 +6,70 @@ import math
 import time
 from collections import OrderedDict
 
-from demonstrator.bundles.producer.pacing import Pacer
-from demonstrator.model.samples import MAX_REPORTED_QUEUES, Batch, ProducerMode, PutResult, PutTotals
+from demonstrator.model import MAX_REPORTED_QUEUES, Batch, ProducerMode, PutResult, PutTotals
 from demonstrator.remote import RemoteError
-from demonstrator.services.data_path import Queue
+from demonstrator.services import Queue
 
-# Until the coordinator says otherwise: more than one processor can take (333 a second) and less
-# than two.
+# Until the coordinator sets another one: between what one processor (333 per second) and two can process.
 DEFAULT_RATE = 500.0
 BATCH_SIZE = 50
+# Number of batches that are made at once, by mode; the pause after them keeps the rate.
+BATCHES_AT_ONCE: dict[ProducerMode, int] = {"periodic": 1, "burst": 10}
 
 _RETRY_SECONDS = 0.2
-_WAVE = 1_000
+# Of the sine wave, in samples.
+_PERIOD = 1_000
 
 _logger = logging.getLogger(__name__)
+
+
+class Pacer:
+    """Waits until the next batch is due, for a mean of `rate` samples per second."""
+
+    def __init__(self, rate: float, kind: ProducerMode, batch_size: int) -> None:
+        self.rate = rate
+        self.kind = kind
+        self._batch_size = batch_size
+        self._made_at_once = 0
+        self._began = -math.inf
+        self._changed = asyncio.Event()
+
+    def set_rate(self, rate: float) -> None:
+        """Change the rate, also in the middle of a pause; 0 makes nothing."""
+        if rate != self.rate:
+            self.rate = rate
+            self._changed.set()
+
+    async def due(self) -> None:
+        """Wait until the next batch is due, at the rate of that moment."""
+        if not (self.rate and 0 < self._made_at_once < BATCHES_AT_ONCE[self.kind]):
+            await self._pause()
+            self._made_at_once = 0
+        self._made_at_once += 1
+
+    async def _pause(self) -> None:
+        clock = asyncio.get_running_loop().time
+        made = self._made_at_once * self._batch_size
+        while True:
+            self._changed.clear()
+            interval = made / self.rate if self.rate else math.inf
+            now, due = clock(), self._began + interval
+            left = due - now
+            if left <= 0:
+                # A delay shorter than a pause is made up for by the next one; a longer one is not.
+                self._began = due if -left < interval else now
+                return
+            try:
+                async with asyncio.timeout(left if self.rate else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
 
 
 class SampleSource:
     """Makes samples, in batches numbered from 0, and offers each until the queue has answered.
 
-    `pacer` says when. It makes nothing while a batch waits for its answer: without a queue the numbers stand still.
+    `pacer` decides when. While a batch waits for its answer, no other one is made.
     """
 
     def __init__(
@@ -37,40 +81,40 @@ class SampleSource:
         self.refused = 0
         self._source = source
         self._batch_size = batch_size
-        self._in_hand: Batch | None = None
+        self._pending: Batch | None = None
         self._answers: OrderedDict[str, PutResult] = OrderedDict()
 
     async def run(self, queue: Queue) -> None:
-        """Produce into this queue until cancelled; what is in hand is kept for the next one."""
+        """Produce into this queue until cancelled; a pending batch is offered to the next queue."""
         while True:
-            if self._in_hand is None:
+            if self._pending is None:
                 await self.pacer.due()
-                self._in_hand = self._make()
+                self._pending = self._make()
             try:
-                receipt = await queue.put(self._in_hand)
+                result = await queue.put(self._pending)
             except RemoteError as error:
                 _logger.warning("the queue does not answer: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            self._in_hand = None
-            self._note(receipt)
+            self._pending = None
+            self._add(result)
 
     def receipts(self) -> PutTotals:
-        """What the queues answered so far."""
+        """Return the sums of the queues' answers."""
         return PutTotals(self._source, dict(self._answers))
 
-    def _note(self, receipt: PutResult) -> None:
-        before = self._answers.get(receipt.queue, PutResult(0, 0, receipt.queue))
-        self._answers[receipt.queue] = PutResult(
-            before.accepted + receipt.accepted, before.refused + receipt.refused, receipt.queue
+    def _add(self, result: PutResult) -> None:
+        before = self._answers.get(result.queue, PutResult(0, 0, result.queue))
+        self._answers[result.queue] = PutResult(
+            before.accepted + result.accepted, before.refused + result.refused, result.queue
         )
-        self.accepted += receipt.accepted
-        self.refused += receipt.refused
+        self.accepted += result.accepted
+        self.refused += result.refused
         if len(self._answers) > MAX_REPORTED_QUEUES:
             self._answers.popitem(last=False)
 
     def _make(self) -> Batch:
         first = self.produced
         self.produced += self._batch_size
-        values = (math.sin(2 * math.pi * (first + i) / _WAVE) for i in range(self._batch_size))
+        values = (math.sin(2 * math.pi * (first + i) / _PERIOD) for i in range(self._batch_size))
         return Batch(self._source, first, time.time(), tuple(round(value, 6) for value in values))

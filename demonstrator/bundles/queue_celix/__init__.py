@@ -1,15 +1,14 @@
-"""The queue as a native bundle: the same contracts as the queue in Python, on an engine in C."""
+"""The queue as a native bundle: the same contracts as the queue in Python, with an engine in C."""
 
 import time
 
 from pelix.framework import BundleContext
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Validate
 
-from demonstrator.components.queue import QueueService
+from demonstrator.bundles.queue_celix.native_queue import NativeQueue
+from demonstrator.components import QueueService
 from demonstrator.lib.native import load
-from demonstrator.model.samples import new_id
-
-from .engine import NativeQueue
+from demonstrator.model import new_id
 
 
 @ComponentFactory("inaetics.queue.celix")
@@ -18,7 +17,7 @@ class QueueComponent(QueueService):
     """The queue in C."""
 
     @Validate
-    def start(self, context: BundleContext) -> None:
-        """Begin empty, as a queue of its own."""
+    def start(self, _context: BundleContext) -> None:
+        """Start with an empty queue that has an id of its own."""
         library = load(__name__, "queue.h")
-        self.begin(NativeQueue(library, new_id(self._runtime.identity.pod), time.monotonic))
+        self.set_engine(NativeQueue(library, new_id(self._runtime.identity.pod), time.monotonic))

@@ -12,31 +12,31 @@
 
 _Static_assert(QUEUE_NAME == TABLE_NAME - 1, "a table's name has room for every name");
 
-/* The last step of so many sources and consumers is remembered; the longest silent goes first. */
-enum { MEMORY = 1000 };
+/* The last request of so many sources and consumers is remembered; the least recently used goes first. */
+enum { LRU_SIZE = 1000 };
 
-/* A batch, waiting or lent. */
+/* A batch, waiting or leased. */
 typedef struct {
     entry entry;
     queue_batch batch;
     char source[TABLE_NAME];
     char consumer[TABLE_NAME];
-    int64_t number; /* of the take that it was lent for */
+    int64_t number; /* of the take that it was leased for */
     double ends;
     double values[];
-} held;
+} batch_node;
 
-/* The last number of a source or a consumer, and the answer that it got. */
+/* The last number of a source or a consumer, and its answer. */
 typedef struct {
     entry entry;
     queue_answer answer;
-} step;
+} last_request;
 
 typedef struct {
     table by_name;
     link order;
     size_t size;
-} memory;
+} lru;
 
 typedef struct {
     entry entry;
@@ -51,22 +51,22 @@ struct queue {
     table batches;
     link waiting;
     link leases; /* in the order in which they end */
-    memory sources;
-    memory consumers;
+    lru sources;
+    lru consumers;
     link stores;
-    /* What queue_next goes on with. */
+    /* Where queue_next continues. */
     link *cursor;
     char consumer[TABLE_NAME];
     int64_t number;
 };
 
-static step *recall(const memory *self, const char *name) {
-    return (step *)table_find(&self->by_name, name);
+static last_request *lru_get(const lru *self, const char *name) {
+    return (last_request *)table_find(&self->by_name, name);
 }
 
-/* The step of that name, made if need be, as the youngest. */
-static step *remember(memory *self, const char *name) {
-    step *found = recall(self, name);
+/* The request of that name, made if need be, as the most recently used. */
+static last_request *lru_put(lru *self, const char *name) {
+    last_request *found = lru_get(self, name);
     if (found) {
         list_remove(&found->entry.order);
     } else {
@@ -79,7 +79,7 @@ static step *remember(memory *self, const char *name) {
         self->size++;
     }
     list_append(&self->order, &found->entry.order);
-    if (self->size > MEMORY) {
+    if (self->size > LRU_SIZE) {
         entry *oldest = (entry *)self->order.next;
         list_remove(&oldest->order);
         table_remove(&self->by_name, oldest);
@@ -89,11 +89,11 @@ static step *remember(memory *self, const char *name) {
     return found;
 }
 
-/* Puts batches back whose time is over, to the front: they have waited longest. */
+/* Puts the batches of overdue leases back to the front: they have waited longest. */
 static void end_leases(queue *self, double now) {
     self->cursor = &self->leases;
     while (!list_empty(&self->leases)) {
-        held *item = (held *)self->leases.next;
+        batch_node *item = (batch_node *)self->leases.next;
         if (item->ends > now) {
             return;
         }
@@ -105,7 +105,7 @@ static void end_leases(queue *self, double now) {
     }
 }
 
-static void lend(queue *self, held *item, double now) {
+static void lease(queue *self, batch_node *item, double now) {
     list_remove(&item->entry.order);
     list_append(&self->leases, &item->entry.order);
     name_copy(item->consumer, self->consumer);
@@ -115,9 +115,9 @@ static void lend(queue *self, held *item, double now) {
     self->counters.in_work += item->batch.size;
 }
 
-static held *copy(const queue_batch *batch) {
+static batch_node *copy(const queue_batch *batch) {
     size_t bytes = (size_t)batch->size * sizeof(double);
-    held *item = calloc(1, sizeof *item + bytes);
+    batch_node *item = calloc(1, sizeof *item + bytes);
     if (item) {
         name_copy(item->entry.name, batch->id);
         name_copy(item->source, batch->source);
@@ -176,29 +176,36 @@ void queue_close(queue *self) {
 }
 
 queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *answer) {
-    step *last = recall(&self->sources, batch->source);
+    last_request *last = lru_get(&self->sources, batch->source);
     if (last && batch->first <= last->answer.last) {
         *answer = last->answer;
-        return batch->first == last->answer.last ? QUEUE_DONE : QUEUE_GONE_ON;
+        return batch->first == last->answer.last ? QUEUE_DONE : QUEUE_STALE;
     }
     if (self->closed) {
         return QUEUE_CLOSED;
     }
+    /* One that is held was put before, by a source that is not remembered. */
+    bool held = table_find(&self->batches, batch->id) != NULL;
     int64_t room = self->capacity - self->counters.queued - self->counters.in_work;
-    held *item = NULL;
-    if (batch->size <= room) {
+    batch_node *item = NULL;
+    if (!held && batch->size <= room) {
         item = copy(batch);
         if (!item) {
             return QUEUE_NO_MEMORY;
         }
     }
-    last = remember(&self->sources, batch->source);
+    last = lru_put(&self->sources, batch->source);
     if (!last) {
         free(item);
         return QUEUE_NO_MEMORY;
     }
-    self->counters.produced += batch->size;
     last->answer = (queue_answer){.last = batch->first};
+    if (held) {
+        last->answer.accepted = batch->size;
+        *answer = last->answer;
+        return QUEUE_DONE;
+    }
+    self->counters.produced += batch->size;
     if (item) {
         table_add(&self->batches, &item->entry);
         list_append(&self->waiting, &item->entry.order);
@@ -212,20 +219,20 @@ queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *ans
     return QUEUE_DONE;
 }
 
-queue_outcome queue_lend(queue *self, const char *consumer, int64_t number, int64_t most, double now,
-                         queue_answer *answer) {
+queue_outcome queue_lease(queue *self, const char *consumer, int64_t number, int64_t most, double now,
+                          queue_answer *answer) {
     end_leases(self, now);
-    step *last = recall(&self->consumers, consumer);
+    last_request *last = lru_get(&self->consumers, consumer);
     answer->last = last ? last->answer.last : -1;
     if (number < answer->last) {
-        return QUEUE_GONE_ON;
+        return QUEUE_STALE;
     }
     bool again = number == answer->last;
     if (!again) {
         if (list_empty(&self->waiting)) {
             return QUEUE_EMPTY;
         }
-        last = remember(&self->consumers, consumer);
+        last = lru_put(&self->consumers, consumer);
         if (!last) {
             return QUEUE_NO_MEMORY;
         }
@@ -238,11 +245,11 @@ queue_outcome queue_lend(queue *self, const char *consumer, int64_t number, int6
         return QUEUE_DONE;
     }
     link *before = self->leases.previous;
-    held *item = (held *)self->waiting.next;
+    batch_node *item = (batch_node *)self->waiting.next;
     do {
         most -= item->batch.size;
-        lend(self, item, now);
-        item = (held *)self->waiting.next;
+        lease(self, item, now);
+        item = (batch_node *)self->waiting.next;
     } while (!list_empty(&self->waiting) && item->batch.size <= most);
     self->cursor = before->next;
     return QUEUE_DONE;
@@ -250,7 +257,7 @@ queue_outcome queue_lend(queue *self, const char *consumer, int64_t number, int6
 
 const queue_batch *queue_next(queue *self) {
     while (self->cursor != &self->leases) {
-        held *item = (held *)self->cursor;
+        batch_node *item = (batch_node *)self->cursor;
         self->cursor = self->cursor->next;
         if (item->number == self->number && strcmp(item->consumer, self->consumer) == 0) {
             return &item->batch;
@@ -259,17 +266,17 @@ const queue_batch *queue_next(queue *self) {
     return NULL;
 }
 
-queue_outcome queue_settle(queue *self, const char *id, const char *name) {
-    held *item = (held *)table_find(&self->batches, id);
+queue_outcome queue_ack(queue *self, const char *id, const char *name) {
+    batch_node *item = (batch_node *)table_find(&self->batches, id);
     if (!item) {
         return QUEUE_DONE;
     }
-    store *settled = find_store(self, name);
-    if (!settled) {
+    store *acked = find_store(self, name);
+    if (!acked) {
         return QUEUE_NO_MEMORY;
     }
-    settled->samples += item->batch.size;
-    /* Its lease may have ended, when its processor was only late: then it waits again. */
+    acked->samples += item->batch.size;
+    /* It waits again if its lease has ended because the processor was late. */
     *(item->consumer[0] ? &self->counters.in_work : &self->counters.queued) -= item->batch.size;
     self->cursor = &self->leases;
     table_remove(&self->batches, &item->entry);

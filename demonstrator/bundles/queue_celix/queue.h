@@ -7,17 +7,17 @@ typedef struct queue queue;
 
 typedef enum {
     QUEUE_DONE,
-    QUEUE_EMPTY,     /* nothing waits to be lent */
-    QUEUE_GONE_ON,   /* the source or consumer has gone on to a later number: see queue_answer.last */
-    QUEUE_CLOSED,    /* nothing new is taken any more */
+    QUEUE_EMPTY,     /* nothing waits */
+    QUEUE_STALE,     /* the source or consumer has sent a later number: see queue_answer.last */
+    QUEUE_CLOSED,    /* nothing new is accepted */
     QUEUE_NO_MEMORY, /* nothing was changed */
 } queue_outcome;
 
 typedef struct {
-    const char *id;     /* names the batch everywhere */
+    const char *id;     /* unique */
     const char *source;
     int64_t first;      /* number of the first sample, not negative */
-    double made_at;
+    double created_at;
     const double *values;
     int32_t size;       /* number of values */
 } queue_batch;
@@ -39,23 +39,23 @@ typedef struct {
 queue *queue_new(int64_t capacity, double lease_seconds);
 void queue_free(queue *self);
 
-/* Takes a batch or refuses it as a whole; a repeated one gets its first answer again. */
+/* Accepts a batch or refuses it as a whole; a repeated one gets its first answer again. */
 queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *answer);
 
-/* Takes nothing new from now on; a repeated batch still gets its answer. */
+/* Accepts nothing new from now on; a repeated batch still gets its answer. */
 void queue_close(queue *self);
 
-/* Lends batches of at most `most` samples in all, or a single larger one; the same number lends the same ones again.
- * They are then read one by one with queue_next, until it returns null, before anything else is asked. */
-queue_outcome queue_lend(queue *self, const char *consumer, int64_t number, int64_t most, double now,
-                         queue_answer *answer);
+/* Leases batches of at most `most` samples in total, or a single larger one; the same number gets the same ones again.
+ * They are then read one by one with queue_next, until it returns null, before any other call. */
+queue_outcome queue_lease(queue *self, const char *consumer, int64_t number, int64_t most, double now,
+                          queue_answer *answer);
 const queue_batch *queue_next(queue *self);
 
-/* Forgets a batch whose result is in this data store; one that is not here is none of the queue's business. */
-queue_outcome queue_settle(queue *self, const char *id, const char *store);
+/* Removes a batch whose result is in this data store; an unknown one is ignored. */
+queue_outcome queue_ack(queue *self, const char *id, const char *store);
 
-/* What became of all samples so far. */
+/* The counters of all samples so far. */
 queue_counters queue_count(queue *self, double now);
 
-/* The data stores that batches were settled for, by index from 0, and how many samples; null beyond the last. */
+/* The data stores that have acknowledged batches, by index from 0, and how many samples; null beyond the last. */
 const char *queue_stored(const queue *self, size_t index, int64_t *samples);

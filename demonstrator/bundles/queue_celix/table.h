@@ -1,4 +1,4 @@
-/* What the queue is made of: doubly linked lists, and tables that find an entry by its name. */
+/* Doubly linked lists, and hash tables that find an entry by its name. */
 
 #pragma once
 
@@ -12,7 +12,7 @@ typedef struct link {
     struct link *next;
 } link;
 
-/* The first member of whatever a table holds; `order` is its place in a list. */
+/* The first member of every struct in a table; `order` is its place in a list. */
 typedef struct entry {
     link order;
     struct entry *chained;

@@ -214,6 +214,8 @@ async def test_calls_are_idempotent_and_bad_ones_are_told_so(local: Local) -> No
     assert (receipt["accepted"], receipt["refused"], receipt["queue"].split(".")[0]) == (2, 0, "queue")
     ledger = await local.call(queue, "inaetics.queue", "ledger")
     assert (ledger["produced"], ledger["queued"]) == (2, 2)
+    await local.call(queue, "inaetics.queue", "settle", batches=["by-hand:0"], store="store.1")
+    assert (await local.call(queue, "inaetics.queue", "ledger"))["stored"] == {"store.1": 2}
 
     listing = await local.page(queue, "/services")
     number = next(s["id"] for s in listing["services"] if s["contract"] == "inaetics.queue")

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from demonstrator.bundles.datastore.memory import MemoryStore
+from demonstrator.bundles.datastore.memory_store import MemoryStore
 from demonstrator.bundles.producer.source import SampleSource
 from demonstrator.components.queue import QueueService
 from demonstrator.components.worker import Worker
 from demonstrator.lib.native import Library
-from demonstrator.model.samples import (
+from demonstrator.model import (
     MAX_REPORTED_QUEUES,
     Batch,
     Delivery,
@@ -51,13 +51,13 @@ class Network:
 
     async def take(self, consumer: str, number: int, most: int, wait: float) -> Delivery:
         self._lose()
-        lent = await self._queue.take(consumer, number, most, wait)
+        delivery = await self._queue.take(consumer, number, most, wait)
         self._lose()
-        return lent
+        return delivery
 
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
         self._lose()
-        await self._queue.settle(batches, store)
+        await self._queue.ack(batches, store)
         self._lose()
 
     async def latest(self, most: int) -> tuple[Result, ...]:

@@ -9,7 +9,7 @@ import pytest
 from demonstrator.components import queue as service
 from demonstrator.components.queue import Engine, QueueService
 from demonstrator.lib.native import Library
-from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
+from demonstrator.model import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
 from demonstrator.remote import RemoteError
 from tests.support.demonstrator.engines import KINDS, make_engine, make_queue
 
@@ -60,7 +60,7 @@ async def test_what_does_not_fit_is_refused_and_counted(make: Make) -> None:
     assert ledger.balanced
 
 
-async def test_what_is_lent_counts_against_the_bound(make: Make) -> None:
+async def test_what_is_leased_counts_against_the_bound(make: Make) -> None:
     queue = make(capacity=20)
     await queue.put(batch(0))
     await queue.take("c", 0, 10, 0)
@@ -108,7 +108,7 @@ async def test_a_take_waits_for_samples(make: Make) -> None:
     assert await queue.take("c", 1, 10, 0.01) == Delivery("queue.1", ())
 
 
-async def test_two_waiting_repeats_of_one_take_lend_once(make: Make) -> None:
+async def test_two_waiting_repeats_of_one_take_lease_once(make: Make) -> None:
     queue = make(QUEUE_CAPACITY, asyncio.get_running_loop().time)
     takes = [asyncio.create_task(queue.take("c", 0, 10, 1.0)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -117,7 +117,7 @@ async def test_two_waiting_repeats_of_one_take_lend_once(make: Make) -> None:
     assert (await queue.ledger()).in_work == 10
 
 
-async def test_what_is_not_settled_in_time_is_lent_again_first(make: Make, clock: Clock) -> None:
+async def test_what_is_not_acknowledged_in_time_is_leased_again_first(make: Make, clock: Clock) -> None:
     queue = make()
     await queue.put(batch(0))
     await queue.put(batch(10))
@@ -128,16 +128,29 @@ async def test_what_is_not_settled_in_time_is_lent_again_first(make: Make, clock
     assert await queue.take("dies", 0, 10, 0) == Delivery("queue.1", ())
 
 
-async def test_settling_counts_once_whoever_does_it_and_however_late(make: Make, clock: Clock) -> None:
+async def test_an_acknowledgement_counts_once_from_any_consumer_and_however_late(make: Make, clock: Clock) -> None:
     queue = make()
     await queue.put(batch(0))
     await queue.take("slow", 0, 10, 0)
     clock.now = 5.1
     await queue.ledger()
-    await queue.settle(("p:0",), "store.1")  # it waits again by now
-    await queue.settle(("p:0", "p:77"), "store.2")
+    await queue.ack(("p:0",), "store.1")  # it waits again by now
+    await queue.ack(("p:0", "p:77"), "store.2")
     ledger = await queue.ledger()
     assert (ledger.stored, ledger.queued, ledger.in_work) == ({"store.1": 10}, 0, 0)
+
+
+async def test_a_batch_of_a_source_that_is_not_remembered_counts_once_while_it_is_held(make: Make) -> None:
+    queue = make(capacity=2_000)
+    await queue.put(batch(0))
+    await queue.put(batch(10))
+    await queue.take("c", 0, 10, 0)
+    for number in range(1_000):
+        await queue.put(batch(0, size=1, source=f"other-{number}"))
+    assert [await queue.put(batch(first)) for first in (0, 10)] == [receipt(10, 0)] * 2
+    await queue.ack(("p:0", "p:10"), "store.1")
+    ledger = await queue.ledger()
+    assert (ledger.produced, ledger.stored, ledger.queued, ledger.in_work) == (1_020, {"store.1": 20}, 1_000, 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -158,7 +171,7 @@ async def test_the_ledger_balances_whatever_happens(make: Make, clock: Clock, se
             takes[consumer] += chance.randint(0, 1)
             taken += [item.id for item in (await queue.take(consumer, takes[consumer], 40, 0)).batches]
         elif taken:
-            await queue.settle((chance.choice(taken),), chance.choice(("store.1", "store.2")))
+            await queue.ack((chance.choice(taken),), chance.choice(("store.1", "store.2")))
         ledger = await queue.ledger()
         assert ledger.balanced
         assert ledger.produced == sum(produced.values())
@@ -175,11 +188,11 @@ async def test_a_closed_queue_takes_nothing_new_and_empties_itself(make: Make) -
     assert await queue.put(batch(0)) == first
     with pytest.raises(RemoteError, match="takes nothing new any more"):
         await queue.put(batch(10))
-    lent = await queue.take("c", 0, 20, 0)
-    await queue.settle((lent.batches[0].id,), "store.1")
+    delivery = await queue.take("c", 0, 20, 0)
+    await queue.ack((delivery.batches[0].id,), "store.1")
     await asyncio.sleep(0)
     assert not draining.done()
-    await queue.settle((lent.batches[1].id,), "store.1")
+    await queue.ack((delivery.batches[1].id,), "store.1")
     await draining
     assert (await queue.ledger()).stored == {"store.1": 20}
 
@@ -198,7 +211,7 @@ async def test_a_closed_queue_that_nobody_asks_waits_no_longer(make: Make, monke
         (lambda queue: queue.put(batch(2**63)), "is no number"),
         (lambda queue: queue.take("c", 2**63, 10, 0), "is no number"),
         (lambda queue: queue.take("", 0, 10, 0), "is not a name"),
-        (lambda queue: queue.settle(("p:0",), "\0"), "is not a name"),
+        (lambda queue: queue.ack(("p:0",), "\0"), "is not a name"),
     ],
 )
 async def test_what_c_could_not_hold_is_an_error_of_the_caller(
@@ -208,10 +221,10 @@ async def test_what_c_could_not_hold_is_an_error_of_the_caller(
         await call(make_queue("native", queue_library, clock))
 
 
-async def test_a_name_that_c_would_cut_short_settles_nothing(queue_library: Library, clock: Clock) -> None:
+async def test_a_name_that_c_would_cut_short_acknowledges_nothing(queue_library: Library, clock: Clock) -> None:
     queue = make_queue("native", queue_library, clock)
     await queue.put(batch(0))
-    await queue.settle(("p:0\0more", "", "p:" + "0" * 500, "p:\u20ac"), "store.1")
+    await queue.ack(("p:0\0more", "", "p:" + "0" * 500, "p:\u20ac"), "store.1")
     assert (await queue.ledger()).queued == 10
 
 
@@ -224,7 +237,7 @@ class Driver:
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._firsts = dict.fromkeys("pqr", 0)
         self._takes = dict.fromkeys("cd", 0)
-        self._lent = ["p:0"]
+        self._leased = ["p:0"]
 
     def step(self) -> object:
         """Do one operation: what it answered, or the error it raised."""
@@ -248,12 +261,12 @@ class Driver:
         if what < 7:
             consumer = chance.choice("cd")
             self._takes[consumer] = number = max(-1, self._takes[consumer] + chance.choice((-1, 0, 1, 1, 1)))
-            lent = self._engine.lend(consumer, number, chance.choice((-1, 0, 20, 90, 2**70)))
-            self._lent += [item.id for item in lent.batches] if lent else []
-            return lent
+            delivery = self._engine.lease(consumer, number, chance.choice((-1, 0, 20, 90, 2**70)))
+            self._leased += [item.id for item in delivery.batches] if delivery else []
+            return delivery
         if what < 9:
-            ids = tuple(chance.choice(self._lent) for _ in range(3))
-            self._engine.settle(ids, chance.choice(("store.1", "store.2")))
+            ids = tuple(chance.choice(self._leased) for _ in range(3))
+            self._engine.ack(ids, chance.choice(("store.1", "store.2")))
         if chance.random() < 0.002:
             self._engine.close()
         return self._engine.ledger()

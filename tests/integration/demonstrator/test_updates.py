@@ -21,8 +21,8 @@ from tests.support.demonstrator.local import SOURCE, Agent, Local, eventually
 COMPONENT = """
 from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
 from demonstrator.platform import Runtime
-from demonstrator.model.samples import Metric, Statistics
-from demonstrator.services.data_path import Queue, StatsProvider
+from demonstrator.model import Metric, Statistics
+from demonstrator.services import Queue, StatsProvider
 from own_bundle.number import NUMBER
 
 @ComponentFactory("own")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from demonstrator.bundles.coordinator.accounting import ObservedCounters, SampleAccounting
-from demonstrator.bundles.queue.bounded import BoundedQueue
+from demonstrator.bundles.queue.bounded_queue import BoundedQueue
 from demonstrator.model.overview import Accounting
 from demonstrator.model.samples import (
     MAX_REPORTED_QUEUES,
@@ -249,12 +249,12 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
                 told[name] = PutResult(before.accepted + receipt.accepted, before.refused + receipt.refused, name)
                 offered, refused = offered + 20, refused + receipt.refused
             case 5 | 6 | 7 | 8 | 9:
-                lent = queue.lend("c", step, 40)
+                lent = queue.lease("c", step, 40)
                 for batch in lent.batches if lent else ():
                     received[name] = received.get(name, 0) + len(batch)
                     stored[keeper] = stored.get(keeper, 0) + len(batch)
                     if chance.random() < 0.7:
-                        queue.settle((batch.id,), keeper)
+                        queue.ack((batch.id,), keeper)
             case 10 if step % 5 == 0:
                 lives["q"] += 1
                 queue = BoundedQueue(f"q.{lives['q']}", lambda: 0.0, capacity=300)

@@ -27,7 +27,7 @@ def declare() -> None:
     """Declare the contract as the first version of a consumer does."""
 
     @contract(NAME, "1.0")
-    class _Clock(Protocol):
+    class Clock(Protocol):
         async def hours(self) -> int: ...
 
 
@@ -35,7 +35,7 @@ def declare_next() -> None:
     """Declare it as the next version does: it has one more method."""
 
     @contract(NAME, "1.1")
-    class _Clock(Protocol):
+    class Clock(Protocol):
         async def hours(self) -> int: ...
 
         async def minutes(self) -> int: ...
@@ -94,9 +94,10 @@ class Own:
 
     @property
     def proxies(self) -> list[Any]:
-        references: list[ServiceReference[Any]]
-        references = self.context.get_all_service_references(None, f"({IMPORTED}=*)") or []
-        return [self.context.get_service(reference) for reference in references]
+        return [self.context.get_service(reference) for reference in self._references()]
+
+    def _references(self) -> list[ServiceReference[Any]]:
+        return self.context.get_all_service_references(None, f"({IMPORTED}=*)") or []
 
 
 @pytest_asyncio.fixture

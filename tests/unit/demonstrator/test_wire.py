@@ -5,12 +5,11 @@ import math
 from typing import Any
 
 import pytest
-from msgspec.structs import asdict
 
 from demonstrator.lib import codec
-from demonstrator.model.samples import Batch, Metric, QueueLedger, Result, Statistics
+from demonstrator.model import Batch, Metric, QueueLedger, Result, Statistics
 from demonstrator.remote.contracts import contract, find, idempotent, is_compatible, methods_of
-from demonstrator.services.data_path import DataStore, Queue
+from demonstrator.services import DataStore, Queue
 
 BATCH = Batch("producer.1", 50, 1.5, (0.25, -1.0, 3.0))
 
@@ -53,7 +52,7 @@ def test_what_leaves_arrives(kind: Any, value: object) -> None:
     ],
 )
 def test_a_batch_that_is_none_is_refused(changes: dict[str, object], complaint: str) -> None:
-    data = json.dumps(asdict(BATCH) | changes)
+    data = json.dumps(codec.loads(codec.encode(BATCH)) | changes)
     with pytest.raises(codec.DecodeError) as raised:
         codec.decode(Batch, data)
     assert complaint in str(raised.value)
@@ -86,7 +85,7 @@ def test_text_that_is_no_batch_is_refused(data: str | bytes) -> None:
 
 def test_whole_numbers_are_numbers() -> None:
     batch = codec.decode(Batch, '{"source": "a", "first": 0, "made_at": 1, "values": [1, 2]}')
-    assert [type(value) for value in (batch.made_at, *batch.values)] == [float] * 3
+    assert [type(value) for value in (batch.created_at, *batch.values)] == [float] * 3
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
@@ -117,6 +116,12 @@ def test_a_contract_tells_its_methods() -> None:
     assert not leave.idempotent
 
 
+def test_an_acknowledgement_has_its_first_name_in_requests() -> None:
+    """Agents of before call and offer `settle`."""
+    assert methods_of(Queue)["settle"].name == "ack"
+    assert "ack" not in methods_of(Queue)
+
+
 def test_the_data_path_may_be_repeated_anywhere() -> None:
     for cls in (Queue, DataStore):
         assert all(method.idempotent for method in methods_of(cls).values())
@@ -134,5 +139,5 @@ def test_the_data_path_may_be_repeated_anywhere() -> None:
         ("1", "1.0", False),
     ],
 )
-def test_a_newer_minor_version_is_compatible(offered: str, wanted: str, suits: bool) -> None:
+def test_a_newer_minor_version_is_compatible(offered: str, wanted: str, *, suits: bool) -> None:
     assert is_compatible(offered, wanted) is suits

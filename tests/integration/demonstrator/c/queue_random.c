@@ -83,14 +83,14 @@ int main(int count, char **arguments) {
             put(tested, firsts);
             break;
         case 2:
-            queue_lend(tested, name('c', chance(8) ? chance(3) : chance(SOURCES)), done - chance(2), chance(200), now, &answer);
+            queue_lease(tested, name('c', chance(8) ? chance(3) : chance(SOURCES)), done - chance(2), chance(200), now, &answer);
             if (!read_all(tested)) {
                 return 1;
             }
             break;
         case 3: {
             int64_t source = chance(3);
-            queue_settle(tested, id_of(source, firsts[source] - chance(30)), name('d', chance(5)));
+            queue_ack(tested, id_of(source, firsts[source] - chance(30)), name('d', chance(5)));
             break;
         }
         default:

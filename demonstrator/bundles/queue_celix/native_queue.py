@@ -1,19 +1,18 @@
-"""The queue's engine in C: everything that it knows is in the library, which knows no clock and never waits."""
+"""The queue's engine in C: its whole state is in the library, which has no clock and never waits."""
 
 from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from demonstrator.components.queue import LEASE_SECONDS
 from demonstrator.lib.native import Library
-from demonstrator.model.samples import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
+from demonstrator.model import LEASE_SECONDS, QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
 from demonstrator.remote import RemoteError
 
 _LARGEST = 2**63 - 1
 
 
 class NativeQueue:
-    """The engine; see queue.h for the functions that it calls."""
+    """The engine in C; see Engine, and queue.h for the functions that it calls."""
 
     def __init__(
         self,
@@ -40,12 +39,12 @@ class NativeQueue:
             "id": id_of,
             "source": source,
             "first": _number(batch.first),
-            "made_at": batch.made_at,
+            "created_at": batch.created_at,
             "values": values,
             "size": len(batch),
         }
         outcome = self._c.queue_put(self._queue, self._ffi.new("queue_batch *", given), self._answer)
-        if outcome == self._c.QUEUE_GONE_ON:
+        if outcome == self._c.QUEUE_STALE:
             raise ValueError(f"{batch.source} has gone on from {batch.first} to {self._answer.last}")
         if outcome == self._c.QUEUE_CLOSED:
             raise RemoteError(f"{self._name} takes nothing new any more")
@@ -56,26 +55,26 @@ class NativeQueue:
         """See Engine.close."""
         self._c.queue_close(self._queue)
 
-    def lend(self, consumer: str, number: int, most: int) -> Delivery | None:
-        """See Engine.lend."""
+    def lease(self, consumer: str, number: int, most: int) -> Delivery | None:
+        """See Engine.lease."""
         # No take is larger than the queue.
         limit = min(most, self._capacity)
-        outcome = self._c.queue_lend(
+        outcome = self._c.queue_lease(
             self._queue, consumer.encode(), _number(number), max(limit, 0), self._clock(), self._answer
         )
-        if outcome == self._c.QUEUE_GONE_ON:
+        if outcome == self._c.QUEUE_STALE:
             raise ValueError(f"{consumer} has gone on from take {number} to {self._answer.last}")
         if outcome == self._c.QUEUE_EMPTY:
             return None
         self._check(outcome)
-        return Delivery(self._name, tuple(self._lent()))
+        return Delivery(self._name, tuple(self._leased()))
 
-    def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """See Engine.settle."""
+    def ack(self, batches: tuple[str, ...], store: str) -> None:
+        """See Engine.ack."""
         for batch in batches:
-            # To C such a name would end there, and be another one.
+            # To C such an id would end there, and be another one.
             if "\0" not in batch:
-                self._check(self._c.queue_settle(self._queue, batch.encode(), store.encode()))
+                self._check(self._c.queue_ack(self._queue, batch.encode(), store.encode()))
 
     def ledger(self) -> QueueLedger:
         """See Engine.ledger."""
@@ -90,10 +89,10 @@ class NativeQueue:
             refused=counters.refused,
         )
 
-    def _lent(self) -> Iterator[Batch]:
+    def _leased(self) -> Iterator[Batch]:
         while batch := self._c.queue_next(self._queue):
             values = self._ffi.unpack(batch.values, batch.size)
-            yield Batch(self._text(batch.source), batch.first, batch.made_at, tuple(values))
+            yield Batch(self._text(batch.source), batch.first, batch.created_at, tuple(values))
 
     def _stored(self) -> Iterator[tuple[str, int]]:
         samples = self._ffi.new("int64_t *")

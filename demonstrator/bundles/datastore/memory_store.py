@@ -1,26 +1,25 @@
-"""The data store itself: the last results, packed, each batch known by its id."""
+"""The last results, packed, each found by its batch's id."""
 
 from array import array
 from collections import OrderedDict, deque
 from itertools import islice
 from struct import Struct
 
-from demonstrator.model.samples import MAX_REPORTED_QUEUES, STORE_CAPACITY, Batch, Result, StoreLedger, StoreResult
+from demonstrator.model import MAX_REPORTED_QUEUES, STORE_CAPACITY, Batch, Result, StoreLedger, StoreResult
 
-# The numbers of queue and processor among the names, made at and finished at; the values follow as doubles.
+# Indexes of queue and processor in the names, times of creation and processing; the values follow as doubles.
 _HEAD = Struct("<IIdd")
 _VALUE_BYTES = 8
-# A batch is known by its first number and, below this, the number of its source.
+# A batch's key is its first number times this, plus the index of its source.
 _SOURCES = 2**32
 
 
 class MemoryStore:
-    """Keeps at most `capacity` samples, in whole batches, and drops the oldest.
+    """Holds at most `capacity` samples, in whole batches, and drops the oldest.
 
-    A value takes 8 bytes and a batch one string of bytes, not the hundred or more a sample that objects
-    would: 11 MiB for a million in batches of 50, and 210 for a million batches of 1. A batch is
-    recognised when it comes again for as long as it is kept: minutes, where a processor repeats itself
-    within seconds.
+    A batch is one string of bytes with 8 bytes for each value: a million samples take 11 MiB in batches of 50, and
+    210 MiB in batches of 1; objects would take a hundred bytes or more for each sample. A repeated batch is recognised
+    as long as it is held: minutes, and processors repeat within seconds.
     """
 
     def __init__(self, name: str, capacity: int = STORE_CAPACITY) -> None:
@@ -29,19 +28,21 @@ class MemoryStore:
         self._name = name
         self._capacity = capacity
         self._received: OrderedDict[str, int] = OrderedDict()
-        # A name of each producer, queue and processor that ever was: some bytes for each restart.
+        # Of each producer, queue and processor that there ever was: some bytes for each restart.
         self._names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._order: deque[int] = deque()
         self._results: dict[int, bytes] = {}
 
     def put(self, result: Result) -> StoreResult:
-        """Keep a result, unless it is there already."""
+        """See DataStore.put."""
         batch = result.batch
         key = batch.first * _SOURCES + self._number(batch.source)
         if key in self._results:
             return StoreResult(self._name, new=False)
-        head = _HEAD.pack(self._number(result.queue), self._number(result.processor), batch.made_at, result.finished_at)
+        head = _HEAD.pack(
+            self._number(result.queue), self._number(result.processor), batch.created_at, result.processed_at
+        )
         self._order.append(key)
         self._results[key] = head + array("d", batch.values).tobytes()
         self.stored += len(batch)
@@ -55,11 +56,11 @@ class MemoryStore:
         return StoreResult(self._name, new=True)
 
     def ledger(self) -> StoreLedger:
-        """What was received so far."""
+        """See DataStore.ledger."""
         return StoreLedger(self._name, self._capacity, dict(self._received))
 
     def latest(self, most: int) -> tuple[Result, ...]:
-        """The newest results, newest first."""
+        """See DataStore.latest."""
         return tuple(self._unpack(key) for key in islice(reversed(self._order), max(most, 0)))
 
     def _number(self, name: str) -> int:
@@ -71,7 +72,7 @@ class MemoryStore:
     def _unpack(self, key: int) -> Result:
         first, source = divmod(key, _SOURCES)
         packed = self._results[key]
-        queue, processor, made_at, finished_at = _HEAD.unpack_from(packed)
+        queue, processor, created_at, processed_at = _HEAD.unpack_from(packed)
         values = tuple(array("d", packed[_HEAD.size :]))
         names = self._names
-        return Result(Batch(names[source], first, made_at, values), names[queue], names[processor], finished_at)
+        return Result(Batch(names[source], first, created_at, values), names[queue], names[processor], processed_at)
