@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each flow is measured (default 20)")
     parser.add_argument("--only", choices=("flow", "store"), help="just one of them")
     options = parser.parse_args()
+    measures: dict[str, Callable[[], Figures]] = {"flow": lambda: asyncio.run(flow(options.seconds)), "store": store}
     figures: Figures = {}
-    for name, measure in (("flow", lambda: asyncio.run(flow(options.seconds))), ("store", store)):
+    for name, measure in measures.items():
         if options.only in (None, name):
             print(f"{name} …", file=sys.stderr, flush=True)
             figures |= measure()
