@@ -29,6 +29,7 @@ from runner.cluster import kubeconfig
 from runner.declaration.model import load
 from runner.state import DECLARATION, State
 from tests.support.cluster.demonstrator import figures_of
+from tests.support.polling import wait_until_async
 
 PRODUCERS, PROCESSORS = 4, 8
 FULL_RATE = 1_000.0
@@ -97,10 +98,12 @@ async def loaded(
         replicas[_PROCESSORS] = await asyncio.to_thread(cluster.scale, _PROCESSORS, PROCESSORS)
         if not manual:
             await prefer(100)
-        await until(statistics, lambda seen: components(seen, "producer") == PRODUCERS, "producers do not answer")
+        await wait_until_async(
+            statistics, "all producers answer", lambda seen: components(seen, "producer") == PRODUCERS, seconds=READY
+        )
         if manual:
             await asyncio.to_thread(call_producers, cluster, "set_rate", rate=FULL_RATE)
-        await until(statistics, working, "not everything works at full rate")
+        await wait_until_async(statistics, "everything works at full rate", working, seconds=READY)
         yield
     finally:
         for name, before in replicas.items():
@@ -109,7 +112,12 @@ async def loaded(
             await prefer(first["preferred_utilisation"])
         elif rates:
             wanted = replicas[_PRODUCERS]
-            await until(statistics, lambda seen: components(seen, "producer") == wanted, "too many producers")
+            await wait_until_async(
+                statistics,
+                "the additional producers are gone",
+                lambda seen: components(seen, "producer") == wanted,
+                seconds=READY,
+            )
             await asyncio.to_thread(call_producers, cluster, "set_rate", rate=rates[0])
 
 
@@ -117,16 +125,6 @@ def call_producers(cluster: Cluster, method: str, **arguments: Any) -> list[Any]
     """Call every producer that runs."""
     pods = [pod for pod in cluster.api.pods(NAMESPACE) if pod.name.startswith(_PRODUCERS) and pod.status == "Running"]
     return [cluster.call(NAMESPACE, pod.name, "inaetics.producer", method, **arguments) for pod in pods]
-
-
-async def until(look: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], trouble: str) -> None:
-    """Look, once for each overview, until it holds."""
-    try:
-        async with asyncio.timeout(READY):
-            while not holds(await look()):
-                pass
-    except TimeoutError:
-        sys.exit(f"after {READY:g} s still: {trouble}")
 
 
 def components(seen: Any, component: str) -> int:

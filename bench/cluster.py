@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client
+from kubernetes.utils.quantity import parse_quantity
 
 from runner.cluster import Api, configuration
-from tests.support.quantity import in_bytes
 
 NAMESPACE = "default"
 
@@ -69,4 +69,4 @@ class Cluster:
 
 def mebibytes(quantity: str) -> float:
     """A quantity of Kubernetes in MiB."""
-    return in_bytes(quantity) / 2**20
+    return float(parse_quantity(quantity)) / 2**20

@@ -24,7 +24,7 @@ from bench.targets import ANY, Figures, judge
 from demonstrator.bundles.datastore.memory_store import MemoryStore
 from demonstrator.bundles.producer.source import BATCH_SIZE
 from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
-from tests.support.demonstrator.local import Agent, Local, eventually
+from tests.support.demonstrator.local import Agent, Local, wait_until
 
 PRODUCERS, PROCESSORS = 4, 8
 WARM_UP = 5.0
@@ -66,7 +66,7 @@ async def flow(seconds: float) -> Figures:
             for number in range(PROCESSORS):
                 await local.start_agent("felix_3", f"processor-{number}")
             for number in range(PRODUCERS):
-                await eventually(_full_rate(local, local.agents[f"producer-{number}"]), "a producer answers")
+                await wait_until(_full_rate(local, local.agents[f"producer-{number}"]), "a producer answers")
             await asyncio.sleep(WARM_UP)
             before, used = await _statistics(local, viewer), _cpu(local)
             await asyncio.sleep(seconds)

@@ -13,7 +13,7 @@ from bench.cluster import NAMESPACE as DEMONSTRATOR
 from bench.cluster import Cluster
 from bench.targets import Figures
 from tests.support.cluster.pods import NAMESPACE, START, Pods
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 PASSED_ON = "queue alone: passed on, samples/s"
 CLIENT_PODS = 2
@@ -38,7 +38,7 @@ def measure(cluster: Cluster, seconds: float) -> Figures:
             """When, and what the queue tells then."""
             return time.monotonic(), cluster.call(NAMESPACE, _NAME, _CONTRACT, "ledger")
 
-        eventually("the clients are at work", lambda: ledger()[1]["stored"], within=START)
+        wait_until(lambda: ledger()[1]["stored"], "the clients are at work", seconds=START)
         time.sleep(WARM_UP)
         print(f"measuring one queue for {seconds:g} s …", file=sys.stderr, flush=True)
         began, before = ledger()

@@ -12,7 +12,7 @@ from runner.machines.containers import Docker
 from runner.state import CHECKOUT
 from tests.support.browser import LIVE, open_live
 from tests.support.cluster.disruption import BACK
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("steered")]
 
@@ -40,7 +40,7 @@ def home(page: Page, viewer: str) -> Iterator[str]:
 
     before = page.request.get(path).json()["producers"]["requested"]
     expect(page.request.post(path, data={"producers": PRODUCERS})).to_be_ok()
-    eventually("all producers run", lambda: homes(PRODUCER), lambda seen: len(seen) == PRODUCERS, within=BACK)
+    wait_until(lambda: homes(PRODUCER), "all producers run", lambda seen: len(seen) == PRODUCERS, seconds=BACK)
     yield next(name for name in homes(PRODUCER) if name not in homes(VIEWER))
     expect(page.request.post(path, data={"producers": before})).to_be_ok()
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import LIVE, PAGES, open_live
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path or "overview")
 
@@ -71,7 +71,7 @@ def test_a_graph_draws_what_the_interface_says(page: Page, viewer: str) -> None:
         found: list[list[float]] = page.evaluate(DRAWN)
         return found
 
-    drawn = eventually("the line is there", read, lambda found: len(found) > 5, within=LIVE / 1000)
+    drawn = wait_until(read, "the line is there", lambda found: len(found) > 5, seconds=LIVE / 1000)
     history = page.request.get(f"{viewer}coordinator/utilisation").json()["history"]
     newest = history[-1]["at"]
     for age, value in drawn:
@@ -89,7 +89,7 @@ def test_stats_has_a_graph_for_each_figure(page: Page, viewer: str) -> None:
         told = [[item["component"], item["pod"], item["name"]] for item in series]
         return sorted(told), sorted(page.locator("#providers figure").evaluate_all(shown))
 
-    told, _ = eventually("each figure has its graph", both, lambda seen: seen[0] == seen[1], within=LIVE / 1000)
+    told, _ = wait_until(both, "each figure has its graph", lambda seen: seen[0] == seen[1], seconds=LIVE / 1000)
     assert {"producer", "queue", "datastore"} <= {component for component, _, _ in told}
     expect(page.locator("#providers figure canvas")).to_have_count(len(told))
 

@@ -8,7 +8,7 @@ from runner.declaration.model import Declaration, Host
 from tests.support.cluster.demonstrator import SHARES, Demonstrator
 from tests.support.cluster.pods import CoreApi
 from tests.support.cluster.workstation import Shell, page, site
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 PROCESSORS, SELECTOR = "inaetics-processor-controller", "name=inaetics-processor-pod"
 STARTED = "Started INAETICS demonstrator Kubernetes services and controllers."
@@ -50,7 +50,7 @@ def scale(core: CoreApi, by_hand: None) -> Iterator[Callable[[int], None]]:
     before = core.read_namespaced_replication_controller_scale(PROCESSORS, "default").spec.replicas or 0
     yield scale
     scale(before)
-    eventually(f"there are {before} processors again", running, lambda seen: seen == before, within=FLOW)
+    wait_until(running, f"there are {before} processors again", lambda seen: seen == before, seconds=FLOW)
 
 
 def stored(demonstrator: Demonstrator) -> float:
@@ -72,14 +72,14 @@ def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes
 def test_no_sample_is_lost(demonstrator: Demonstrator, scale: Callable[[int], None]) -> None:
     """What was produced is stored, queued, in work, refused or lost: it flows, and the sum is always right."""
     scale(1)
-    first = eventually(
-        "samples are counted", lambda: demonstrator.statistics()["accounting"], within=FLOW, tolerating=(OSError,)
+    first = wait_until(
+        lambda: demonstrator.statistics()["accounting"], "samples are counted", seconds=FLOW, tolerating=(OSError,)
     )
-    last = eventually(
-        "more samples are stored than before",
+    last = wait_until(
         lambda: demonstrator.statistics()["accounting"],
+        "more samples are stored than before",
         lambda now: now["stored"] > first["stored"],
-        within=FLOW,
+        seconds=FLOW,
     )
     assert last["produced"] == sum(last[share] for share in SHARES)
     assert last["lost"] == first["lost"]
@@ -90,13 +90,13 @@ def test_more_processors_more_flow(
 ) -> None:
     """`kubectl scale` on the controller, as in the original demonstrator."""
     scale(1)
-    eventually("one processor works", lambda: stored(demonstrator), lambda flow: 0 < flow < ONE_PROCESSOR, within=FLOW)
+    wait_until(lambda: stored(demonstrator), "one processor works", lambda flow: 0 < flow < ONE_PROCESSOR, seconds=FLOW)
     on("controller").core(f"kubectl scale rc {PROCESSORS} --replicas=2")
-    eventually(
-        "two store more than one ever could",
+    wait_until(
         lambda: stored(demonstrator),
+        "two store more than one ever could",
         lambda flow: flow > ONE_PROCESSOR,
-        within=FLOW,
+        seconds=FLOW,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from runner.state import CHECKOUT
 from tests.support.cluster.workstation import Shell
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 MEASURED = 60.0  # seconds: metrics-server asks every node four times a minute
 
@@ -43,7 +43,7 @@ def on_workstation(command: str) -> str:
 def _measured(on: Callable[[str], Shell]) -> None:
     """Pods that were made a moment ago have no figures yet; the document looks at pods that somebody wonders about."""
     top = "kubectl top pod --no-headers 2>/dev/null || true"
-    eventually("the pods' memory is measured", lambda: on("controller").core(top), within=MEASURED)
+    wait_until(lambda: on("controller").core(top), "the pods' memory is measured", seconds=MEASURED)
 
 
 def test_every_kind_of_host_is_looked_at() -> None:

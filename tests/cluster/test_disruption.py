@@ -11,7 +11,7 @@ from runner.declaration.model import Declaration, Host
 from tests.support.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
 from tests.support.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
 from tests.support.cluster.workstation import Shell, page
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.disruptive
 
@@ -34,12 +34,12 @@ def test_the_unit_removes_the_application_and_brings_it_back(
         controller.core("sudo systemctl stop inaetics")
         assert core.list_namespaced_replication_controller("default").items == []
         assert [one.metadata.name for one in core.list_namespaced_service("default").items] == ["kubernetes"]
-        eventually("its pods are gone", lambda: not core.list_namespaced_pod("default").items, within=BACK)
+        wait_until(lambda: not core.list_namespaced_pod("default").items, "its pods are gone", seconds=BACK)
     finally:
         controller.core("sudo systemctl start inaetics")
     full(core)
     url = f"http://{declaration.controller.address}/"
-    eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
+    wait_until(lambda: page(url), "the page answers again", seconds=BACK, tolerating=(OSError,))
 
 
 def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], Shell], victim: Host) -> None:
@@ -57,11 +57,11 @@ def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], S
         staying = [pod for pod in found if pod.metadata.deletion_timestamp is None]
         return {pod.spec.node_name for pod in staying if pod.status.phase == "Running"}
 
-    eventually("the pod runs on the node", homes, lambda seen: seen == {str(victim.address)}, within=BACK)
+    wait_until(homes, "the pod runs on the node", lambda seen: seen == {str(victim.address)}, seconds=BACK)
     try:
         with silenced(on(victim.name), victim):
-            eventually("the silent node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
-            eventually("it runs elsewhere", homes, lambda seen: seen and str(victim.address) not in seen, within=MOVED)
+            wait_until(lambda: ready(core, victim), "the silent node is NotReady", lambda yes: not yes, seconds=SILENT)
+            wait_until(homes, "it runs elsewhere", lambda seen: seen and str(victim.address) not in seen, seconds=MOVED)
     finally:
         core.delete_namespaced_replication_controller("wanderer", NAMESPACE, propagation_policy="Background")
 
@@ -71,10 +71,10 @@ def test_a_node_comes_back_after_a_halt(core: CoreApi, pods: Pods, victim: Host)
     identity = core.read_node(str(victim.address)).metadata.uid
     try:
         run("vagrant", "halt", victim.name)
-        eventually("the halted node is NotReady", lambda: ready(core, victim), lambda yes: not yes, within=SILENT)
+        wait_until(lambda: ready(core, victim), "the halted node is NotReady", lambda yes: not yes, seconds=SILENT)
     finally:
         run("vagrant", "up", victim.name)
-    eventually("the node is ready again", lambda: ready(core, victim), within=BACK)
+    wait_until(lambda: ready(core, victim), "the node is ready again", seconds=BACK)
     assert core.read_node(str(victim.address)).metadata.uid == identity
     pods.create("afterwards", node=str(victim.address))
     assert pods.running("afterwards").node == str(victim.address)
@@ -93,11 +93,11 @@ def test_a_rebooted_controller_brings_everything_back(
     run("vagrant", "halt", "controller")
     run("vagrant", "up", "controller")
     unreachable = (OSError, HTTPError, ApiException)
-    assert eventually("the API answers again", identities, within=BACK, tolerating=unreachable) == before
+    assert wait_until(identities, "the API answers again", seconds=BACK, tolerating=unreachable) == before
     full(core)
     url = f"http://{declaration.controller.address}/"
-    eventually("the page answers again", lambda: page(url), within=BACK, tolerating=(OSError,))
+    wait_until(lambda: page(url), "the page answers again", seconds=BACK, tolerating=(OSError,))
     asked = f"curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 https://{declaration.service_network[1]}/ || true"
     for node in nodes:
         ask = partial(on(node.name).root, asked)
-        eventually(f"{node.name} reaches the API's service", ask, lambda code: code == UNAUTHORIZED, within=BACK)
+        wait_until(ask, f"{node.name} reaches the API's service", lambda code: code == UNAUTHORIZED, seconds=BACK)

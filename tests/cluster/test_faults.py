@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from kubernetes.utils.quantity import parse_quantity
 
 from runner.declaration.model import Declaration, Host
 from tests.cluster import malicious_requests
@@ -30,8 +31,7 @@ from tests.support.cluster.disruption import BACK, MOVED, SILENT, ready, recover
 from tests.support.cluster.pods import CoreApi, Pods, Probe
 from tests.support.cluster.provisioning import Provisioning, next_version
 from tests.support.cluster.workstation import Shell, site
-from tests.support.polling import eventually
-from tests.support.quantity import in_bytes
+from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.disruptive
 
@@ -92,7 +92,7 @@ def memory(api: client.ApiClient) -> dict[str, int]:
     listed: Any = client.CustomObjectsApi(api).list_namespaced_custom_object
     used = {}
     for pod in listed("metrics.k8s.io", "v1beta1", "default", "pods")["items"]:
-        used[pod["metadata"]["name"]] = in_bytes(pod["containers"][0]["usage"]["memory"])
+        used[pod["metadata"]["name"]] = parse_quantity(pod["containers"][0]["usage"]["memory"])
     return used
 
 
@@ -107,9 +107,9 @@ class TestUnderAFlood:
             """Seconds, by the demonstrator's own clock."""
             return float(flood.statistics()["now"]["at"] - first["now"]["at"])
 
-        eventually("the first minute is over", passed, lambda seconds: seconds >= WARM, within=2 * WARM)
+        wait_until(passed, "the first minute is over", lambda seconds: seconds >= WARM, seconds=2 * WARM)
         warm = memory(api)
-        eventually("the flood has lasted", passed, lambda seconds: seconds >= FLOODED, within=2 * FLOODED)
+        wait_until(passed, "the flood has lasted", lambda seconds: seconds >= FLOODED, seconds=2 * FLOODED)
         grown = {name: used - warm[name] for name, used in memory(api).items()}
         assert grown.keys() == restarts.keys() == flood.restarts().keys()
         assert max(grown.values()) < FLAT, grown
@@ -162,22 +162,22 @@ def test_the_pods_of_a_lost_node_run_elsewhere(
     try:
         with silenced(on(node.name), node):
             if kind == VIEWER:
-                eventually("the node is NotReady", lambda: ready(core, node), lambda yes: not yes, within=SILENT)
+                wait_until(lambda: ready(core, node), "the node is NotReady", lambda yes: not yes, seconds=SILENT)
             else:
                 drops = f"drops inaetics.queue of {pod}"
-                eventually(drops, lambda: drops in "".join(demonstrator.logs(VIEWER).values()), within=DROPPED)
+                wait_until(lambda: drops in "".join(demonstrator.logs(VIEWER).values()), drops, seconds=DROPPED)
                 lost = "the page shows that the node is not ready"
-                eventually(lost, shown, lambda yes: yes is False, within=SILENT, tolerating=UNREACHABLE)
+                wait_until(shown, lost, lambda yes: yes is False, seconds=SILENT, tolerating=UNREACHABLE)
             moved = partial(demonstrator.homes, kind)
-            eventually("its pod runs elsewhere", moved, lambda seen: seen and home not in seen, within=MOVED)
-            eventually(
-                "the page shows what is lost", shown, lambda yes: yes is False, within=BACK, tolerating=UNREACHABLE
+            wait_until(moved, "its pod runs elsewhere", lambda seen: seen and home not in seen, seconds=MOVED)
+            wait_until(
+                shown, "the page shows what is lost", lambda yes: yes is False, seconds=BACK, tolerating=UNREACHABLE
             )
             demonstrator.full()
             demonstrator.flows()
     finally:
         recovered(core, node)
-    eventually("the page shows that the node is ready", shown, within=BACK, tolerating=UNREACHABLE)
+    wait_until(shown, "the page shows that the node is ready", seconds=BACK, tolerating=UNREACHABLE)
 
 
 def part(demonstrator: Demonstrator) -> None:
@@ -228,7 +228,7 @@ def test_an_update_outlives_the_provisioning_server(demonstrator: Demonstrator, 
 
     def await_version(version: str) -> None:
         runs = f"every processor runs version {version}"
-        eventually(runs, versions, lambda seen: seen == {version}, within=BACK, tolerating=UNREACHABLE)
+        wait_until(versions, runs, lambda seen: seen == {version}, seconds=BACK, tolerating=UNREACHABLE)
 
     before = demonstrator.flows()
     provisioning.ask("POST", "/bundles", archive)

@@ -9,7 +9,7 @@ import yaml
 from runner.declaration.model import Declaration, Host
 from tests.support.cluster.pods import CoreApi
 from tests.support.cluster.workstation import Shell
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 FELIX, CELIX, PROVISIONING = "inaetics/felix-agent", "inaetics/celix-agent", "inaetics/node-provisioning"
 
@@ -89,11 +89,11 @@ def test_processors_are_split_evenly(listing: Listing) -> None:
         celix, felix = (int(shown[f"{name}-controller"]["DESIRED"]) for name in SCALED)
         return celix, felix
 
-    eventually(
-        "the processors are shared, the first controller taking what is odd",
+    wait_until(
         desired,
+        "the processors are shared, the first controller taking what is odd",
         lambda seen: 1 <= sum(seen) <= 8 and seen[1] - seen[0] in (0, 1),
-        within=SCALES,
+        seconds=SCALES,
     )
 
 

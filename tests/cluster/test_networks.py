@@ -10,7 +10,7 @@ import pytest
 from runner.declaration.model import Declaration
 from tests.support.cluster.pods import NAMESPACE, PORT, Pods, Probe
 from tests.support.cluster.workstation import Shell, page
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 RULES = 15.0  # seconds until every kube-proxy has a new service
 TRIES = 20  # each goes to either pod: that all go to the same one happens once in 500,000 runs
@@ -48,7 +48,7 @@ def test_a_service_reaches_both_pods(pods: Pods, probes: Sequence[Probe], servic
     names = {one.name for one in probes}
     for probe in probes:
         ask = partial(pods.fetch, probe.name, f"http://{service.address}/hostname")
-        eventually(f"the service answers {probe.name}", ask, within=RULES, tolerating=(AssertionError,))
+        wait_until(ask, f"the service answers {probe.name}", seconds=RULES, tolerating=(AssertionError,))
         assert set(pods.fetch(probe.name, f"http://{service.address}/hostname", TRIES).split()) == names
 
 
@@ -61,7 +61,7 @@ def test_every_host_answers_at_the_node_port(service: Service, declaration: Decl
     """The controller too, which is no node."""
     for host in declaration.hosts:
         url = f"http://{host.address}:{service.node_port}/hostname"
-        said = eventually(f"{url} answers", partial(page, url), within=RULES, tolerating=(OSError,))
+        said = wait_until(partial(page, url), f"{url} answers", seconds=RULES, tolerating=(OSError,))
         assert said.startswith("probe-")
 
 

@@ -1,18 +1,15 @@
 """The nodes as the API shows them."""
 
 import json
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from kubernetes import client
-from kubernetes.utils import quantity as quantities
+from kubernetes.utils.quantity import parse_quantity
 
 from runner.declaration.model import Declaration, Host
 from tests.support.cluster.pods import CoreApi
-
-quantity: Callable[[str], Decimal] = quantities.parse_quantity  # has no types
 
 # What each running kubelet must say of itself, whatever its file says.
 EFFECTIVE = {
@@ -41,8 +38,8 @@ def test_nodes_are_ready_under_one_version(core: CoreApi) -> None:
 def test_nodes_offer_what_was_declared(core: CoreApi, declaration: Declaration) -> None:
     for node in core.list_node().items:
         offered = node.status.allocatable
-        assert quantity(offered["cpu"]) == declaration.nodes.cpus
-        assert quantity(offered["memory"]) == declaration.nodes.memory * 2**20
+        assert parse_quantity(offered["cpu"]) == declaration.nodes.cpus
+        assert parse_quantity(offered["memory"]) == declaration.nodes.memory * 2**20
 
 
 @pytest.mark.parametrize("which", [0, -1], ids=["first", "last"])
@@ -59,7 +56,7 @@ def test_resource_metrics_of_every_node(api: client.ApiClient, nodes: Sequence[H
     custom: Any = client.CustomObjectsApi(api)
     metrics = custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes")["items"]
     assert {one["metadata"]["name"] for one in metrics} == {str(node.address) for node in nodes}
-    assert all(quantity(one["usage"]["memory"]) > 0 for one in metrics)
+    assert all(parse_quantity(one["usage"]["memory"]) > 0 for one in metrics)
 
 
 def _part(seen: object, wanted: object) -> object:

@@ -14,7 +14,7 @@ from demonstrator.provisioning.pack import pack
 from runner.declaration.model import Declaration
 from runner.state import State
 from tests.support.cluster.pods import CoreApi
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 NAME, VERSION, TARGET = "cluster-test", "1.0.0", "felix_4"
 SELECTOR = "name=ace-provisioning-pod"
@@ -69,7 +69,7 @@ def running(server: Provisioning) -> bool:
 
 def test_what_people_change_outlives_the_servers_pod(server: Provisioning, uploaded: str, core: CoreApi) -> None:
     server.ask("PUT", f"/targets/{TARGET}/bundles/{NAME}", json.dumps({"version": VERSION}).encode())
-    eventually("an agent runs it", lambda: running(server), within=AGAIN)
+    wait_until(lambda: running(server), "an agent runs it", seconds=AGAIN)
     before = server.ask("GET", "/targets")
     (old,) = (pod.metadata.name for pod in core.list_namespaced_pod("default", label_selector=SELECTOR).items)
     core.delete_namespaced_pod(old, "default")
@@ -78,7 +78,7 @@ def test_what_people_change_outlives_the_servers_pod(server: Provisioning, uploa
         pods = core.list_namespaced_pod("default", label_selector=SELECTOR).items
         return old not in {pod.metadata.name for pod in pods} and running(server)
 
-    eventually("its successor knows the agents again", succeeded, within=AGAIN, tolerating=(OSError,))
+    wait_until(succeeded, "its successor knows the agents again", seconds=AGAIN, tolerating=(OSError,))
     assert server.ask("GET", "/targets") == before
     assert uploaded in {bundle["digest"] for bundle in before[TARGET]["bundles"]}
 

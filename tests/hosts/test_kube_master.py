@@ -1,9 +1,9 @@
 """The control plane's flags as they run, and what the controller gives to people."""
 
 import pytest
+from kubernetes.utils.quantity import parse_quantity
 
 from tests.hosts.facts import Facts
-from tests.support.quantity import in_bytes
 
 testinfra_hosts = ["ansible://controller"]
 
@@ -95,7 +95,7 @@ def test_nodes_offer_what_was_declared(facts: Facts) -> None:
     """A local host sees the whole workstation; the scheduler must not."""
     listed = facts.json("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get nodes --output=json")["items"]
     offered = {node["metadata"]["name"]: node["status"]["allocatable"] for node in listed}
-    assert {name: (one["cpu"], in_bytes(one["memory"])) for name, one in offered.items()} == {
+    assert {name: (one["cpu"], parse_quantity(one["memory"])) for name, one in offered.items()} == {
         one["cluster_address"]: (str(one["cluster_cpus"]), one["cluster_memory_mib"] * 2**20)
         for one in facts.nodes.values()
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.hosts.facts import Facts
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 testinfra_hosts = ["ansible://controller"]
 
@@ -15,11 +15,11 @@ def test_registry_comes_back(facts: Facts) -> None:
     """Restart=always is only a word until systemd keeps it."""
     asked = f"curl -sS --cacert /etc/docker-registry/ca.crt https://{facts.address}:5000/v2/"
     _kill(facts, "docker-registry.service")
-    eventually(
-        "the registry answers again",
+    wait_until(
         lambda: facts.output(f"{asked} 2>&1 || true"),
+        "the registry answers again",
         lambda answer: answer == "{}",
-        within=RESTART,
+        seconds=RESTART,
     )
 
 
@@ -34,9 +34,9 @@ def test_flanneld_keeps_its_lease(facts: Facts) -> None:
 def _kill(facts: Facts, unit: str) -> None:
     before = facts.output(f"systemctl show --property=MainPID --value {unit}")
     facts.output(f"systemctl kill --kill-whom=main --signal=KILL {unit}")
-    eventually(
-        f"{unit} is active with another process than {before}",
+    wait_until(
         lambda: facts.output(f"systemctl show --property=MainPID,ActiveState --value {unit}").split(),
+        f"{unit} is active with another process than {before}",
         lambda seen: "active" in seen and before not in seen,
-        within=RESTART,
+        seconds=RESTART,
     )

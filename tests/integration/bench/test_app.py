@@ -10,10 +10,9 @@ import pytest
 from bench.app import FULL_RATE, PROCESSORS, PRODUCERS, listen, working
 from bench.cluster import mebibytes
 from bench.targets import ANY, judge
-from tests.support.demonstrator.local import Local, eventually
+from tests.support.demonstrator.local import Local, wait_until
 
 
-@pytest.mark.asyncio
 async def test_each_overview_of_the_dashboard_is_noted(tmp_path: Path) -> None:
     ages: list[float] = []
     arrivals: list[float] = []
@@ -25,14 +24,14 @@ async def test_each_overview_of_the_dashboard_is_noted(tmp_path: Path) -> None:
         async def answers() -> Any:
             return await local.page(viewer, "/coordinator/statistics")
 
-        await eventually(answers, "the viewer answers")
+        await wait_until(answers, "the viewer answers")
         async with aiohttp.ClientSession() as session:
             listening = asyncio.create_task(listen(session, url, ages, arrivals))
 
             async def heard() -> bool:
                 return len(ages) >= 2
 
-            await eventually(heard, "two overviews are heard")
+            await wait_until(heard, "two overviews are heard")
             listening.cancel()
     assert len(ages) == len(arrivals)
     assert arrivals == sorted(arrivals)

@@ -12,7 +12,7 @@ import pytest
 
 from runner import processes
 from tests.integration.cli.checkout import Checkout
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 Arguments = Callable[..., list[str]]
 
@@ -129,7 +129,7 @@ def test_interrupt_ends_all_and_leaves_the_way_free(
 ) -> None:
     checkout.playbook(SLEEP)
     process = checkout.start(*own_machine())
-    eventually("the task runs", lambda: events(checkout), lambda text: "Take long" in text, within=30)
+    wait_until(lambda: events(checkout), "the task runs", lambda text: "Take long" in text, seconds=30)
 
     second = checkout.run(*own_machine())
     assert second.returncode == 10

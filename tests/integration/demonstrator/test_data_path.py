@@ -4,7 +4,7 @@ import asyncio
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
@@ -26,8 +26,9 @@ from demonstrator.model import (
     StoreResult,
 )
 from demonstrator.remote import RemoteError
-from tests.support.demonstrator import virtual_clock
+from tests.support import virtual_clock
 from tests.support.demonstrator.engines import KINDS, make_processor, make_queue
+from tests.support.polling import wait_until_async
 
 
 class Network:
@@ -64,11 +65,6 @@ class Network:
         return self._store.latest(most)
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():
-        await asyncio.sleep(0.01)
-
-
 async def _lossy(kind: str, queue_library: Library, processor_library: Library) -> None:
     clock = asyncio.get_running_loop().time
     queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
@@ -85,9 +81,9 @@ async def _lossy(kind: str, queue_library: Library, processor_library: Library) 
         ledger = await queue.ledger()
         return not ledger.queued + ledger.in_work
 
-    await _until(made)
+    await wait_until_async(made, "5,000 samples are made", seconds=60)
     producing.cancel()
-    await _until(emptied)
+    await wait_until_async(emptied, "the queue is empty", seconds=60)
     working.cancel()
     await asyncio.gather(producing, working, return_exceptions=True)
     ledger = await queue.ledger()

@@ -9,9 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.support.demonstrator.local import Local, eventually
-
-pytestmark = pytest.mark.asyncio
+from tests.support.demonstrator.local import Local, wait_until
 
 PARTS = ("stored", "queued", "in_work", "refused", "lost")
 
@@ -39,7 +37,7 @@ async def once(local: Local, holds: Any, what: str, viewer: str = "viewer") -> A
         seen = await accounting(local, viewer)
         return seen if seen and holds(seen) else None
 
-    return await eventually(look, what)
+    return await wait_until(look, what)
 
 
 async def test_what_a_killed_queue_held_is_lost_and_nothing_else(local: Local) -> None:
@@ -68,7 +66,7 @@ async def test_what_a_killed_data_store_held_is_lost_and_its_successor_knows(loc
         accounts = (local.api.lease or {})["metadata"].get("annotations", {}).get("inaetics.org/accounts", "")
         return '"viewer.' in accounts
 
-    await eventually(kept, "the books are kept with the lease")
+    await wait_until(kept, "the books are kept with the lease")
     before = await accounting(local)
     await local.stop_agent("viewer", signal.SIGKILL)
     await local.start_agent("felix_1", "viewer-2")
@@ -86,7 +84,7 @@ async def test_a_producers_kind_is_set_by_a_call(local: Local) -> None:
     async def kind() -> Any:
         return await local.call(producer, "inaetics.producer", "kind")
 
-    assert await eventually(kind, "the producer answers") == "periodic"
+    assert await wait_until(kind, "the producer answers") == "periodic"
     await local.call(producer, "inaetics.producer", "set_kind", kind="burst")
     assert await kind() == "burst"
     with pytest.raises(aiohttp.ClientResponseError, match="400"):

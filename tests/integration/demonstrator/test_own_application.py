@@ -24,7 +24,7 @@ async def test_the_document_leads_to_a_bundle_that_runs_and_back(tmp_path: Path)
         try:
             told = await asyncio.to_thread(follow, DOCUMENT, tmp_path / "work", variables, within=60)
         finally:
-            print(queue.log.read_text(), viewer.log.read_text())  # noqa: T201 - pytest shows it with a failure
+            print(queue.log.read_text(), viewer.log.read_text())
         assert "deleted hello" not in told
         assert "rolled felix_2 back" in told
         log = queue.log.read_text()

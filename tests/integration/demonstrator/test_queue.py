@@ -13,8 +13,6 @@ from demonstrator.model import QUEUE_CAPACITY, Batch, Delivery, PutResult, Queue
 from demonstrator.remote import RemoteError
 from tests.support.demonstrator.engines import KINDS, make_engine, make_queue
 
-pytestmark = pytest.mark.asyncio
-
 Make = Callable[..., QueueService]
 
 

@@ -7,13 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from tests.support.demonstrator.local import Agent, Local, eventually
+from tests.support.demonstrator.local import Agent, Local, wait_until
 from tests.unit.demonstrator.test_password import SALT, basic, role_filter
-
-pytestmark = pytest.mark.asyncio
 
 PRODUCERS, QUEUE = "inaetics-producer-controller", "inaetics-queue-controller"
 PASSWORD = "pass wörd"  # noqa: S105 - of nobody
@@ -38,7 +35,7 @@ async def coordinator(local: Local, **environment: str) -> Agent:
     async def acts() -> bool:
         return ("started", "viewer") in await events(local, agent)
 
-    await eventually(acts, "the coordinator acts")
+    await wait_until(acts, "the coordinator acts")
     return agent
 
 
@@ -79,7 +76,7 @@ async def test_what_the_description_allows_is_answered_as_it_says(local: Local) 
     async def full() -> bool:
         return bool((await local.page(agent, "/coordinator/statistics"))["accounting"])
 
-    await eventually(full, "there is something to describe")
+    await wait_until(full, "there is something to describe")
     assert "10 selected / 10 total" in await schemathesis(agent, local)
     assert agent.healthy
     assert "Traceback" not in agent.log.read_text()
@@ -116,7 +113,7 @@ async def test_what_happens_is_kept_and_told(local: Local) -> None:
     async def queue_known() -> bool:
         return bool((await local.page(agent, "/coordinator/statistics"))["accounting"])
 
-    await eventually(queue_known, "the queue is seen")
+    await wait_until(queue_known, "the queue is seen")
     url = f"http://{agent.address}:{local.pages_port}/coordinator/systemStats"
     async with local.session.post(url, json={"producers": 2}) as answer:
         assert answer.status == 200
@@ -128,7 +125,7 @@ async def test_what_happens_is_kept_and_told(local: Local) -> None:
     async def all_told() -> bool:
         return expected <= set(await events(local, agent))
 
-    await eventually(all_told, "every event is told")
+    await wait_until(all_told, "every event is told")
     told = (await local.page(agent, "/coordinator/events"))["events"]
     assert [event["number"] for event in told] == list(range(1, len(told) + 1))
     assert next(event["by"] for event in told if event["kind"] == "scaled") == "dashboard"
@@ -164,7 +161,7 @@ async def test_figures_are_kept_over_time(local: Local) -> None:
         queued = [item for item in told["series"] if (item["pod"], item["name"]) == ("queue", "queued")]
         return (told["at"], queued) if queued and queued[0]["values"][-1] is not None and len(told["at"]) > 2 else None
 
-    moments, (queued,) = await eventually(kept, "the queue's figures are kept")
+    moments, (queued,) = await wait_until(kept, "the queue's figures are kept")
     assert moments == sorted(moments)
     assert len(queued["values"]) == len(moments)
     assert (queued["kind"], queued["unit"]) == ("gauge", "samples")
@@ -185,4 +182,4 @@ async def test_another_version_of_a_bundle_is_an_event(local: Local) -> None:
         async with local.session.put(url, json=report | {"bundles": [bundle]}, raise_for_status=True):
             return ("updated", "by-hand") in await events(local, agent)
 
-    await eventually(told, "another version is seen")
+    await wait_until(told, "another version is seen")

@@ -1,17 +1,13 @@
 """A coordinator at work: real agents, and an API server that keeps what it is asked for."""
 
-import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from tests.support.demonstrator.local import Agent, Local, eventually
-
-pytestmark = pytest.mark.asyncio
+from tests.support.demonstrator.local import Agent, Local, wait_until
 
 PROCESSORS, PRODUCERS = "inaetics-processor-controller", "inaetics-producer-controller"
 SYSTEM, UTILISATION = "/coordinator/systemStats", "/coordinator/utilisation"
@@ -53,7 +49,7 @@ async def acting(local: Local, pod: str) -> Agent:
     async def acts() -> bool:
         return bool((await system(local, agent))["coordinator"] == pod)
 
-    await eventually(acts, f"{pod} acts")
+    await wait_until(acts, f"{pod} acts")
     return agent
 
 
@@ -67,7 +63,7 @@ async def test_the_first_processor_is_asked_for_and_the_rate_follows_the_prefere
     async def asked_for() -> bool:
         return local.api.requested(PROCESSORS) == 1
 
-    await eventually(asked_for, "a processor is asked for")
+    await wait_until(asked_for, "a processor is asked for")
     assert local.api.scaled == [(PROCESSORS, 1)]
     assert (await system(local, viewer))["processors"] == {"requested": 1, "actual": 0}
     local.api.add_controller(PROCESSORS, 1, 1)
@@ -78,7 +74,7 @@ async def test_the_first_processor_is_asked_for_and_the_rate_follows_the_prefere
         # What the queue lacks is made up for, and the processor works off 333 a second.
         return seen if seen["now"]["utilisation"] > 4 and seen["now"]["stored"] > 200 else None
 
-    seen = await eventually(level, "the queue fills towards the preferred 20 %")
+    seen = await wait_until(level, "the queue fills towards the preferred 20 %")
     assert seen["scaling"]["processors"] == {"requested": 1, "actual": 1}
     assert seen["scaling"]["preferred_utilisation"] == 20
 
@@ -90,19 +86,19 @@ async def test_the_first_processor_is_asked_for_and_the_rate_follows_the_prefere
     async def stopped() -> bool:
         return bool(await rate() == 0)
 
-    await eventually(stopped, "0 % stops the producers")
+    await wait_until(stopped, "0 % stops the producers")
     assert (await send(local, viewer, UTILISATION, {"preferred_utilisation": 100}, method="PUT"))[0] == 200
 
     async def flat_out() -> bool:
         return bool(await rate() == 1_000)
 
-    await eventually(flat_out, "100 % lets them run flat out")
+    await wait_until(flat_out, "100 % lets them run flat out")
     assert (await send(local, viewer, SYSTEM, {"producer_kind": "burst"}))[1]["producer_kind"] == "burst"
 
     async def in_bursts() -> bool:
         return bool(await local.call(local.agents["producer"], "inaetics.producer", "kind") == "burst")
 
-    await eventually(in_bursts, "producers are told their kind")
+    await wait_until(in_bursts, "producers are told their kind")
     said = await local.page(viewer, UTILISATION)
     assert said["preferred_utilisation"] == 100
     assert said["history"][-1]["utilisation"] == said["utilisation"] > 0
@@ -120,7 +116,7 @@ async def test_manual_scaling_leaves_processors_and_rate_alone(local: Local) -> 
         return seen if seen["now"]["utilisation"] > 30 else None
 
     # With the rule of the original a processor would be asked for by now, and the rate would fall from 20 % on.
-    seen = await eventually(full, "the queue fills beyond the preferred 20 %")
+    seen = await wait_until(full, "the queue fills beyond the preferred 20 %")
     assert (seen["scaling"]["rule"], local.api.scaled) == ("manual", [])
     assert await local.call(local.agents["producer"], "inaetics.producer", "rate") == 500
     status, said = await send(local, viewer, UTILISATION, {"preferred_utilisation": 50})
@@ -206,16 +202,13 @@ async def test_only_one_coordinator_acts_and_another_takes_over(local: Local) ->
     async def sees() -> bool:
         return bool((await system(local, second))["coordinator"] == "first")
 
-    await eventually(sees, "the second coordinator knows the first one")
+    await wait_until(sees, "the second coordinator knows the first one")
     status, said = await send(local, second, SYSTEM, {"producers": 4})
     assert (status, said["error"]) == (503, "not now, try again: the coordinator that acts is first")
     assert local.api.scaled == []
 
-    loop = asyncio.get_running_loop()
-    killed_at = loop.time()
     await local.stop_agent("first", signal.SIGKILL)
     await acting(local, "second")
-    assert loop.time() - killed_at < 15
     assert (await system(local, second))["preferred_utilisation"] == 75
     assert (await send(local, second, SYSTEM, {"producers": 4}))[0] == 200
     assert local.api.scaled == [(PRODUCERS, 4)]
@@ -228,7 +221,7 @@ async def test_without_its_rights_a_coordinator_only_watches(local: Local) -> No
     async def watches() -> Any:
         return (await system(local, viewer))["producers"]
 
-    assert await eventually(watches, "the controllers are seen") == {"requested": 1, "actual": 1}
+    assert await wait_until(watches, "the controllers are seen") == {"requested": 1, "actual": 1}
     status, said = await send(local, viewer, SYSTEM, {"producers": 2})
     assert (status, said["error"]) == (503, "not now, try again: the coordinator that acts is none")
     assert viewer.healthy

@@ -4,12 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
-from tests.support.demonstrator.local import Local, eventually
-
-pytestmark = pytest.mark.asyncio
+from tests.support.demonstrator.local import Local, wait_until
 
 PARTS = ("stored", "queued", "in_work", "refused", "lost")
 
@@ -36,7 +33,7 @@ async def once(local: Local, holds: Any, what: str) -> Any:
         seen = await look(local)
         return seen if seen["accounting"] and holds(seen) else None
 
-    return await eventually(held, what)
+    return await wait_until(held, what)
 
 
 def figure(seen: Any, pod: str, name: str) -> float:
@@ -89,7 +86,7 @@ async def test_a_native_bundle_leaves_no_file_behind(local: Local) -> None:
     async def serves() -> Any:
         return await local.call(queue, "inaetics.queue", "ledger")
 
-    assert (await eventually(serves, "the native queue serves"))["capacity"] == 10_000
+    assert (await wait_until(serves, "the native queue serves"))["capacity"] == 10_000
     assert not list(local.directory.rglob("celix-queue/**/*.so"))
     mapped = Path(f"/proc/{queue.process.pid}/maps").read_text()
     assert "native.so (deleted)" in mapped

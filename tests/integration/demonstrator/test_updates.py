@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from demonstrator.provisioning.pack import pack
-from tests.support.demonstrator.local import SOURCE, Agent, Local, eventually
+from tests.support.demonstrator.local import SOURCE, Agent, Local, wait_until
 
 # A component that tells its version, and which of its modules it was made of.
 COMPONENT = """
@@ -85,7 +85,7 @@ async def becomes(local: Local, pod: str, bundle: str, state: str) -> dict[str, 
         bundles = await local.reported(pod)
         return bundles if bundles.get(bundle, "").startswith(state) else None
 
-    return dict(await eventually(reported, f"{pod} reports {bundle} {state}"))
+    return dict(await wait_until(reported, f"{pod} reports {bundle} {state}"))
 
 
 async def numbers(local: Local, agent: Agent) -> list[float]:
@@ -118,7 +118,7 @@ async def test_a_running_agent_is_given_a_bundle_another_version_of_it_and_loses
     async def gone() -> bool:
         return len(await local.reported("queue")) == 1
 
-    await eventually(gone, "it is removed")
+    await wait_until(gone, "it is removed")
     assert await numbers(local, queue) == []
     assert len(list((queue.state / "bundles").iterdir())) == 1
     assert queue.log.read_text().count("runs queue ") == 1
@@ -167,7 +167,7 @@ async def test_an_update_leaves_the_other_bundles_of_its_agent_alone(local: Loca
         services = (await local.page(viewer, "/services"))["services"]
         return [service["id"] for service in services if service["contract"] == "inaetics.datastore"]
 
-    before = await eventually(store, "the data store is there")
+    before = await wait_until(store, "the data store is there")
     await becomes(local, "viewer", await deploy(local, "felix_1", renewed("viewer", "99.0.0")), "running")
     assert await store() == before
     async with local.session.get(f"http://{viewer.address}:{local.pages_port}/") as page:
@@ -191,14 +191,14 @@ async def test_a_page_of_an_updated_bundle_is_told_to_connect_again(local: Local
     async def open_stream() -> Any:
         return await local.session.get(f"{base}/viewer/events", raise_for_status=True)
 
-    async with await eventually(open_stream, "the viewer serves its stream") as stream:
+    async with await wait_until(open_stream, "the viewer serves its stream") as stream:
         before = overviews(stream)
         await anext(before)
         await becomes(local, "viewer", await deploy(local, "felix_1", renewed(bundle, "99.0.0")), "running")
         async with asyncio.timeout(10):
             async for _ in before:
                 pass
-    async with await eventually(open_stream, "the new version serves its stream") as stream:
+    async with await wait_until(open_stream, "the new version serves its stream") as stream:
         await anext(overviews(stream))
 
 
@@ -214,7 +214,7 @@ async def test_requests_that_wait_for_a_removed_coordinator_are_answered(local: 
     async def serves() -> bool:
         return await get("/metrics") == 200
 
-    await eventually(serves, "the coordinator answers")
+    await wait_until(serves, "the coordinator answers")
     removal = asyncio.create_task(local.change("DELETE", "/targets/felix_1/bundles/coordinator"))
     statuses = set[int]()
     # One overview a second: at any moment there are requests that wait for the next one.
@@ -247,12 +247,12 @@ async def test_what_is_updated_under_full_load_loses_no_sample(local: Local, tar
         return (await local.page(local.agents["viewer"], "/coordinator/statistics"))["accounting"]
 
     for version in ("99.0.0", "99.0.1"):
-        started = await eventually(accounting, "samples are counted")
+        started = await wait_until(accounting, "samples are counted")
 
         async def flows(before: int = started["stored"]) -> bool:
             return bool((await accounting())["stored"] > before + 100)
 
-        await eventually(flows, "samples are stored while more arrive")
+        await wait_until(flows, "samples are stored while more arrive")
         await becomes(local, bundle, await deploy(local, target, renewed(bundle, version)), "running")
     await local.call(local.agents["producer"], "inaetics.producer", "set_rate", rate=0.0)
 
@@ -260,7 +260,7 @@ async def test_what_is_updated_under_full_load_loses_no_sample(local: Local, tar
         now, produced = await accounting(), await figure(local, "producer", "produced")
         return produced if now["stored"] + now["refused"] == produced and not now["queued"] + now["in_work"] else None
 
-    produced = await eventually(settled, "every sample that was made is stored")
+    produced = await wait_until(settled, "every sample that was made is stored")
     assert await figure(local, "viewer", "stored") == produced
     assert local.agents[bundle].log.read_text().count("in place of") == 2
 
@@ -290,7 +290,7 @@ async def test_a_server_that_is_killed_during_an_update_leaves_a_whole_version(
         async def fetched() -> bool:
             return "runs own 2.0.0" in queue.log.read_text()
 
-        await eventually(fetched, "the new version runs, which is not reported yet or just now")
+        await wait_until(fetched, "the new version runs, which is not reported yet or just now")
     local.provisioning.send_signal(signal.SIGKILL)
     await local.provisioning.wait()
     assert await numbers(local, queue) in ([1.0], [2.0])
@@ -325,13 +325,13 @@ async def test_an_agent_that_drains_installs_nothing(local: Local) -> None:
             queue, "inaetics.queue", "put", batch={"source": "a", "first": 0, "made_at": 1.0, "values": [1.0]}
         )
 
-    await eventually(put, "the queue holds samples")
+    await wait_until(put, "the queue holds samples")
     queue.process.terminate()
 
     async def drains() -> bool:
         return "stops" in queue.log.read_text()
 
-    await eventually(drains, "the agent waits for a processor")
+    await wait_until(drains, "the agent waits for a processor")
     await deploy(local, "felix_2", renewed("queue", "99.0.0"))
     assert await queue.process.wait() == 0
     assert "99.0.0" not in queue.log.read_text()

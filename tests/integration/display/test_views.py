@@ -6,7 +6,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from runner.display.views import JsonView, LiveView, PlainView
 from runner.events import Event, Progress, StepFinished, StepStarted, TaskFinished
 from runner.run import RunLog
 from runner.state import CHECKOUT, MAX_RUNS, State
+from tests.support.polling import wait_until
 
 RUN: list[Event] = [
     StepStarted("roles"),
@@ -54,10 +54,7 @@ def test_plain_view_speaks_during_a_long_task() -> None:
     with PlainView(Console(file=written), Board(), heartbeat_interval=0.1) as view:
         view.report(RUN[0])
         view.report(RUN[1])
-        deadline = time.monotonic() + 5
-        while "…" not in written.getvalue():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(written.getvalue, "a line says that the task goes on", lambda text: "…" in text, seconds=30)
     assert "node-1: host : Set kernel values" in written.getvalue()
 
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from runner.prepare.cache import Cache, Recipe
 from runner.prepare.release import find
 from runner.state import CHECKOUT
 from tests.support.http_server import Server, is_clean
+from tests.support.polling import wait_until
 
 RECIPE = Recipe("binaries", "thing", {"version": "v1.2.3"})
 
@@ -56,10 +56,7 @@ def child(cache: Cache, server: Server, limit: int = 0) -> "subprocess.Popen[str
 
 
 def await_request(server: Server, path: str) -> None:
-    deadline = time.monotonic() + 10
-    while path not in server.asked:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: path in server.asked, f"{path} is asked for", seconds=30)
 
 
 def test_ctrl_c_leaves_nothing(server: Server, cache: Cache) -> None:

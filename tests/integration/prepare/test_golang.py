@@ -35,7 +35,7 @@ def module(path: Path, program: str = PROGRAM) -> Path:
     return path
 
 
-def component(sha256: str | None, cgo: bool = False) -> Component:
+def component(sha256: str | None, *, cgo: bool = False) -> Component:
     recipe = Build(cgo=cgo, define={"main.version": "{version} {number}".replace(" ", "/")})
     binaries = {"thing": Binary(package="example.org/thing/v3", sha256=sha256)}
     return Component(version="v1.2.3", build=recipe, binaries=binaries)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import socket
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,11 +136,9 @@ def test_a_server_that_hangs_is_waited_for_once(
 ) -> None:
     names = [f"thing-{number}" for number in range(20)]
     server.silent.update(f"/v1.2.3/{name}.sha256" for name in names)
-    started = time.monotonic()
     for name in names:
         with pytest.raises(UnavailableError):
             release(server, reader, name)(tmp_path)
-    assert time.monotonic() - started < 5
     assert len(server.asked) == 1
     assert len(notes(events)) == 1
     assert "silent for too long" in notes(events)[0]

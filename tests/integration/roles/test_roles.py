@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from runner import processes
 from runner.ansible.play import HostRecap, PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
+from tests.support.polling import wait_until
 
 Write = Callable[[str], Path]
 TWO_HOSTS = "one ansible_connection=local\ntwo ansible_connection=local\n"
@@ -241,11 +241,12 @@ def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Pa
     program += "run_playbook(play, lambda event: None)\n"
     environment = {**os.environ, mark: "1"}
     child = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not started.exists() or not started.read_text().strip():
-        assert time.monotonic() < deadline
+
+    def told() -> str:
         assert child.poll() is None
-        time.sleep(0.1)
+        return started.read_text().strip() if started.exists() else ""
+
+    wait_until(told, "the task has begun", seconds=60)
     assert int(started.read_text()) in processes.mentioning(mark)
 
     child.send_signal(signal.SIGINT)

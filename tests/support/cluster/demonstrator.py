@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.cluster.disruption import BACK, full
 from tests.support.cluster.pods import CoreApi
 from tests.support.cluster.workstation import Shell, page
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 QUEUE, VIEWER, PROVISIONING = "inaetics-queue", "inaetics-datastore-viewer", "ace-provisioning"
 PRODUCER, PROCESSOR, CELIX_PROCESSOR = "inaetics-producer", "inaetics-processor", "inaetics-processor-celix"
@@ -36,7 +36,7 @@ def await_coordinator(url: str) -> None:
         overview = json.loads(page(f"{url.rstrip('/')}/coordinator/statistics"))
         return overview["scaling"]["coordinator"] in {pod["name"] for pod in overview["pods"]}
 
-    eventually("a coordinator acts", acts, within=BACK, tolerating=UNREACHABLE)
+    wait_until(acts, "a coordinator acts", seconds=BACK, tolerating=UNREACHABLE)
 
 
 class Demonstrator:
@@ -73,7 +73,7 @@ class Demonstrator:
 
     def reached(self, condition: str, holds: Callable[[Figures], object], within: float = BACK) -> Figures:
         """The accounting, once it is as it has to be."""
-        return eventually(condition, self.accounting, holds, within=within, tolerating=UNREACHABLE)
+        return wait_until(self.accounting, condition, holds, seconds=within, tolerating=UNREACHABLE)
 
     def node_ready(self, name: str) -> bool | None:
         """Whether the page shows a node as ready."""
@@ -98,11 +98,11 @@ class Demonstrator:
         """Take a pod away at once, and wait until another one has its place."""
         killed = self.pods(kind)[0].metadata
         self.core.delete_namespaced_pod(killed.name, "default", grace_period_seconds=0)
-        eventually(
-            f"another pod is in the place of {killed.name}",
+        wait_until(
             lambda: {pod.metadata.uid for pod in self.pods(kind)},
+            f"another pod is in the place of {killed.name}",
             lambda uids: uids and killed.uid not in uids,
-            within=BACK,
+            seconds=BACK,
         )
         self.full()
 
@@ -123,7 +123,7 @@ class Demonstrator:
     def scale(self, kind: str, replicas: int) -> None:
         """Ask for so many pods of a kind, and wait until there are as many."""
         self.ask(kind, replicas)
-        eventually(f"{replicas} of {kind}", lambda: len(self.pods(kind)), lambda seen: seen == replicas, within=BACK)
+        wait_until(lambda: len(self.pods(kind)), f"{replicas} of {kind}", lambda seen: seen == replicas, seconds=BACK)
         self.full()
 
     def restarts(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from runner.declaration.model import Host
 from runner.state import CHECKOUT
 from tests.support.cluster.pods import CoreApi, is_ready
 from tests.support.cluster.workstation import Shell
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 SILENT = 10.0 + 5.0  # seconds until a silent node is NotReady: the original demonstrator's ten, and two reports
 MOVED = 10.0 + 15.0  # ... and until its pods have left and their successors run
@@ -36,12 +36,12 @@ def full(core: CoreApi) -> None:
             lacking[one.metadata.name] = one.spec.replicas - own
         return {name: count for name, count in lacking.items() if count > 0}
 
-    eventually("every replication controller is full", short, lambda lacks: not lacks, within=BACK)
+    wait_until(short, "every replication controller is full", lambda lacks: not lacks, seconds=BACK)
 
 
 def recovered(core: CoreApi, node: Host) -> None:
     """Wait until a node is ready again and the demonstrator has all of its pods."""
-    eventually("the node is ready again", lambda: ready(core, node), within=BACK)
+    wait_until(lambda: ready(core, node), "the node is ready again", seconds=BACK)
     full(core)
 
 

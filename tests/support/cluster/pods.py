@@ -8,7 +8,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-from tests.support.polling import eventually
+from tests.support.polling import wait_until
 
 NAMESPACE = "cluster-tests"
 IMAGE = "inaetics/felix-agent"  # as in the original demonstrator's listing; it has python3
@@ -66,7 +66,7 @@ class Pods:
         self._remove()
         labels = {RESTRICTED: "restricted"}
         self.core.create_namespace({"metadata": {"name": NAMESPACE, "labels": labels}})
-        eventually("the namespace has its service account", self._account, within=10)
+        wait_until(self._account, "the namespace has its service account", seconds=10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -127,11 +127,11 @@ class Pods:
         return self.python(name, code)
 
     def _when(self, name: str, state: str, holds: Callable[[Any], bool]) -> Seen:
-        return eventually(
-            f"pod {name} is {state}",
+        return wait_until(
             lambda: Seen(self.core.read_namespaced_pod(name, NAMESPACE)),
+            f"pod {name} is {state}",
             lambda seen: holds(seen.pod),
-            within=START,
+            seconds=START,
         )
 
     def _account(self) -> bool:
@@ -144,11 +144,11 @@ class Pods:
         except ApiException as error:
             if error.status != 404:
                 raise
-        eventually(
-            f"namespace {NAMESPACE} is gone",
+        wait_until(
             lambda: [one.metadata.name for one in self.core.list_namespace().items],
+            f"namespace {NAMESPACE} is gone",
             lambda names: NAMESPACE not in names,
-            within=END,
+            seconds=END,
         )
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +22,15 @@ import aiohttp
 from aiohttp import web
 
 from tests.support.demonstrator.kubernetes import KubernetesApi
+from tests.support.polling import wait_until_async
 
 SOURCE = Path(__file__).resolve().parents[3] / "demonstrator"
-PATIENCE = 20.0
+# An agent or a server that starts does not answer, or does not know yet what is asked for.
+NOT_YET = (aiohttp.ClientError, LookupError, RuntimeError)
+# The kubelet's grace period: what has not ended then is killed.
+GRACE_SECONDS = 30.0
+
+wait_until = partial(wait_until_async, seconds=20.0, tolerating=NOT_YET)
 
 AGENT_PARTS = ("lib", "platform", "remote", "model", "services", "components", "agent")
 PROVISIONING_PARTS = ("lib", "platform", "remote", "model", "provisioning", "bundles")
@@ -103,7 +110,7 @@ class Local:
             async with self.session.get(f"{self.provisioning_url}/ready") as response:
                 return response.status == 200
 
-        await eventually(ready, "the provisioning server is ready")
+        await wait_until(ready, "the provisioning server is ready")
 
     async def change(self, method: str, path: str, **body: Any) -> Any:
         """Ask the provisioning server for a change, with the token."""
@@ -159,17 +166,15 @@ class Local:
         self.api.add_pod(pod, address, f"172.17.8.{30 + len(self.agents)}", self.services_port)
         return agent
 
-    async def stop_agent(self, pod: str, number: int = signal.SIGTERM) -> float:
-        """End an agent as the kubelet does, and take its pod away; returns the seconds it took."""
+    async def stop_agent(self, pod: str, number: int = signal.SIGTERM) -> None:
+        """End an agent as the kubelet does, and take its pod away."""
         agent = self.agents[pod]
         if number == signal.SIGTERM:
             self.api.terminate_pod(pod)
-        loop = asyncio.get_running_loop()
-        started = loop.time()
         agent.process.send_signal(number)
-        await agent.process.wait()
+        async with asyncio.timeout(GRACE_SECONDS):
+            await agent.process.wait()
         self.api.remove_pod(pod)
-        return loop.time() - started
 
     async def page(self, agent: Agent, path: str) -> Any:
         """JSON from an agent's port for people."""
@@ -215,16 +220,3 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
         await process.wait()
-
-
-async def eventually(condition: Any, what: str) -> Any:
-    """What an asynchronous condition brings as soon as it holds."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                if result := await condition():
-                    return result
-            except (aiohttp.ClientError, StopIteration, KeyError, RuntimeError):
-                pass
-            await asyncio.sleep(0.05)
-    raise AssertionError(what)

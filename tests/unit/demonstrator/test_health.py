@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from demonstrator.agent.runtime import AgentRuntime, Health
 from demonstrator.agent.settings import Settings, SettingsError
 from demonstrator.platform import Identity
+from tests.support.polling import wait_until
 
 ENVIRONMENT = {
     "AGENT_TARGET_ID": "felix_2",
@@ -21,28 +21,21 @@ ENVIRONMENT = {
 }
 
 
-def wait_until(condition: object) -> None:
-    limit = time.monotonic() + 5
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-
-
 async def test_a_stuck_loop_loses_the_file_and_finds_it_again(tmp_path: Path) -> None:
     path = tmp_path / "health"
     health = Health(path, asyncio.get_running_loop(), interval=0.02, timeout=0.2)
     health.start()
-    await asyncio.to_thread(wait_until, path.exists)
+    await asyncio.to_thread(wait_until, path.exists, "the file is there", seconds=30)
     gone = threading.Event()
 
     def watch() -> None:
-        wait_until(lambda: not path.exists())
+        wait_until(lambda: not path.exists(), "the file is gone", seconds=30)
         gone.set()
 
     threading.Thread(target=watch, daemon=True).start()
     gone.wait(5)  # blocks the loop, as a stuck bundle would
     assert gone.is_set()
-    await asyncio.to_thread(wait_until, path.exists)
+    await asyncio.to_thread(wait_until, path.exists, "the file is there", seconds=30)
     await health.stop()
     assert not path.exists()
 
@@ -51,7 +44,7 @@ async def test_a_failure_is_for_good(tmp_path: Path) -> None:
     path = tmp_path / "health"
     health = Health(path, asyncio.get_running_loop(), interval=0.02, timeout=0.2)
     health.start()
-    await asyncio.to_thread(wait_until, path.exists)
+    await asyncio.to_thread(wait_until, path.exists, "the file is there", seconds=30)
     health.fail("a test")
     await asyncio.sleep(0.1)
     assert not path.exists()
@@ -83,14 +76,14 @@ async def test_a_task_that_fails_makes_the_agent_unhealthy(tmp_path: Path) -> No
     path = tmp_path / "health"
     health = Health(path, asyncio.get_running_loop(), interval=0.02)
     health.start()
-    await asyncio.to_thread(wait_until, path.exists)
+    await asyncio.to_thread(wait_until, path.exists, "the file is there", seconds=30)
     runtime = AgentRuntime(Identity("felix_2", "a-pod", "default", "a-node"), health)
 
     async def fail() -> None:
         raise ZeroDivisionError
 
     await asyncio.wait([runtime.spawn(fail(), "test")])
-    await asyncio.to_thread(wait_until, lambda: not path.exists())
+    await asyncio.to_thread(wait_until, lambda: not path.exists(), "the file is gone", seconds=30)
     await health.stop()
 
 

@@ -18,8 +18,6 @@ from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import QueueLedger
 from tests.support.demonstrator.kubernetes import merge
 
-pytestmark = pytest.mark.asyncio
-
 
 class Server:
     """The Lease at an API server that is `down`, or whose answer to a change times out: it is "applied" or "lost"."""
