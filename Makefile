@@ -35,13 +35,27 @@ whole := tests/machines tests/site tests/hosts tests/cluster tests/app
 test: lint unit integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
 	@$(tested) pytest --raise $(wildcard $(whole))
 
+# Side by side, since ansible-lint takes as long as all others; each tool's output stays together.
+checks := check-ansible check-types check-code check-format check-imports check-spelling check-yaml
+.PHONY: $(checks)
 lint: ## every static check
 	@runner/bootstrap.sh test
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
-	.venv/bin/yamllint --strict .
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync $(checks)
+
+check-ansible:
 	PATH="$(CURDIR)/.venv/bin:$$PATH" ansible-lint --offline
+check-types:
+	.venv/bin/mypy
+check-code:
+	.venv/bin/ruff check .
+check-format:
+	.venv/bin/ruff format --check .
+check-imports:
+	.venv/bin/lint-imports --no-cache --no-logo
+check-spelling:
+	.venv/bin/codespell
+check-yaml:
+	.venv/bin/yamllint --strict .
 
 unit: ## the tests that need nothing but Python
 	@$(tested) pytest -n 2 tests/unit
