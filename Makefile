@@ -32,7 +32,7 @@ destroy: ## remove this checkout's hosts
 
 # The cluster's tests: a run that changes nothing, then the hosts, the API and the pages.
 whole := tests/machines tests/site tests/hosts tests/cluster tests/app
-test: lint unit integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
+test: lint integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
 	@$(tested) pytest --raise $(wildcard $(whole))
 
 # Side by side, since ansible-lint takes as long as all others; each tool's output stays together.
@@ -58,10 +58,11 @@ check-yaml:
 	.venv/bin/yamllint --strict .
 
 unit: ## the tests that need nothing but Python
-	@$(tested) pytest -n 2 tests/unit
+	@$(tested) pytest -n 2 --cov --cov-report= tests/unit
 
-integration: ## the tests that start processes, containers and compilers
-	@$(tested) pytest tests/integration
+integration: unit ## the tests that start processes, containers and compilers; then the coverage of both
+	@$(tested) pytest -n 2 --cov --cov-append --cov-report= tests/integration
+	@.venv/bin/coverage report --skip-covered --sort=cover
 
 # --universal: for every Python from 3.11 on; the hashes are those of all files that a package publishes.
 compile := .venv/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header

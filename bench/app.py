@@ -1,11 +1,11 @@
-"""What the demonstrator does on the running cluster under full load.
+"""Measure the demonstrator of the running cluster under full load.
 
-    .venv/bin/python -m bench.app [--seconds 60]     figures as JSON and as a table; fails when a target is missed
+    .venv/bin/python -m bench.app [--seconds 60]     JSON and a table; fails when a target is missed
 
 Asks for four producers at full rate and eight processors, waits until all of them work, and measures for that long:
-samples from producer to data store, the age of each overview when a reader of the dashboard's events has it, and the
-memory of each pod against its limit. Replicas, rates and the preferred utilisation are then what they were before.
-Afterwards a queue pod of its own shows, for as long, what the queue alone can pass on (bench/queue_pod.py).
+samples from producer to data store, the CPU time that they cost, the age of each overview when a reader of the
+dashboard's events has it, and the memory of each pod against its limit. Then it restores replicas, rates and the
+preferred utilisation. Last it measures for as long what a queue alone can pass on (bench/queue_pod.py).
 """
 
 import argparse
@@ -23,8 +23,8 @@ from typing import Any
 import aiohttp
 
 from bench import queue_pod
-from bench.cluster import NAMESPACE, Cluster
-from bench.targets import ANY, Figures, Targets, judge
+from bench.cluster import NAMESPACE, Cluster, CpuTime
+from bench.targets import ANY, Figures, Targets, check_targets
 from runner.cluster import kubeconfig
 from runner.declaration.model import load
 from runner.state import DECLARATION, State
@@ -34,6 +34,7 @@ from tests.support.polling import wait_until_async
 PRODUCERS, PROCESSORS = 4, 8
 FULL_RATE = 1_000.0
 STORED, AGE = "end to end, samples/s", "dashboard: age of an overview on arrival, worst, s"
+CPU = "CPU per 1,000 samples stored, s"
 CAPABLE = PROCESSORS / 0.003  # samples/s, at 3 ms each
 READY = 120.0  # seconds for the pods to start and to work
 
@@ -42,8 +43,8 @@ _CELIX = "inaetics-processor-celix-controller"
 
 
 @dataclass
-class Measured:
-    """What came of it, and what it had to reach."""
+class Measurement:
+    """Figures, and the targets that they have to reach."""
 
     figures: Figures
     targets: Targets
@@ -52,18 +53,18 @@ class Measured:
 def main() -> None:
     """Measure, print JSON on standard output and a table on standard error."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to measure (default 60)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="time of each measurement (default 60)")
     seconds = parser.parse_args().seconds
     declaration = load(DECLARATION)
     cluster = Cluster(f"http://{declaration.controller.address}", kubeconfig(declaration, State()))
     measured = asyncio.run(measure(cluster, seconds))
     figures = measured.figures | queue_pod.measure(cluster, seconds)
     print(json.dumps(figures, indent=2))
-    if not judge(figures, {**measured.targets, queue_pod.PASSED_ON: (20_000.0, ANY)}):
+    if not check_targets(figures, {**measured.targets, queue_pod.PASSED_ON: (20_000.0, ANY)}):
         sys.exit(1)
 
 
-async def measure(cluster: Cluster, seconds: float) -> Measured:
+async def measure(cluster: Cluster, seconds: float) -> Measurement:
     """Load the demonstrator, measure, and leave it as it was."""
     async with aiohttp.ClientSession(raise_for_status=True) as session:
 
@@ -72,7 +73,7 @@ async def measure(cluster: Cluster, seconds: float) -> Measured:
                 return await answer.json()
 
         async with loaded(cluster, session, statistics):
-            print(f"measuring all of it for {seconds:g} s …", file=sys.stderr, flush=True)
+            print(f"measuring the demonstrator for {seconds:g} s …", file=sys.stderr, flush=True)
             return await under_load(cluster, session, statistics, seconds)
 
 
@@ -80,7 +81,7 @@ async def measure(cluster: Cluster, seconds: float) -> Measured:
 async def loaded(
     cluster: Cluster, session: aiohttp.ClientSession, statistics: Callable[[], Awaitable[Any]]
 ) -> AsyncIterator[None]:
-    """Four producers at full rate and eight processors that work."""
+    """Keep four producers at full rate and eight processors at work until the context ends."""
     first = (await statistics())["scaling"]
     manual = first["rule"] == "manual"
 
@@ -128,12 +129,12 @@ def call_producers(cluster: Cluster, method: str, **arguments: Any) -> list[Any]
 
 
 def components(seen: Any, component: str) -> int:
-    """How many of a kind told their figures."""
+    """Return the number of components of a kind in an overview."""
     return sum(item["component"] == component for item in seen["statistics"])
 
 
 def working(seen: Any) -> bool:
-    """Whether all producers aim at the full rate and all processors have worked."""
+    """Return whether all producers have the full rate and all processors have worked."""
     processed = figures_of(seen, "processor", "processed")
     return (
         figures_of(seen, "producer", "rate") == [FULL_RATE] * PRODUCERS
@@ -144,40 +145,56 @@ def working(seen: Any) -> bool:
 
 async def under_load(
     cluster: Cluster, session: aiohttp.ClientSession, statistics: Callable[[], Awaitable[Any]], seconds: float
-) -> Measured:
-    """The figures themselves."""
-    most: Figures = {}
+) -> Measurement:
+    """Measure while the load lasts."""
+    peak: Figures = {}
     ages: list[float] = []
     arrivals: list[float] = []
     listening = asyncio.create_task(listen(session, cluster.url, ages, arrivals))
+    cpu_before = await asyncio.to_thread(cluster.cpu_seconds)
     first = await statistics()
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         for pod, used in (await asyncio.to_thread(cluster.memory)).items():
-            most[pod] = max(most.get(pod, 0.0), used)
+            peak[pod] = max(peak.get(pod, 0.0), used)
         await asyncio.sleep(min(left, 5.0))
     last = await statistics()
+    cpu_after = await asyncio.to_thread(cluster.cpu_seconds)
     limits = await asyncio.to_thread(cluster.limits)
     if listening.done():
         listening.result()
     listening.cancel()
-    passed = last["now"]["at"] - first["now"]["at"]
+    elapsed = last["now"]["at"] - first["now"]["at"]
     moved = {name: last["accounting"][name] - first["accounting"][name] for name in ("produced", "stored", "lost")}
     spacings = [later - earlier for earlier, later in pairwise(arrivals)]
     figures = {
-        "seconds": passed,
-        "produced, samples/s": moved["produced"] / passed,
-        STORED: moved["stored"] / passed,
-        "of what the processors can do, %": 100 * moved["stored"] / passed / CAPABLE,
+        "seconds": elapsed,
+        "produced, samples/s": moved["produced"] / elapsed,
+        STORED: moved["stored"] / elapsed,
+        "of what the processors can do, %": 100 * moved["stored"] / elapsed / CAPABLE,
         "lost, samples": moved["lost"],
+        CPU: cores(cpu_before, cpu_after) * 1_000 * elapsed / moved["stored"],
         "dashboard: age of an overview on arrival, median, s": median(ages),
         AGE: max(ages),
         "dashboard: time between two overviews, median, s": median(spacings),
         "dashboard: time between two overviews, worst, s": max(spacings),
-        **{f"memory: {pod}, MiB": used for pod, used in sorted(most.items())},
+        "memory of all pods, MiB": sum(peak.values()),
+        **{f"memory: {pod}, MiB": used for pod, used in sorted(peak.items())},
     }
     targets = {STORED: (2_400.0, ANY), AGE: (0.0, 1.0)}
-    return Measured(figures, targets | {f"memory: {pod}, MiB": (0.0, limit) for pod, limit in limits.items()})
+    return Measurement(figures, targets | {f"memory: {pod}, MiB": (0.0, limit) for pod, limit in limits.items()})
+
+
+def cores(before: dict[str, CpuTime], after: dict[str, CpuTime]) -> float:
+    """Return the CPU seconds per second of all pods that are in both readings.
+
+    The kubelet reads each pod at a time of its own, so each pod has its own interval.
+    """
+    used = 0.0
+    for pod in before.keys() & after.keys():
+        interval = after[pod].at - before[pod].at
+        used += (after[pod].seconds - before[pod].seconds) / interval if interval else 0.0
+    return used
 
 
 async def listen(session: aiohttp.ClientSession, url: str, ages: list[float], arrivals: list[float]) -> None:

@@ -1,8 +1,9 @@
-"""The running cluster as the benchmarks see it: the dashboard's address, the Kubernetes API, and services of agents."""
+"""Access of the benchmarks to the running cluster: the dashboard, the Kubernetes API, and services of agents."""
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubernetes import client
 from kubernetes.utils.quantity import parse_quantity
@@ -13,6 +14,14 @@ NAMESPACE = "default"
 
 _METRICS = f"/apis/metrics.k8s.io/v1beta1/namespaces/{NAMESPACE}/pods"
 _PAGES, _SERVICES = 8080, 8081
+_CPU_TIME = re.compile(r'^pod_cpu_usage_seconds_total\{namespace="([^"]+)",pod="([^"]+)"\} (\S+) (\d+)$', re.MULTILINE)
+
+
+class CpuTime(NamedTuple):
+    """The CPU seconds that a pod has used until a time, in seconds since 1970."""
+
+    seconds: float
+    at: float
 
 
 class Cluster:
@@ -26,11 +35,11 @@ class Cluster:
         self.api = Api(kubeconfig)
 
     def connect(self) -> client.ApiClient:
-        """Another client of the API."""
+        """Return another client of the API."""
         return client.ApiClient(configuration(self._kubeconfig))
 
     def scale(self, name: str, replicas: int) -> int:
-        """Ask for so many pods of a controller; how many were asked for before."""
+        """Set the number of a controller's pods, and return the number before."""
         before = self.core.read_namespaced_replication_controller_scale(name, NAMESPACE).spec
         self.core.patch_namespaced_replication_controller_scale(name, NAMESPACE, {"spec": {"replicas": replicas}})
         return int(before.replicas or 0)
@@ -59,6 +68,13 @@ class Cluster:
             for item in self._request("GET", _METRICS)["items"]
         }
 
+    def cpu_seconds(self) -> dict[str, CpuTime]:
+        """Return the CPU time of each pod, as the kubelet of its node last read it."""
+        used: dict[str, CpuTime] = {}
+        for node in self.core.list_node().items:
+            used |= cpu_times(self.core.connect_get_node_proxy_with_path(node.metadata.name, "metrics/resource"))
+        return used
+
     def _request(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self._client.configuration.host}{path}"
         answer: Any = self._client.call_api(method, url, {"Content-Type": "application/json"}, body=body)
@@ -68,5 +84,14 @@ class Cluster:
 
 
 def mebibytes(quantity: str) -> float:
-    """A quantity of Kubernetes in MiB."""
+    """Return a quantity of Kubernetes in MiB."""
     return float(parse_quantity(quantity)) / 2**20
+
+
+def cpu_times(metrics: str) -> dict[str, CpuTime]:
+    """Return the CPU time of the demonstrator's pods from a kubelet's metrics, by the pod's name."""
+    return {
+        pod: CpuTime(float(seconds), int(milliseconds) / 1_000)
+        for namespace, pod, seconds, milliseconds in _CPU_TIME.findall(metrics)
+        if namespace == NAMESPACE
+    }

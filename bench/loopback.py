@@ -1,4 +1,4 @@
-"""What the data path does on this machine's loopback, without a cluster: real agents, a process each.
+"""Measure the data path on this machine's loopback, without a cluster: real agents, a process each.
 
     .venv/bin/python -m bench.loopback [--seconds 20]     figures as JSON and as a table; fails when a target is missed
 
@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench.targets import ANY, Figures, judge
+from bench.targets import ANY, Figures, check_targets
 from demonstrator.bundles.datastore.memory_store import MemoryStore
 from demonstrator.bundles.producer.source import BATCH_SIZE
 from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
@@ -51,7 +51,7 @@ def main() -> None:
             print(f"{name} …", file=sys.stderr, flush=True)
             figures |= measure()
     print(json.dumps(figures, indent=2))
-    if not judge(figures, TARGETS):
+    if not check_targets(figures, TARGETS):
         sys.exit(1)
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     keep(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
     address = f"http://{declaration.controller.address}/"
     with chromium() as browser:
-        # Without motion nothing is still on its way to where it shall be.
+        # Without motion nothing is still moving.
         look: Any = {"color_scheme": "dark", "reduced_motion": "reduce"}
         page = browser.new_page(viewport={"width": 1280, "height": 900}, **look)
         for path in PAGES:
@@ -58,13 +58,13 @@ def recorded(run: Path) -> list[dict[str, Any]]:
 
 
 def ends_well(told: list[dict[str, Any]]) -> bool:
-    """Whether a run went through all of its steps."""
+    """Return whether a run went through all of its steps."""
     steps = {event["step"]: event["outcome"] for event in told if event["event"] == "StepFinished"}
     return steps.get("hosts") == steps.get(LAST_STEP) == "ok"
 
 
 def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
-    """What a terminal had in the end, as SVG: the run's events, shown once more at the pace that they came in."""
+    """Return the terminal's last screen as SVG: the run's events are replayed at their pace."""
     now = 0.0
     board = Board(clock=lambda: now)
     console = Console(file=io.StringIO(), record=True, width=COLUMNS, force_terminal=True, highlight=False)
@@ -75,7 +75,7 @@ def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
             console.print(line)
     for line in (Text(), *board.summary(), Text(), *key_value_lines(addresses(declaration, State()))):
         console.print(line)
-    # Rich names a font of somebody else's server: whoever looks at the picture shall ask nobody.
+    # Rich names a font of somebody else's server: a reader of the picture must not ask it.
     return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make site"), flags=re.DOTALL)
 
 

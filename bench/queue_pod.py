@@ -1,4 +1,4 @@
-"""What one queue pod of the running cluster can pass on, with clients in other pods that do nothing but ask it.
+"""Measure the throughput of one queue pod of the running cluster, with clients in other pods that only call it.
 
 It is a queue of its own, in a namespace of its own, so that the demonstrator's accounting knows nothing of it.
 """

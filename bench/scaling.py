@@ -53,7 +53,7 @@ REPLAY = (0, 4, 22, 24, 60, 92, 99, 100, 98, 72, 45, 33, 18, 4, 30, 88, 100, 96,
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a load: second by second, and in figures."""
+    """The result of a load: second by second, and in figures."""
 
     utilisation: list[float]
     requested: list[int]
@@ -138,7 +138,7 @@ def _settled(phases: Phases, changed: Sequence[float]) -> tuple[float, int]:
 
 
 def replay() -> list[int]:
-    """What the original rule asks for when REPLAY is the queue's utilisation."""
+    """Return the requests of the original rule when REPLAY is the queue's utilisation."""
     replicas, before, requests = 1, 0.0, []
     for utilisation in REPLAY:
         slope = (utilisation - before) / PERIOD_SECONDS

@@ -1,4 +1,4 @@
-"""Figures against what they have to reach: a table for people, and whether all of it was reached."""
+"""Compare measured figures with what they have to reach, and show both."""
 
 from collections.abc import Mapping
 
@@ -6,22 +6,26 @@ from rich.console import Console
 from rich.table import Table
 
 Figures = dict[str, float]
-# At least, at most, and the limits themselves, by the figure's name.
+# The lowest allowed value and the upper limit, which itself is not allowed, by the figure's name.
 Targets = Mapping[str, tuple[float, float]]
 
 ANY = float("inf")
 
 
-def judge(figures: Figures, targets: Targets) -> bool:
-    """Print the figures on standard error, and say whether all targets among them are met."""
+def check_targets(figures: Figures, targets: Targets) -> bool:
+    """Print the figures on standard error, and return whether each of them meets its target."""
     shown = Table("figure", "measured", "target", box=None)
     missed = False
     for name, value in figures.items():
-        least, most = targets.get(name, (-ANY, ANY))
-        target = f"< {most:,g}" if most < ANY else f">= {least:,g}" if least > -ANY else ""
-        met = least <= value < most
+        least, limit = targets.get(name, (-ANY, ANY))
+        target = f"< {limit:,g}" if limit < ANY else f">= {least:,g}" if least > -ANY else ""
+        met = least <= value < limit
         missed |= not met
-        measured = f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
-        shown.add_row(name, measured, target if met else f"{target} missed")
+        shown.add_row(name, show_figure(value), target if met else f"{target} missed")
     Console(stderr=True).print(shown)
     return not missed
+
+
+def show_figure(value: float) -> str:
+    """Return a figure with as many digits as people need of it."""
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"

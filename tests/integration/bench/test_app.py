@@ -1,4 +1,4 @@
-"""What the benchmarks make of what they see; the figures themselves are theirs."""
+"""Parts of the benchmarks that need no cluster."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from bench.app import FULL_RATE, PROCESSORS, PRODUCERS, listen, working
 from bench.cluster import mebibytes
-from bench.targets import ANY, judge
+from bench.targets import ANY, check_targets
 from tests.support.demonstrator.local import Local, wait_until
 
 
@@ -61,8 +61,8 @@ def test_it_waits_until_everything_works() -> None:
 
 def test_a_missed_target_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     targets = {"flow": (2_400.0, ANY), "age": (0.0, 1.0)}
-    assert judge({"flow": 2_400.0, "age": 0.2, "other": -3.0}, targets)
+    assert check_targets({"flow": 2_400.0, "age": 0.2, "other": -3.0}, targets)
     assert "missed" not in capsys.readouterr().err
-    assert not judge({"flow": 2_399.0}, targets)
-    assert not judge({"age": 1.0}, targets)
+    assert not check_targets({"flow": 2_399.0}, targets)
+    assert not check_targets({"age": 1.0}, targets)
     assert ">= 2,400 missed" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,9 @@ wait_until = partial(wait_until_async, seconds=20.0, tolerating=NOT_YET)
 
 AGENT_PARTS = ("lib", "platform", "remote", "model", "services", "components", "agent")
 PROVISIONING_PARTS = ("lib", "platform", "remote", "model", "provisioning", "bundles")
+
+# What tells a process of Python that its coverage is measured; empty where it is not.
+_MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
 
 
 def free_port() -> int:
@@ -120,7 +123,7 @@ class Local:
             return None if response.status == 204 else await response.json()
 
     async def reported(self, pod: str) -> dict[str, str]:
-        """What an agent last told of its bundles: "NAME VERSION" and state."""
+        """Return the bundles of an agent's last report: state by "NAME VERSION"."""
         async with self.session.get(f"{self.provisioning_url}/agents", raise_for_status=True) as response:
             bundles = (await response.json())[pod]["report"]["bundles"]
         return {f"{bundle['name']} {bundle['version']}": bundle["state"] for bundle in bundles}
@@ -207,6 +210,7 @@ class Local:
                 env={
                     "PATH": os.environ["PATH"],
                     "PYTHONPATH": str(self.image(parts)),
+                    **_MEASURED,
                     **environment,
                 },
                 stdout=output,
@@ -217,6 +221,13 @@ class Local:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    if process.returncode is not None:
+        return
+    if _MEASURED:  # a killed process saves no coverage
+        process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await process.wait()
+                return
+    process.kill()
+    await process.wait()

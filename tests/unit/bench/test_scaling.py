@@ -1,4 +1,4 @@
-"""What the user guide says of the two rules comes from this benchmark, and its picture too."""
+"""The user guide's figures and picture of the two rules come from this benchmark."""
 
 import re
 from xml.etree import ElementTree as ET
