@@ -14,7 +14,7 @@ from runner.state import CHECKOUT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Whether the tests look at a cluster that is made for them."""
+    """Add the option that raises a cluster for the tests."""
     parser.addoption(
         "--raise",
         dest="raise_cluster",
@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What disturbs the cluster comes last: a test before it shall meet the cluster as it was raised."""
+    """Run the disruptive tests last: the others meet the cluster as it was raised."""
     items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
 
 

@@ -15,7 +15,7 @@ from tests.support.cluster.demonstrator import await_coordinator
 
 @pytest.fixture(scope="session")
 def declaration() -> Declaration:
-    """What the user asked for."""
+    """The user's declaration of the cluster."""
     declaration = load(DECLARATION)
     if not hosts.bridge_present(declaration):
         pytest.fail(f"{declaration.network} is not on this machine: nothing may be sent there. `make site` raises it.")
@@ -30,7 +30,7 @@ def viewer(declaration: Declaration) -> str:
 
 @pytest.fixture(scope="module")
 def steered(viewer: str) -> None:
-    """A coordinator acts, also where the tests before have just made all pods anew."""
+    """Wait until a coordinator acts: the tests before may have just replaced all pods."""
     await_coordinator(viewer)
 
 
@@ -73,7 +73,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """Where screenshots go, for people to look at."""
+    """The directory of screenshots, for people to look at."""
     directory = State().directory / "pictures"
     directory.mkdir(parents=True, exist_ok=True)
     return directory

@@ -1,4 +1,4 @@
-"""Why: machines die, and whoever stands before the page must see it, and the pods move."""
+"""Machines die: a visitor of the page must see it, and the pods must move."""
 
 import subprocess
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def home(page: Page, viewer: str) -> Iterator[str]:
     path = f"{viewer}coordinator/systemStats"
 
     def homes(controller: str) -> list[str]:
-        """Where the ready pods of a controller are."""
+        """Return the nodes of a controller's ready pods."""
         nodes = page.request.get(f"{viewer}coordinator/clusterInfo").json()["nodes"]
         pods = [(node["name"], pod) for node in nodes for pod in node["pods"]]
         return [name for name, pod in pods if pod["ready"] and pod["name"].startswith(controller)]

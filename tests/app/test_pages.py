@@ -1,4 +1,4 @@
-"""Why: whoever stands before an audience clicks through all pages, by mouse or keyboard, on a screen or a phone."""
+"""A presenter clicks through all pages, by mouse or keyboard, on a screen or a phone."""
 
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def test_a_graph_draws_what_the_interface_says(page: Page, viewer: str) -> None:
 
 
 def test_stats_has_a_graph_for_each_figure(page: Page, viewer: str) -> None:
-    """Whatever provides figures is there, and nothing else."""
+    """Each component that provides figures is there, and nothing else."""
     open_live(page, f"{viewer}stats")
     shown = "figures => figures.map(({dataset}) => [dataset.component, dataset.pod, dataset.figure])"
 
@@ -95,7 +95,7 @@ def test_stats_has_a_graph_for_each_figure(page: Page, viewer: str) -> None:
 
 
 def test_a_scaling_is_among_the_events(page: Page, viewer: str) -> None:
-    """By keyboard, as whoever uses no mouse does: what was pressed is told, and by whom."""
+    """People without a mouse use the keyboard: the log tells what was pressed, and by whom."""
     open_live(page, f"{viewer}dashboard")
     requested = page.locator("#producers-requested")
     expect(requested).to_have_text("1", timeout=LIVE)

@@ -27,7 +27,7 @@ def _as_it_was(page: Page, viewer: str) -> Iterator[None]:
 
 
 def slide(page: Page, key: str) -> None:
-    """Set the slider by the keyboard, as whoever uses no mouse does."""
+    """Set the slider by the keyboard, as people without a mouse do."""
     page.locator("#preference").press(key)
 
 

@@ -20,7 +20,7 @@ VIEWER = "inaetics-datastore-viewer-controller"
 
 @pytest.fixture
 def password(viewer: str) -> Iterator[str]:
-    """What changes on the dashboard need until the test is over."""
+    """Set a password for changes on the dashboard until the test is over."""
     password = secrets.token_urlsafe()
     try:
         site("--tags", "inaetics-app", "--extra-vars", f"inaetics_app_dashboard_password={password}")

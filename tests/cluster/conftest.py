@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def declaration() -> Declaration:
-    """What the user asked for."""
+    """The user's declaration of the cluster."""
     return load(DECLARATION)
 
 

@@ -39,7 +39,7 @@ def from_pod(address: str, port: int, requests: Sequence[Request]) -> str:
 
 
 def anywhere(canary: str) -> list[Request]:
-    """What every port has to refuse."""
+    """Return requests that every port has to refuse."""
     return [
         (f"GARBAGE{END}", 0),
         (f"GET / {FIELDS}\r\nno colon{END}", 0),
@@ -56,7 +56,7 @@ def anywhere(canary: str) -> list[Request]:
 
 
 def of_the_page(canary: str) -> list[Request]:
-    """What the coordinator has to refuse on top of that."""
+    """Return requests that the coordinator has to refuse on top of that."""
     to = f"POST /coordinator/systemStats {FIELDS}"
     contents = ("not JSON", DEEP, "{}", '{"producers": true}', '{"producers": 5}', '{"processors": 8}')
     elsewhere = f"Sec-Fetch-Site: cross-site\r\nAuthorization: Bearer {canary}"
@@ -71,7 +71,7 @@ def of_the_page(canary: str) -> list[Request]:
 
 
 def of_provisioning(canary: str) -> list[Request]:
-    """What the provisioning server has to refuse on top of that."""
+    """Return requests that the provisioning server has to refuse on top of that."""
     stranger = f"Authorization: Bearer {canary}"
     return [
         body(f"PUT /agents/intruder {FIELDS}", "not JSON"),
@@ -88,7 +88,7 @@ def of_provisioning(canary: str) -> list[Request]:
 
 
 def of_an_agent(number: int) -> list[Request]:
-    """What an agent's port for calls has to refuse on top of that, of the service of this number."""
+    """Return calls of the service with this number that an agent has to refuse on top of that."""
     nobodys = (
         f"{number}/inaetics.statistics/__init__",
         f"{number}/inaetics.nothing/statistics",

@@ -54,7 +54,7 @@ def scale(core: CoreApi, by_hand: None) -> Iterator[Callable[[int], None]]:
 
 
 def stored(demonstrator: Demonstrator) -> float:
-    """How many samples reached the data store in this second."""
+    """Return the number of samples that reached the data store in this second."""
     return float(demonstrator.statistics()["now"]["stored"])
 
 
@@ -70,7 +70,7 @@ def test_the_page_answers_every_host(url: str, on: Callable[[str], Shell], nodes
 
 
 def test_no_sample_is_lost(demonstrator: Demonstrator, scale: Callable[[int], None]) -> None:
-    """What was produced is stored, queued, in work, refused or lost: it flows, and the sum is always right."""
+    """Each sample is stored, queued, in work, refused or lost: samples flow, and the sum is always right."""
     scale(1)
     first = wait_until(
         lambda: demonstrator.statistics()["accounting"], "samples are counted", seconds=FLOW, tolerating=(OSError,)
@@ -100,6 +100,6 @@ def test_more_processors_more_flow(
     )
 
 
-def test_the_journal_ends_with_the_seeds_line(on: Callable[[str], Shell]) -> None:
-    said = on("controller").core("journalctl --unit=inaetics.service --lines=1 --output=cat --no-pager")
-    assert said.endswith(STARTED)
+def test_the_journal_ends_with_the_original_line(on: Callable[[str], Shell]) -> None:
+    output = on("controller").core("journalctl --unit=inaetics.service --lines=1 --output=cat --no-pager")
+    assert output.endswith(STARTED)

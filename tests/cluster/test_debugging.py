@@ -28,7 +28,7 @@ def commands() -> list[tuple[str, str]]:
 
 
 def on_workstation(command: str) -> str:
-    """What a command says in the checkout, with the virtual environment active."""
+    """Return the output of a command in the checkout, with the virtual environment active."""
     programs = Path(sys.executable).parent
     # Traffic to the cluster passes no proxy: see tests/cluster/workstation.py.
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "no_proxy": "*"}
@@ -53,5 +53,5 @@ def test_every_kind_of_host_is_looked_at() -> None:
 @pytest.mark.parametrize(("host", "command"), commands(), ids=[" ".join(" ".join(one).split()) for one in commands()])
 def test_the_command_works(host: str, command: str, on: Callable[[str], Shell]) -> None:
     """It ends well and says something, be it that there is nothing."""
-    said = on(host).core(f"{{ {command}\n}} 2>&1") if host else on_workstation(f"{{ {command}\n}} 2>&1")
-    assert said.strip()
+    output = on(host).core(f"{{ {command}\n}} 2>&1") if host else on_workstation(f"{{ {command}\n}} 2>&1")
+    assert output.strip()

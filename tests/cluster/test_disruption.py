@@ -1,4 +1,4 @@
-"""What the cluster survives. Each test leaves it as it was; all of them run after everything else."""
+"""Disruptions that the cluster survives. Each test leaves it as it was; all of them run after everything else."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -8,14 +8,14 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from runner.declaration.model import Declaration, Host
-from tests.support.cluster.disruption import BACK, MOVED, SILENT, full, ready, recovered, run, silenced
+from tests.support.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, run, silenced, wait_until_ready
 from tests.support.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
 from tests.support.cluster.workstation import Shell, page
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.disruptive
 
-UNAUTHORIZED = "401"  # what the API says to whoever shows no certificate
+UNAUTHORIZED = "401"  # the API's answer to a request without a certificate
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_unit_removes_the_application_and_brings_it_back(
         wait_until(lambda: not core.list_namespaced_pod("default").items, "its pods are gone", seconds=BACK)
     finally:
         controller.core("sudo systemctl start inaetics")
-    full(core)
+    wait_until_ready(core)
     url = f"http://{declaration.controller.address}/"
     wait_until(lambda: page(url), "the page answers again", seconds=BACK, tolerating=(OSError,))
 
@@ -83,7 +83,7 @@ def test_a_node_comes_back_after_a_halt(core: CoreApi, pods: Pods, victim: Host)
 def test_a_rebooted_controller_brings_everything_back(
     core: CoreApi, on: Callable[[str], Shell], declaration: Declaration, nodes: Sequence[Host]
 ) -> None:
-    """The registry, the store and the API are one host: what it held must still be there, and not be made anew."""
+    """The registry, the store and the API are one host: its data must still be there, and not be created again."""
 
     def identities() -> set[str]:
         controllers = core.list_namespaced_replication_controller("default").items
@@ -94,7 +94,7 @@ def test_a_rebooted_controller_brings_everything_back(
     run("vagrant", "up", "controller")
     unreachable = (OSError, HTTPError, ApiException)
     assert wait_until(identities, "the API answers again", seconds=BACK, tolerating=unreachable) == before
-    full(core)
+    wait_until_ready(core)
     url = f"http://{declaration.controller.address}/"
     wait_until(lambda: page(url), "the page answers again", seconds=BACK, tolerating=(OSError,))
     asked = f"curl -sk -o /dev/null -w '%{{http_code}}' --max-time 2 https://{declaration.service_network[1]}/ || true"

@@ -1,4 +1,4 @@
-"""What the demonstrator survives, and that it says of every sample what became of it.
+"""Faults that the demonstrator survives, with an account of every sample.
 
 Scaling is manual meanwhile, so that nothing else changes what a test has set.
 """
@@ -36,7 +36,7 @@ from tests.support.polling import wait_until
 pytestmark = pytest.mark.disruptive
 
 MOST_PRODUCERS, FULL_RATE, DEFAULT_RATE = 4, 1_000.0, 500.0
-FLOODED, WARM = 5 * 60.0, 60.0  # seconds without a processor, and until memory counts
+OVERLOADED, WARM = 5 * 60.0, 60.0  # seconds without a processor, and until memory counts
 FLAT = 8 * 2**20  # bytes that a pod may grow by meanwhile; to keep what arrives takes four times as many
 DROPPED = 12.0  # seconds until a service of a lost node is no longer used
 
@@ -47,17 +47,17 @@ def demonstrator(core: CoreApi, declaration: Declaration) -> Iterator[Demonstrat
     demonstrator = Demonstrator(core, f"http://{declaration.controller.address}")
     before = demonstrator.all_replicas()
     site("--tags", "inaetics-app", "--extra-vars", "inaetics_app_scaling=manual")
-    demonstrator.full()
+    demonstrator.wait_until_ready()
     demonstrator.scale(PROCESSOR, 2)
     yield demonstrator
     site("--tags", "inaetics-app")
     for kind, replicas in before.items():
         demonstrator.ask(kind, replicas)
-    demonstrator.full()
+    demonstrator.wait_until_ready()
 
 
 @pytest.fixture(scope="class")
-def flood(demonstrator: Demonstrator, on: Callable[[str], Shell]) -> Iterator[Demonstrator]:
+def overloaded(demonstrator: Demonstrator, on: Callable[[str], Shell]) -> Iterator[Demonstrator]:
     """Four producers at full rate, and no processor, after some results were stored."""
     before = demonstrator.all_replicas()
     demonstrator.flows()
@@ -88,7 +88,7 @@ def provisioning(demonstrator: Demonstrator, state: Path) -> Provisioning:
 
 
 def memory(api: client.ApiClient) -> dict[str, int]:
-    """What each pod holds in memory, in bytes."""
+    """Return the memory of each pod in bytes."""
     listed: Any = client.CustomObjectsApi(api).list_namespaced_custom_object
     used = {}
     for pod in listed("metrics.k8s.io", "v1beta1", "default", "pods")["items"]:
@@ -99,39 +99,41 @@ def memory(api: client.ApiClient) -> dict[str, int]:
 class TestUnderAFlood:
     """More than anybody works off; afterwards there are processors again."""
 
-    def test_a_flood_is_refused_and_kept_in_no_memory(self, flood: Demonstrator, api: client.ApiClient) -> None:
+    def test_a_load_beyond_the_limit_is_refused_and_kept_in_no_memory(
+        self, overloaded: Demonstrator, api: client.ApiClient
+    ) -> None:
         """The queue keeps what it can hold and counts the rest; for five minutes nobody's memory grows."""
-        restarts, first = flood.restarts(), flood.statistics()
+        restarts, first = overloaded.restarts(), overloaded.statistics()
 
         def passed() -> float:
             """Seconds, by the demonstrator's own clock."""
-            return float(flood.statistics()["now"]["at"] - first["now"]["at"])
+            return float(overloaded.statistics()["now"]["at"] - first["now"]["at"])
 
         wait_until(passed, "the first minute is over", lambda seconds: seconds >= WARM, seconds=2 * WARM)
         warm = memory(api)
-        wait_until(passed, "the flood has lasted", lambda seconds: seconds >= FLOODED, seconds=2 * FLOODED)
+        wait_until(passed, "the load has lasted", lambda seconds: seconds >= OVERLOADED, seconds=2 * OVERLOADED)
         grown = {name: used - warm[name] for name, used in memory(api).items()}
-        assert grown.keys() == restarts.keys() == flood.restarts().keys()
+        assert grown.keys() == restarts.keys() == overloaded.restarts().keys()
         assert max(grown.values()) < FLAT, grown
-        assert flood.restarts() == restarts
-        before, after = first["accounting"], flood.accounting()
+        assert overloaded.restarts() == restarts
+        before, after = first["accounting"], overloaded.accounting()
         assert after["refused"] - before["refused"] == after["produced"] - before["produced"] > 0
 
-    def test_what_a_killed_queue_held_counts_as_lost(self, flood: Demonstrator) -> None:
+    def test_what_a_killed_queue_held_counts_as_lost(self, overloaded: Demonstrator) -> None:
         """But for what a processor that was just taken away had stored and could not settle any more."""
-        before = flood.accounting()
-        flood.kill(QUEUE)
+        before = overloaded.accounting()
+        overloaded.kill(QUEUE)
         whole = before["stored"] + before["lost"] + before["queued"] + before["in_work"]
-        now = flood.reached("all of it is stored or lost", lambda now: now["stored"] + now["lost"] == whole)
+        now = overloaded.reached("all of it is stored or lost", lambda now: now["stored"] + now["lost"] == whole)
         assert now["lost"] > before["lost"]
 
-    def test_what_a_killed_data_store_held_counts_as_lost(self, flood: Demonstrator) -> None:
+    def test_what_a_killed_data_store_held_counts_as_lost(self, overloaded: Demonstrator) -> None:
         """Its last million results at the most: what it had let go before was stored and stays so."""
-        seen = flood.statistics()
+        seen = overloaded.statistics()
         (held,) = figures_of(seen, "datastore", "held")
         assert held > 0
-        flood.kill(VIEWER)
-        flood.reached("just that is lost", lambda now: now["lost"] == seen["accounting"]["lost"] + held)
+        overloaded.kill(VIEWER)
+        overloaded.reached("just that is lost", lambda now: now["lost"] == seen["accounting"]["lost"] + held)
 
 
 @pytest.mark.parametrize("kind", [PROVISIONING, PROCESSOR, PRODUCER, QUEUE, VIEWER])
@@ -151,7 +153,7 @@ def test_the_pods_of_a_lost_node_run_elsewhere(
 
     Nor does anybody go on with a queue that does not answer any more.
     """
-    part(demonstrator)
+    move_apart(demonstrator)
     (home,) = demonstrator.homes(kind)
     (pod,) = (pod.metadata.name for pod in demonstrator.pods(kind))
     node = next(node for node in nodes if str(node.address) == home)
@@ -173,14 +175,14 @@ def test_the_pods_of_a_lost_node_run_elsewhere(
             wait_until(
                 shown, "the page shows what is lost", lambda yes: yes is False, seconds=BACK, tolerating=UNREACHABLE
             )
-            demonstrator.full()
+            demonstrator.wait_until_ready()
             demonstrator.flows()
     finally:
         recovered(core, node)
     wait_until(shown, "the page shows that the node is ready", seconds=BACK, tolerating=UNREACHABLE)
 
 
-def part(demonstrator: Demonstrator) -> None:
+def move_apart(demonstrator: Demonstrator) -> None:
     """Have queue and page on different nodes: the one is to tell of the other's loss."""
     for home in demonstrator.homes(QUEUE) & demonstrator.homes(VIEWER):
         demonstrator.core.patch_node(home, {"spec": {"unschedulable": True}})
@@ -222,7 +224,7 @@ def test_an_update_outlives_the_provisioning_server(demonstrator: Demonstrator, 
     new, archive = next_version(provisioning.ask("GET", f"/bundles/{bundle}/{old}"))
 
     def versions() -> set[str | None]:
-        """What the target is to run, and what each of its pods does run."""
+        """Return the versions that the target is to run and that its pods do run."""
         running = provisioning.running(target, bundle)
         return {provisioning.assigned(target, bundle), *(running.get(pod) for pod in pods)}
 

@@ -40,7 +40,7 @@ Listing = Callable[[str], dict[str, Row]]
 
 @pytest.fixture(scope="module")
 def listing(on: Callable[[str], Shell]) -> Listing:
-    """What kubectl prints on the controller, by name and column."""
+    """Return the rows that kubectl prints on the controller, by name and column."""
 
     def listing(what: str) -> dict[str, Row]:
         header, *rows = on("controller").core(f"kubectl get {what} --output=wide").splitlines()
@@ -76,8 +76,8 @@ def test_replication_controllers(listing: Listing) -> None:
     }
 
 
-def test_replicas_are_created_as_in_the_seed(on: Callable[[str], Shell]) -> None:
-    """What inaetics.service creates; the processors' numbers follow the load from then on."""
+def test_replicas_are_created_as_in_the_original(on: Callable[[str], Shell]) -> None:
+    """The objects that inaetics.service creates; the number of processors follows the load from then on."""
     objects = yaml.safe_load_all(on("controller").root("cat /etc/inaetics/objects.yml"))
     created = {one["metadata"]["name"]: one["spec"]["replicas"] for one in objects if "replicas" in one["spec"]}
     assert created == {f"{name}-controller": int(replicas) for name, (_, replicas) in CONTROLLERS.items()}

@@ -39,5 +39,5 @@ def test_a_new_service_has_a_name(pods: Pods, probes: Sequence[Probe]) -> None:
 
 
 def test_an_unknown_name_is_refused_at_once(pods: Pods, probes: Sequence[Probe]) -> None:
-    """Offline, a question that waits for an answer from the internet holds up whoever asks."""
+    """Offline, a query that waits for an answer from the internet holds up the client."""
     assert pods.python(probes[0].name, MISSING) == "True True"

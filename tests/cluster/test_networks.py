@@ -39,8 +39,8 @@ def test_pods_have_addresses_of_the_pod_network(probes: Sequence[Probe], declara
 
 def test_pods_reach_each_other_across_nodes(pods: Pods, probes: Sequence[Probe]) -> None:
     for one, other in (probes, reversed(probes)):
-        said = pods.fetch(one.name, f"http://{other.address}:{PORT}/hostname")
-        assert said == other.name
+        output = pods.fetch(one.name, f"http://{other.address}:{PORT}/hostname")
+        assert output == other.name
 
 
 def test_a_service_reaches_both_pods(pods: Pods, probes: Sequence[Probe], service: Service) -> None:
@@ -61,15 +61,15 @@ def test_every_host_answers_at_the_node_port(service: Service, declaration: Decl
     """The controller too, which is no node."""
     for host in declaration.hosts:
         url = f"http://{host.address}:{service.node_port}/hostname"
-        said = wait_until(partial(page, url), f"{url} answers", seconds=RULES, tolerating=(OSError,))
-        assert said.startswith("probe-")
+        output = wait_until(partial(page, url), f"{url} answers", seconds=RULES, tolerating=(OSError,))
+        assert output.startswith("probe-")
 
 
 def test_hosts_reach_pods(on: Callable[[str], Shell], probes: Sequence[Probe]) -> None:
     """The API server speaks to pods from the controller: metrics and webhooks depend on it."""
     for probe in probes:
-        said = on("controller").core(f"curl -sS --max-time 5 http://{probe.address}:{PORT}/hostname")
-        assert said.strip() == probe.name
+        output = on("controller").core(f"curl -sS --max-time 5 http://{probe.address}:{PORT}/hostname")
+        assert output.strip() == probe.name
 
 
 def test_large_packets_arrive(pods: Pods, probes: Sequence[Probe]) -> None:

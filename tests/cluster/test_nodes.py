@@ -52,7 +52,7 @@ def test_kubelet_runs_with_its_settings(core: CoreApi, nodes: Sequence[Host], wh
 
 
 def test_resource_metrics_of_every_node(api: client.ApiClient, nodes: Sequence[Host]) -> None:
-    """What `kubectl top nodes` prints."""
+    """`kubectl top nodes` has figures for each node."""
     custom: Any = client.CustomObjectsApi(api)
     metrics = custom.list_cluster_custom_object("metrics.k8s.io", "v1beta1", "nodes")["items"]
     assert {one["metadata"]["name"] for one in metrics} == {str(node.address) for node in nodes}

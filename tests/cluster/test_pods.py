@@ -1,4 +1,4 @@
-"""What people do with a pod: look into it and read what it said."""
+"""Work of people with a pod: run commands in it and read its log."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def test_a_pods_log_can_be_read(pods: Pods) -> None:
 
 
 def test_pods_run_under_seccomp_and_without_rights(pods: Pods, probes: Sequence[Probe]) -> None:
-    """What the manifest asks for counts only if the runtime does it."""
+    """A setting of the manifest counts only if the runtime applies it."""
     status = pods.run(probes[0].name, "cat", "/proc/1/status").out
     lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert (lines["Seccomp"], lines["NoNewPrivs"], int(lines["CapBnd"], 16)) == ("2", "1", 0)

@@ -58,7 +58,7 @@ def uploaded(server: Provisioning, tmp_path: Path) -> Iterator[str]:
 
 
 def running(server: Provisioning) -> bool:
-    """Whether an agent says that it runs the bundle."""
+    """Return whether an agent reports that it runs the bundle."""
     heard = server.ask("GET", "/agents").values()
     return any(
         bundle == {"name": NAME, "version": VERSION, "state": "running"}

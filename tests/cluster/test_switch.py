@@ -23,7 +23,7 @@ def others(core: CoreApi) -> dict[str, str]:
 
 @pytest.fixture
 def _felix_again() -> Iterator[None]:
-    """Whatever became of the test, the queue is the default one afterwards."""
+    """Switch to the default queue after the test, also when it failed."""
     yield
     site("--tags", "inaetics-app")
 

@@ -1,4 +1,4 @@
-"""Who may not: strangers, pods, and nodes beyond their own."""
+"""Requests that must be refused: of strangers, of pods, and of nodes beyond their own objects."""
 
 import base64
 import json
@@ -52,7 +52,7 @@ class May(Protocol):
 
 @pytest.fixture(scope="module")
 def may(api: client.ApiClient) -> May:
-    """Whether a service account, named by namespace and name, may do something, in namespace default or elsewhere."""
+    """A function that returns whether a service account may do something, in namespace default or elsewhere."""
     review: Any = client.AuthorizationV1Api(api).create_subject_access_review
 
     def may(namespace: str, account: str, verb: str, resource: str, named: str = "", *, where: str = "default") -> bool:
@@ -102,9 +102,9 @@ def test_no_pod_reaches_etcd(pods: Pods, probes: Sequence[Probe], declaration: D
     """The original demonstrator gave every pod the cluster's etcd; here it has no key to it."""
     code = f"ADDRESS = {str(declaration.controller.address)!r}\n{KNOCK}"
     for probe in probes:
-        said = json.loads(pods.python(probe.name, code))
-        assert set(said["outcomes"]) <= {"refused", "ConnectionResetError"}
-        assert [name for name in said["files"] if not name.startswith("..")] == ["ca.crt", "namespace", "token"]
+        output = json.loads(pods.python(probe.name, code))
+        assert set(output["outcomes"]) <= {"refused", "ConnectionResetError"}
+        assert [name for name in output["files"] if not name.startswith("..")] == ["ca.crt", "namespace", "token"]
 
 
 def test_no_pod_is_given_a_credential_of_etcds(core: CoreApi, state: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_demonstrators_pods_may_see_pods_and_nothing_else(core: CoreApi, may
 
 
 def test_only_the_coordinator_may_scale_and_only_what_it_has_to(may: May) -> None:
-    """Whoever takes over the page's pod may change three numbers of pods, and nothing else in the cluster."""
+    """An intruder in the page's pod may change three numbers of pods, and nothing else in the cluster."""
     account, scale = "inaetics-coordinator", "replicationcontrollers/scale"
     for kind in ("processor", "processor-celix", "producer"):
         name = f"inaetics-{kind}-controller"
@@ -158,7 +158,7 @@ def test_only_the_coordinator_may_scale_and_only_what_it_has_to(may: May) -> Non
 
 
 def test_only_the_provisioning_server_may_keep_what_people_change(may: May) -> None:
-    """Whoever takes over its pod may spoil what it keeps, and reaches nothing else."""
+    """An intruder in its pod may spoil its data, and reaches nothing else."""
     account, kept = "ace-provisioning", "inaetics-provisioning"
     for verb in ("get", "create", "update", "delete"):
         assert may("default", account, verb, "configmaps", where=kept)
@@ -170,7 +170,7 @@ def test_only_the_provisioning_server_may_keep_what_people_change(may: May) -> N
 
 
 def test_a_node_keeps_to_itself(connect: Callable[[str], client.ApiClient], nodes: Sequence[Host]) -> None:
-    """Whoever breaks out of a pod has its node's certificate: it must open neither other nodes nor Secrets."""
+    """An intruder that leaves a pod has its node's certificate: it must open neither other nodes nor Secrets."""
     own, other = nodes[0], nodes[-1]
     with connect(f"pki/kubeconfigs/kubelet-{own.name}.kubeconfig") as kubelet:
         api: CoreApi = client.CoreV1Api(kubelet)
@@ -190,7 +190,7 @@ def test_a_node_keeps_to_itself(connect: Callable[[str], client.ApiClient], node
             assert refused.value.status == FORBIDDEN
 
 
-OFFENCES: dict[str, dict[str, Any]] = {
+VIOLATIONS: dict[str, dict[str, Any]] = {
     "privileged": {"containers": {"securityContext": {"privileged": True}}},
     "root": {"containers": {"securityContext": {"runAsUser": 0, "runAsNonRoot": False}}},
     "hostNetwork": {"hostNetwork": True},
@@ -199,11 +199,11 @@ OFFENCES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("offence", OFFENCES)
-def test_the_demonstrators_namespace_is_restricted(core: CoreApi, offence: str) -> None:
+@pytest.mark.parametrize("violation", VIOLATIONS)
+def test_the_demonstrators_namespace_is_restricted(core: CoreApi, violation: str) -> None:
     """namespace default lets nobody in who could leave a container."""
     pod = manifest("offender", None, {}, "pause:1", ["true"])
-    change = dict(OFFENCES[offence])
+    change = dict(VIOLATIONS[violation])
     pod["spec"]["containers"][0] |= change.pop("containers", {})
     pod["spec"] |= change
     with pytest.raises(ApiException, match="violates PodSecurity") as refused:

@@ -1,4 +1,4 @@
-"""What a host is like. Each fact is asked once, by one command over the kept connection."""
+"""Facts of a host. Each is asked once, by one command over an ssh connection that stays open."""
 
 import base64
 import json
@@ -69,17 +69,17 @@ class Facts:
         self.address: str = self.variables["cluster_address"]
 
     def output(self, command: str) -> str:
-        """What a command says; it must succeed."""
+        """Return the output of a command; it must succeed."""
         return str(self._host.check_output(command))
 
     def refused(self, command: str) -> str:
-        """What a command says on its way out; it must fail."""
+        """Return the error output of a command; it must fail."""
         result = self._host.run(command)
         assert result.rc != 0, f"this should have been refused: {command}\n{result.stdout}"
         return str(result.stderr)
 
     def json(self, command: str) -> Any:
-        """What a command that writes JSON says."""
+        """Return the JSON that a command writes."""
         return json.loads(self.output(command))
 
     def text(self, path: str) -> str:
@@ -158,7 +158,7 @@ class Facts:
 
     @cached_property
     def open(self) -> set[tuple[str, int, str]]:
-        """What can be reached from other hosts by the private address: protocol, port and process."""
+        """Return what other hosts can reach at the private address: protocol, port and process."""
         reachable = (*ANYWHERE, self.address)
         return {(one.protocol, one.port, one.process) for one in self.listeners if one.address in reachable}
 

@@ -31,7 +31,7 @@ AUTHORITIES = {
 
 @dataclass(frozen=True)
 class Identity:
-    """What a certificate says: its authority, its holder, and what it is good for."""
+    """The members of a certificate: its issuer, its subject, and its uses."""
 
     authority: str
     holder: str
@@ -99,7 +99,7 @@ def test_each_is_signed_by_its_authority(facts: Facts, issued: Mapping[str, x509
 
 
 def test_authorities_are_kept_apart(facts: Facts) -> None:
-    """Whoever holds a Kubernetes certificate must not be believed by etcd."""
+    """A Kubernetes certificate must not be accepted by etcd."""
     authorities = {path: one for path, one in facts.certificates.items() if path in AUTHORITIES}
     assert {path: _common_name(one.subject).split()[0] for path, one in authorities.items()} == {
         path: AUTHORITIES[path] for path in authorities
@@ -116,7 +116,7 @@ def test_days_left(issued: Mapping[str, x509.Certificate]) -> None:
 
 
 def test_no_authority_can_sign_here(facts: Facts) -> None:
-    """The authorities' keys stay on the workstation: whoever owns a host can still not issue a certificate."""
+    """The authorities' keys stay on the workstation: the owner of a host still cannot issue a certificate."""
     authorities = {_public(one) for path, one in facts.certificates.items() if path in AUTHORITIES}
     keys = [path for path in facts.secrets if path.endswith(".key")]
     shown = facts.output("; ".join(f"openssl pkey -pubout -in {path}" for path in keys))

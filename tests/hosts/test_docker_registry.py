@@ -1,4 +1,4 @@
-"""The registry: the prepared images, over TLS, to whoever knows its authority."""
+"""The registry: the prepared images, over TLS, to clients that know its authority."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_has_the_prepared_images(facts: Facts) -> None:
 
 
 def test_is_not_believed_without_its_authority(facts: Facts) -> None:
-    """Who does not know the cluster's authority must not take images from an address that anybody could have."""
+    """A client without the cluster's authority must not take images from an address that anybody could have."""
     assert CURL_UNKNOWN_AUTHORITY in facts.refused(f"curl -sS {_url(facts)}/v2/")
 
 

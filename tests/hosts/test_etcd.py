@@ -64,7 +64,7 @@ def test_flannel_reads_its_own_and_nothing_else(facts: Facts) -> None:
 
 
 def test_the_api_server_reads_its_own_and_nothing_else(facts: Facts) -> None:
-    """A fault in the API server shall not reach the pod network's leases."""
+    """A fault in the API server must not reach the pod network's leases."""
     assert "/registry/" in facts.output(etcdctl(facts, API_SERVER, "get --prefix --keys-only --limit=1 /registry/"))
     assert DENIED in facts.refused(etcdctl(facts, API_SERVER, "get --prefix --keys-only /coreos.com/network/"))
     assert DENIED in facts.refused(etcdctl(facts, API_SERVER, "put /coreos.com/network/config x"))
@@ -81,7 +81,7 @@ def test_nobody_comes_in_without_a_certificate_of_etcds_authority(facts: Facts) 
 
 
 def test_secrets_are_encrypted_at_rest(facts: Facts) -> None:
-    """A backup of etcd, or a stolen disk, shall not be a list of passwords (CIS 1.2.27, 1.2.28)."""
+    """A backup of etcd, or a stolen disk, must not be a list of passwords (CIS 1.2.27, 1.2.28)."""
     facts.output(f"{KUBECTL} create secret generic {SECRET} --from-literal=value={VALUE}")
     try:
         stored = etcdctl(facts, ROOT, f"get --print-value-only /registry/secrets/default/{SECRET}")

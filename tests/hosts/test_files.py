@@ -1,4 +1,4 @@
-"""Who owns the cluster's files and who can read them."""
+"""Owners and modes of the cluster's files."""
 
 import pytest
 

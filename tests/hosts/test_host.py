@@ -1,4 +1,4 @@
-"""What role host gives every host."""
+"""The things that role host gives every host."""
 
 from tests.hosts.facts import Facts, File
 
@@ -31,7 +31,7 @@ def test_kernel_forwards_and_filters_for_pods(facts: Facts) -> None:
 
 
 def test_programs_are_roots_alone_to_change(facts: Facts) -> None:
-    """Units run these as root: whoever can replace one owns the host."""
+    """Units run these as root: a user that can replace one owns the host."""
     programs = [f"/opt/cluster/bin/{name}" for group in facts.groups for name in PROGRAMS.get(group, "").split()]
     modes = facts.output(f"stat --dereference --format='%U %a' {' '.join(programs)}").splitlines()
     assert dict(zip(programs, modes, strict=True)) == dict.fromkeys(programs, "root 755")
@@ -68,5 +68,5 @@ def test_ssh_takes_keys_only(facts: Facts) -> None:
 
 
 def test_nothing_has_failed(facts: Facts) -> None:
-    """A failed unit, whoever's it is, is a host that is not as it should be."""
+    """A failed unit of any owner means that the host is not as it should be."""
     assert facts.output("systemctl list-units --failed --plain --no-legend") == ""

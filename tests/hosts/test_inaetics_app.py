@@ -24,11 +24,11 @@ def test_unit_has_created_the_application(unit: dict[str, str]) -> None:
 
 
 def test_unit_has_no_rights_of_its_own(unit: dict[str, str]) -> None:
-    """What it may do, it may do at the API server, and nothing on this host."""
+    """It may do something at the API server, and nothing on this host."""
     assert unit["User"] == "inaetics"
     assert {name: unit[name] for name in UNPRIVILEGED} == UNPRIVILEGED
 
 
-def test_journal_ends_with_the_seeds_line(facts: Facts) -> None:
+def test_journal_ends_with_the_original_line(facts: Facts) -> None:
     """The README tells people to wait for this line."""
     assert facts.output("journalctl --no-pager --output=cat --lines=1 --unit=inaetics.service").endswith(STARTED)

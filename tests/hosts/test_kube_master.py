@@ -60,7 +60,7 @@ WEAK = ("CBC", "RC4", "3DES", "TLS_RSA_")
 
 @pytest.mark.parametrize(("process", "flag", "value", "reason"), FLAGS)
 def test_flag_is_set(facts: Facts, process: str, flag: str, value: str, reason: str) -> None:
-    """What the benchmark asks for counts in the running process, not in a file."""
+    """The benchmark's settings count in the running process, not in a file."""
     assert value in _values(facts, process, flag), reason
 
 

@@ -48,13 +48,13 @@ def test_is_named_by_address(facts: Facts) -> None:
 
 
 def test_flags_do_not_undo_the_file(facts: Facts) -> None:
-    """A flag wins over the file, so there shall be no flag that says the same."""
+    """A flag wins over the file, so no flag may set the same."""
     flags = {word.split("=")[0] for word in facts.commands["kubelet.service"][1:]}
     assert flags == {"--config", "--kubeconfig", "--hostname-override", "--node-ip"}
 
 
 def test_strangers_are_refused(facts: Facts) -> None:
-    """Whoever may ask a kubelet may run commands in its pods (CIS 4.2.1)."""
+    """A client that a kubelet accepts may run commands in its pods (CIS 4.2.1)."""
     asked = f"curl -sS --cacert /etc/kubernetes/ca.crt --write-out ' %{{http_code}}' https://{facts.address}:10250/pods"
     assert facts.output(asked).endswith(" 401")
 

@@ -1,4 +1,4 @@
-"""What listens where: the table below, and nothing beside it."""
+"""Open ports: those of the table below, and no others."""
 
 from tests.hosts.facts import Facts
 
@@ -26,7 +26,7 @@ LOOPBACK = {
 
 
 def test_nothing_but_the_table_is_reachable(facts: Facts) -> None:
-    """Each open port is a door: whoever opens one says so in the table first."""
+    """Each open port is a way in: it has to be in the table."""
     expected = EVERY_HOST.union(*(OPEN.get(group, set()) for group in facts.groups))
     assert facts.open - ALLOWED == expected
 
@@ -43,7 +43,7 @@ def test_inner_ports_are_on_loopback_alone(facts: Facts) -> None:
 
 
 def test_etcd_listens_for_clients_on_two_addresses_only(facts: Facts) -> None:
-    """etcd holds everything: it shall not be offered on the interface that leads out of the cluster."""
+    """etcd holds everything: it must not be offered on the interface that leads out of the cluster."""
     expected = {"127.0.0.1", facts.address} if "etcd" in facts.groups else set()
     assert {one.address for one in facts.listeners if one.port == 2379} == expected
 

@@ -27,12 +27,12 @@ def test_is_restarted_however_it_ends(facts: Facts, service: Service) -> None:
 
 
 def test_runs_as_its_own_user(facts: Facts, service: Service) -> None:
-    """Whoever breaks into one service shall not be root, nor another service."""
+    """An intruder in one service must not become root, nor reach another service."""
     assert facts.states[service.unit]["User"] == service.user
 
 
 def test_is_confined_by_systemd(facts: Facts, service: Service) -> None:
-    """What a service never needs shall be out of its reach, also when it is broken into."""
+    """A service must not reach anything that it never needs, also when it is broken into."""
     state = facts.states[service.unit]
     assert {name: state[name] for name in service.hardening} == service.hardening
 

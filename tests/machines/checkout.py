@@ -48,7 +48,7 @@ class Checkout:
         return load(self.directory / "inventory" / "cluster.yml")
 
     def up(self) -> list[Event]:
-        """What `site` does; gives what was reported."""
+        """Raise the hosts as `site` does, and return the events."""
         told: list[Event] = []
         hosts.up(self.declared, told.append, checkout=self.directory)
         return told
@@ -67,13 +67,13 @@ class Checkout:
             return {one.host: one for one in docker.containers(self.directory)}
 
     def on(self, name: str, command: str) -> str:
-        """What a command on a host says, by ssh as anybody would reach it."""
+        """Return the output of a command on a host, by ssh as any user reaches it."""
         run = subprocess.run(self.target(name).command(command), capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout.strip()
 
     def run(self, *command: str) -> str:
-        """What a program in the checkout says."""
+        """Return the output of a program in the checkout."""
         path = f"{self.directory / '.venv' / 'bin'}:{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path}
         run = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)

@@ -58,7 +58,7 @@ def test_hosts_are_whole_systems_with_their_own_names(checkout: Checkout) -> Non
         assert checkout.on(name, "hostname; systemctl is-system-running --wait").split() == [name, "running"]
 
 
-def test_vagrant_ssh_reaches_the_seeds_user(checkout: Checkout) -> None:
+def test_vagrant_ssh_reaches_user_core(checkout: Checkout) -> None:
     assert checkout.run("vagrant", "ssh", "controller", "-c", "whoami").strip() == "core"
 
 

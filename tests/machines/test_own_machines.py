@@ -1,4 +1,4 @@
-"""Why: the same roles shall raise the cluster on machines of one's own, which no release is mounted into.
+"""The same roles raise the cluster on machines of one's own, which no release is mounted into.
 
 Two hosts stand for such machines. They are Debian hosts that are reached by ssh, and the inventory is a file as
 inventory/static.example.yml shows it; only that they have their packages already is said by the provider's name.

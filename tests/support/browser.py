@@ -1,4 +1,4 @@
-"""What every test of the demonstrator's pages begins with."""
+"""A browser, and a page that is live: the start of every test of the demonstrator's pages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -14,7 +14,7 @@ from runner.prepare.cache import Cache
 
 @dataclass
 class Server:
-    """What the server answers by path, and which paths it was asked for."""
+    """The server's files by path, its faults, and the paths of its requests."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -80,5 +80,5 @@ def serving() -> Iterator[Server]:
 
 
 def is_clean(cache: Cache) -> bool:
-    """Whether the cache holds neither finished nor unfinished files."""
+    """Return whether the cache has neither finished nor unfinished files."""
     return not any(any(directory.iterdir()) for directory in (cache.blobs, cache.recipes, cache.releases, cache.tmp))

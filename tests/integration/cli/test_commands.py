@@ -136,7 +136,7 @@ def test_interrupt_ends_all_and_leaves_the_way_free(
     assert "another run" in second.stderr.lower()
 
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.splitlines() == [
         "Interrupted: what was running has been stopped. The same command continues where this one was."

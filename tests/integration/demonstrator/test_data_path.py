@@ -136,7 +136,7 @@ class Listener:
 
 
 async def _produce(source: SampleSource, *steps: tuple[Callable[[], None], float]) -> list[tuple[float, Batch]]:
-    """What a source offers when something is done to it and so many seconds pass, and so on."""
+    """Return the batches that a source offers while actions are done to it, each followed by some seconds."""
     listener = Listener()
     await _offer(source, listener, *steps)
     return listener.offered

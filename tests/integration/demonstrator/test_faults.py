@@ -1,4 +1,4 @@
-"""What a killed pod takes along is counted as lost, and nothing else ever is: real agents, killed for real."""
+"""Samples in a killed pod are counted as lost, and no others: real agents, killed for real."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ async def local(tmp_path: Path) -> AsyncIterator[Local]:
 
 
 async def accounting(local: Local, viewer: str = "viewer") -> Any:
-    """What the coordinator shows, which balances at any time."""
+    """Return the coordinator's accounting, which balances at any time."""
     seen = (await local.page(local.agents[viewer], "/coordinator/statistics"))["accounting"]
     assert not seen or seen["produced"] == sum(seen[part] for part in PARTS)
     return seen

@@ -247,7 +247,7 @@ class Driver:
             return repr(error)
 
     def ledger(self) -> QueueLedger:
-        """What became of all samples."""
+        """Return the accounting of all samples."""
         return self._engine.ledger()
 
     def _do(self, what: int, chance: random.Random) -> object:
@@ -272,7 +272,7 @@ class Driver:
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_both_kinds_answer_alike(queue_library: Library, seed: int) -> None:
-    """Whatever is asked in whatever order: one contract, two engines, no difference."""
+    """Any calls in any order have the same results: one contract, two engines."""
     clocks = {kind: Clock() for kind in KINDS}
     drivers = [Driver(make_engine(kind, queue_library, clocks[kind], 200), clocks[kind], seed) for kind in KINDS]
     for number in range(2_000):

@@ -19,7 +19,7 @@ async def local(tmp_path: Path, libraries: Mapping[str, Path]) -> AsyncIterator[
 
 
 async def look(local: Local) -> Any:
-    """What the coordinator shows; its accounting balances at any time."""
+    """Return the coordinator's overview; its accounting balances at any time."""
     seen = await local.page(local.agents["viewer"], "/coordinator/statistics")
     if accounting := seen["accounting"]:
         assert accounting["produced"] == sum(accounting[part] for part in PARTS)
@@ -27,7 +27,7 @@ async def look(local: Local) -> Any:
 
 
 async def once(local: Local, holds: Any, what: str) -> Any:
-    """What is shown, as soon as something holds for it."""
+    """Return the overview as soon as a condition holds for it."""
 
     async def held() -> Any:
         seen = await look(local)

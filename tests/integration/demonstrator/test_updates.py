@@ -89,7 +89,7 @@ async def becomes(local: Local, pod: str, bundle: str, state: str) -> dict[str, 
 
 
 async def numbers(local: Local, agent: Agent) -> list[float]:
-    """What every StatsProvider of the agent that is ours tells."""
+    """Return the figures of the agent's StatsProviders that are ours."""
     told = []
     for service in (await local.page(agent, "/services"))["services"]:
         if service["contract"] == "inaetics.statistics":

@@ -1,4 +1,4 @@
-"""Where a run is shown: a pipe, a terminal, a machine's reader; and what is kept of it."""
+"""Outputs of a run: a pipe, a terminal, JSON for programs, and the log of the run."""
 
 import io
 import json

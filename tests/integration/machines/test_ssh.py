@@ -1,4 +1,4 @@
-"""How a host is reached: what is said to ssh, what is read of Vagrant, and when a host's key is known."""
+"""Connections to a host: the options of ssh, the settings of Vagrant, and the host's key."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Nothing half-written is ever seen in the cache, whoever interrupts, however full the disk, however many prepare."""
+"""No partial file is ever in the cache: after an interruption, on a full disk or with several runs at once."""
 
 import os
 import signal
@@ -32,6 +32,8 @@ root, url, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 release = PublishedFile(url=url + "/thing", checksum=url + "/thing.sha256")
 component = Component(version="v1.2.3", release=release, binaries={"thing": Binary(package="x", sha256="0" * 64)})
 work = Work()
+stop = work.stop
+work.stop = lambda: (stop(), print("stopped", flush=True))
 report = lambda event: None
 with _plain_words(root):
     cache = Cache(root)
@@ -65,9 +67,11 @@ def test_ctrl_c_leaves_nothing(server: Server, cache: Cache) -> None:
     process = child(cache, server)
     await_request(server, "/thing")
     process.send_signal(signal.SIGINT)
-    # The body arrives a byte at a time: the download looks whether it shall stop after each piece of it.
+    assert process.stdout is not None
+    assert process.stdout.readline() == "stopped\n"
+    # The body arrives a byte at a time: the download checks after each piece whether it has to stop.
     server.closing.set()
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert "KeyboardInterrupt" in errors
     assert is_clean(cache)
 
@@ -86,7 +90,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_keeps(server: Server,
 
 def test_a_full_disk_leaves_nothing_and_is_said_in_plain_words(server: Server, cache: Cache) -> None:
     server.publish("/thing", b"x" * 10_000_000)
-    _, errors = child(cache, server, limit=1_000_000).communicate(timeout=10)
+    _, errors = child(cache, server, limit=1_000_000).communicate(timeout=60)
     assert "PrepareError: " in errors
     assert "Nothing unfinished was kept" in errors
     assert is_clean(cache)
@@ -96,7 +100,7 @@ def test_two_prepares_at_once_download_once(server: Server, cache: Cache) -> Non
     server.publish("/thing", b"x" * 20)
     server.slow.add("/thing")
     processes = [child(cache, server) for _ in range(2)]
-    outputs = [process.communicate(timeout=20) for process in processes]
+    outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sorted(output for output, _ in outputs) == ["", "waiting\n"]
     assert server.asked.count("/thing") == 1

@@ -170,7 +170,7 @@ def test_without_any_source_the_error_says_what_was_tried(
 def other_cache(
     request: pytest.FixtureRequest, server: Server, tmp_path: Path, report: Report
 ) -> tuple[str, Callable[[], None]]:
-    """Another machine's cache that has the thing: how to name it, and how to offer it once it is as it shall be."""
+    """Return another machine's cache that has the file: its address, and a function that offers the right content."""
     other = Cache(tmp_path / "other")
     obtain(other, RECIPE, [last_resort], report, 0o755)
     if request.param == "directory":

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.cluster.disruption import BACK, full
+from tests.support.cluster.disruption import BACK, wait_until_ready
 from tests.support.cluster.pods import CoreApi
 from tests.support.cluster.workstation import Shell, page
 from tests.support.polling import wait_until
@@ -46,20 +46,20 @@ class Demonstrator:
         self.core = core
         self.url = url
 
-    def said(self, path: str) -> Figures:
-        """What the coordinator tells below /coordinator/."""
-        told: Figures = json.loads(page(f"{self.url}/coordinator/{path}"))
-        return told
+    def get_json(self, path: str) -> Figures:
+        """Return the JSON of a path below /coordinator/."""
+        answer: Figures = json.loads(page(f"{self.url}/coordinator/{path}"))
+        return answer
 
     def statistics(self) -> Figures:
         """The next second's figures; at no moment may a sample be missing from the accounting."""
-        told = self.said("statistics")
-        if accounting := told["accounting"]:
+        answer = self.get_json("statistics")
+        if accounting := answer["accounting"]:
             assert accounting["produced"] == sum(accounting[share] for share in SHARES), accounting
-        return told
+        return answer
 
     def accounting(self) -> Figures:
-        """What became of all samples; a coordinator that has just begun knows of none."""
+        """Return the accounting of all samples; a coordinator that has just started has none."""
         accounting: Figures = self.statistics()["accounting"] or dict.fromkeys(("produced", *SHARES), 0)
         return accounting
 
@@ -76,8 +76,8 @@ class Demonstrator:
         return wait_until(self.accounting, condition, holds, seconds=within, tolerating=UNREACHABLE)
 
     def node_ready(self, name: str) -> bool | None:
-        """Whether the page shows a node as ready."""
-        return next((one["ready"] for one in self.said("clusterInfo")["nodes"] if one["name"] == name), None)
+        """Return whether the page shows a node as ready; None if it shows no such node."""
+        return next((one["ready"] for one in self.get_json("clusterInfo")["nodes"] if one["name"] == name), None)
 
     def pods(self, kind: str = "") -> list[Any]:
         """The pods, of a kind or all of them, that are to stay."""
@@ -89,9 +89,9 @@ class Demonstrator:
         """The nodes that pods of a kind run on."""
         return {pod.spec.node_name for pod in self.pods(kind) if pod.status.phase == "Running"}
 
-    def full(self) -> None:
+    def wait_until_ready(self) -> None:
         """Wait until every replication controller has its pods, and the coordinator of one of them acts."""
-        full(self.core)
+        wait_until_ready(self.core)
         await_coordinator(self.url)
 
     def kill(self, kind: str) -> None:
@@ -104,10 +104,10 @@ class Demonstrator:
             lambda uids: uids and killed.uid not in uids,
             seconds=BACK,
         )
-        self.full()
+        self.wait_until_ready()
 
     def replicas(self, kind: str) -> int:
-        """How many pods of a kind are asked for."""
+        """Return the number of pods of a kind that are asked for."""
         scale = self.core.read_namespaced_replication_controller_scale(f"{kind}-controller", "default")
         return scale.spec.replicas or 0
 
@@ -124,16 +124,16 @@ class Demonstrator:
         """Ask for so many pods of a kind, and wait until there are as many."""
         self.ask(kind, replicas)
         wait_until(lambda: len(self.pods(kind)), f"{replicas} of {kind}", lambda seen: seen == replicas, seconds=BACK)
-        self.full()
+        self.wait_until_ready()
 
     def restarts(self) -> dict[str, int]:
-        """How often each container was started again."""
+        """Return the number of restarts of each pod's containers."""
         return {
             pod.metadata.name: sum(one.restart_count for one in pod.status.container_statuses) for pod in self.pods()
         }
 
     def logs(self, kind: str = "") -> dict[str, str]:
-        """What each pod, of a kind or of all, has written."""
+        """Return the log of each pod of a kind, or of all."""
         names = [pod.metadata.name for pod in self.pods(kind)]
         return {name: self.core.read_namespaced_pod_log(name, "default") for name in names}
 

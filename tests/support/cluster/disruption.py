@@ -16,19 +16,19 @@ BACK = 60.0
 
 
 def ready(core: CoreApi, node: Host) -> bool:
-    """Whether a node says that it is ready."""
+    """Return whether a node reports that it is ready."""
     conditions = core.read_node(str(node.address)).status.conditions
     return any(one.type == "Ready" and one.status == "True" for one in conditions)
 
 
-def full(core: CoreApi) -> None:
+def wait_until_ready(core: CoreApi) -> None:
     """Wait until every replication controller of the demonstrator has its pods, and they are ready.
 
     The pods tell: what a replication controller says of them is for a moment what was true before.
     """
 
     def short() -> dict[str, int]:
-        """How many ready pods each of them still lacks."""
+        """Return the number of ready pods that each of them lacks."""
         pods = [pod.metadata.labels for pod in core.list_namespaced_pod("default").items if is_ready(pod)]
         lacking = {}
         for one in core.list_namespaced_replication_controller("default").items:
@@ -42,7 +42,7 @@ def full(core: CoreApi) -> None:
 def recovered(core: CoreApi, node: Host) -> None:
     """Wait until a node is ready again and the demonstrator has all of its pods."""
     wait_until(lambda: ready(core, node), "the node is ready again", seconds=BACK)
-    full(core)
+    wait_until_ready(core)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.support.polling import wait_until
 NAMESPACE = "cluster-tests"
 IMAGE = "inaetics/felix-agent"  # as in the original demonstrator's listing; it has python3
 PORT = 8080
-# Tells the pod's name to whoever asks for /hostname.
+# Answers /hostname with the pod's name.
 SERVER = ("python3", "-m", "http.server", str(PORT), "--directory", "/etc")
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 # CoreV1Api, as its answers are used: its own types call every field optional.
@@ -25,7 +25,7 @@ END = 60.0
 
 @dataclass(frozen=True)
 class Result:
-    """How a command in a pod ended, and what it wrote."""
+    """The exit code and the output of a command in a pod."""
 
     code: int
     out: str
@@ -114,7 +114,7 @@ class Pods:
             channel.sock.shutdown()
 
     def python(self, name: str, code: str) -> str:
-        """What a few lines of Python say in a pod; they must succeed."""
+        """Return the output of a few lines of Python in a pod; they must succeed."""
         result = self.run(name, "python3", "-c", code)
         assert result.code == 0, result.err
         return result.out.strip()
@@ -183,6 +183,6 @@ def manifest(
 
 
 def is_ready(pod: Any) -> bool:
-    """Whether a pod's node says that it is ready, and nobody that it is to go."""
+    """Return whether a pod is ready and not about to be removed."""
     told = {one.type: one.status for one in pod.status.conditions or []}
     return told.get("Ready") == "True" and pod.metadata.deletion_timestamp is None

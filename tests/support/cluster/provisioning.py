@@ -1,4 +1,4 @@
-"""The provisioning server as whoever holds its token sees it."""
+"""A client of the provisioning server that has the token."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the tests do from outside the API: commands on hosts, and web pages."""
+"""Access of the tests beside the API: commands on hosts, and web pages."""
 
 import json
 import subprocess
@@ -20,11 +20,11 @@ class Shell:
         self._host = host
 
     def root(self, command: str) -> str:
-        """What a command says to root; it must succeed."""
+        """Return the output of a command as root; it must succeed."""
         return str(self._host.check_output(command))
 
     def core(self, command: str) -> str:
-        """What a command says in the login shell of the original demonstrator's user; it must succeed."""
+        """Return the output of a command in the login shell of user core; it must succeed."""
         return str(self._host.check_output("runuser --login core --command=%s", command))
 
 

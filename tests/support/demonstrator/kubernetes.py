@@ -65,7 +65,7 @@ class Collection:
 
 
 class KubernetesApi:
-    """Pods, nodes, replication controllers, one Lease and ConfigMaps, for whoever has the token."""
+    """Pods, nodes, replication controllers, one Lease and ConfigMaps, for clients with the token."""
 
     TOKEN = TOKEN
 

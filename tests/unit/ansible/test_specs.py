@@ -1,4 +1,4 @@
-"""What a role says of itself is what it does: its argument specs, its defaults, its names and its size."""
+"""A role's argument specs agree with its defaults; names and sizes follow the project's rules."""
 
 from pathlib import Path
 from typing import Any

@@ -33,14 +33,14 @@ def fixture_declared() -> Declaration:
     return load(DECLARATION)
 
 
-def test_the_hosts_are_those_of_the_seed(declared: Declaration) -> None:
+def test_the_hosts_are_those_of_the_original(declared: Declaration) -> None:
     named = {host.name: str(host.address) for host in declared.hosts}
     assert named == {"controller": "172.17.8.20"} | {f"node-{n}": f"172.17.8.{30 + n}" for n in range(1, 6)}
     assert {(host.cpus, host.memory) for host in declared.hosts} == {(1, 1024)}
     assert [host.group for host in declared.hosts] == ["controller"] + 5 * ["nodes"]
 
 
-def test_the_networks_are_those_of_the_seed(declared: Declaration) -> None:
+def test_the_networks_are_those_of_the_original(declared: Declaration) -> None:
     assert declared.pod_network == IPv4Network("10.1.0.0/16")
     assert declared.service_network == IPv4Network("10.3.0.0/16")
     assert declared.gateway == IPv4Address("172.17.8.1")

@@ -1,4 +1,4 @@
-"""Whatever is killed: every sample is stored, queued, in work, refused or counted as lost."""
+"""Every sample is stored, queued, in work, refused or counted as lost, also after any process was killed."""
 
 import random
 from dataclasses import dataclass

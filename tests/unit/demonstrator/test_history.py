@@ -1,4 +1,4 @@
-"""What the coordinator keeps in memory does not depend on a clock that is set back."""
+"""The coordinator's history does not depend on a clock that is set back."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Why: whoever reads a log must not learn a credential that came in a request which was not understood."""
+"""A reader of a log must not learn a credential from a request that was not understood."""
 
 import asyncio
 

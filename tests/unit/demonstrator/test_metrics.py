@@ -1,4 +1,4 @@
-"""What Prometheus reads is in its own format, with help and type for each metric, whatever the names are."""
+"""Prometheus gets its own format, with help and type for each metric, also with unusual names."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the role writes is what the coordinator checks, and nothing of the password can be read from it."""
+"""The coordinator checks the hash that the role writes, and nothing of the password can be read from it."""
 
 import base64
 import importlib.util

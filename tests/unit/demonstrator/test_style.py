@@ -1,4 +1,4 @@
-"""Whoever sees little must be able to read the pages: WCAG AA, computed from the style sheet's own colours."""
+"""People with weak sight must be able to read the pages: WCAG AA, computed from the style sheet's own colours."""
 
 import re
 from itertools import product

@@ -1,4 +1,4 @@
-"""What crosses the wire arrives as it left, and what does not fit is named with its place."""
+"""Values cross the wire unchanged, and an error names the place of a value that does not fit."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What a person reads during a run, from events alone: no terminal, a clock that the test turns."""
+"""The lines that a person reads during a run, from events alone: no terminal, and the test sets the clock."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,5 @@
 /* Random operations on the queue, whose memory a sanitizer watches and whose ledger this program checks.
- * Arguments: the seed and the number of operations. */
+ * Arguments: a seed and the number of operations. */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -63,7 +63,7 @@ class Hold:
 
 
 class Network:
-    """What happens to the provisioning server's requests on their way to the Kubernetes API, by method and in order."""
+    """Faults of the provisioning server's requests to the Kubernetes API, by method and in order."""
 
     def __init__(self) -> None:
         self._faults: dict[str, list[str | Hold]] = {}

@@ -1,4 +1,4 @@
-"""What people may change on the provisioning server, and what is refused."""
+"""Changes of people on the provisioning server, allowed and refused."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the provisioning server offers, and what of it outlives the server."""
+"""The provisioning server's offers, and the state that outlives the server."""
 
 import hashlib
 import html
