@@ -27,7 +27,7 @@ def build(component: Component, name: str, module: Path, go: "Go", work: Work, r
         packages = [binary.package for binary in component.binaries.values()]
         # Go removes its own unfinished work only when it ends in peace; in the scratch directory it goes anyway.
         (scratch / "tmp").mkdir()
-        environment = {**go.environment(component.build.cgo), "GOTMPDIR": str(scratch / "tmp")}
+        environment = {**go.environment(cgo=component.build.cgo), "GOTMPDIR": str(scratch / "tmp")}
         command = go.command()
         compiled = 0
 
@@ -75,7 +75,7 @@ class Go:
         self._report = report
         self._lock = threading.Lock()
 
-    def environment(self, cgo: bool) -> Mapping[str, str]:
+    def environment(self, *, cgo: bool) -> Mapping[str, str]:
         """The environment of a build: nothing of the caller's that could change a byte."""
         return os.environ | {
             "GOTOOLCHAIN": self._toolchain.version,

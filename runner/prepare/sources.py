@@ -95,7 +95,7 @@ class Reader:
             UnavailableError: if it cannot be read.
         """
         chunks: list[bytes] = []
-        self._read(location, lambda chunk, total: chunks.append(chunk))
+        self._read(location, lambda chunk, _: chunks.append(chunk))
         return b"".join(chunks).decode("utf-8", errors="replace")
 
     def file(self, location: str, target: Path, item: str) -> None:

@@ -46,7 +46,7 @@ class Work:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        on_line: Callable[[str], None] = lambda line: None,
+        on_line: Callable[[str], None] = lambda _: None,
     ) -> str:
         """Run a command, hand over its output line by line, and return the output's end.
 
