@@ -32,44 +32,44 @@ def main() -> None:
     declaration = load(DECLARATION)
     if not hosts.bridge_present(declaration):
         sys.exit(f"error: {declaration.network} is not on this machine: `make site` raises it")
-    whole = [told for path in sorted(State().runs.iterdir()) if ends_well(told := recorded(path))]
+    whole = [run for path in sorted(State().runs.iterdir()) if ends_well(run := read_events(path))]
     if not whole:
         sys.exit("error: no run of `site` is on record: `make site` makes one")
-    keep(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
+    save(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
     address = f"http://{declaration.controller.address}/"
     with chromium() as browser:
-        # Without motion nothing is still moving.
+        # Without animations, which a picture would catch half-way.
         look: Any = {"color_scheme": "dark", "reduced_motion": "reduce"}
         page = browser.new_page(viewport={"width": 1280, "height": 900}, **look)
         for path in PAGES:
             open_live(page, address + path)
-            keep(PICTURES / f"{path or FIRST}.png", page.screenshot(full_page=path not in LONG))
+            save(PICTURES / f"{path or FIRST}.png", page.screenshot(full_page=path not in LONG))
 
 
-def keep(file: Path, content: bytes) -> None:
-    """Write a picture and say so."""
+def save(file: Path, content: bytes) -> None:
+    """Write a picture and print its path."""
     file.write_bytes(content)
     print(relative_to_cwd(file))
 
 
-def recorded(run: Path) -> list[dict[str, Any]]:
-    """The events of a run, as `events.jsonl` has them."""
+def read_events(run: Path) -> list[dict[str, Any]]:
+    """Return the events of a run from its `events.jsonl`."""
     return [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def ends_well(told: list[dict[str, Any]]) -> bool:
+def ends_well(recorded: list[dict[str, Any]]) -> bool:
     """Return whether a run went through all of its steps."""
-    steps = {event["step"]: event["outcome"] for event in told if event["event"] == "StepFinished"}
+    steps = {event["step"]: event["outcome"] for event in recorded if event["event"] == "StepFinished"}
     return steps.get("hosts") == steps.get(LAST_STEP) == "ok"
 
 
-def draw(told: list[dict[str, Any]], declaration: Declaration) -> str:
+def draw(recorded: list[dict[str, Any]], declaration: Declaration) -> str:
     """Return the terminal's last screen as SVG: the run's events are replayed at their pace."""
     now = 0.0
     board = Board(clock=lambda: now)
     console = Console(file=io.StringIO(), record=True, width=COLUMNS, force_terminal=True, highlight=False)
     console.print("$ make site")
-    for fields in told:
+    for fields in recorded:
         now = datetime.fromisoformat(fields.pop("time")).timestamp()
         for line in board.apply(getattr(events, fields.pop("event"))(**fields)):
             console.print(line)

@@ -1,4 +1,4 @@
-"""Facts of the hosts for every test, over one kept ssh connection a host; journals beside failures."""
+"""Facts of the hosts for every test, over one ssh connection a host that stays open; journals beside failures."""
 
 from collections.abc import Generator
 from typing import Any

@@ -118,8 +118,8 @@ class Facts:
     def commands(self) -> dict[str, list[str]]:
         """The command line of every service's main process."""
         pids = {unit: state["MainPID"] for unit, state in self.states.items() if state["MainPID"] != "0"}
-        said = self.output("; ".join(f"tr '\\0\\n' '\\n ' < /proc/{pid}/cmdline; echo" for pid in pids.values()))
-        blocks = said.rstrip("\n").split("\n\n")
+        output = self.output("; ".join(f"tr '\\0\\n' '\\n ' < /proc/{pid}/cmdline; echo" for pid in pids.values()))
+        blocks = output.rstrip("\n").split("\n\n")
         return {unit: block.splitlines() for unit, block in zip(pids, blocks, strict=True)}
 
     @cached_property
@@ -147,8 +147,8 @@ class Facts:
     def certificates(self) -> dict[str, x509.Certificate]:
         """Every certificate of the cluster's configuration, those in kubeconfigs too."""
         paths = [path for path in self.files if path.endswith((".crt", ".kubeconfig", "/kubeconfig"))]
-        said = self.output("; ".join(f"echo '=== {path}'; grep -v key-data {shlex.quote(path)}" for path in paths))
-        contents = dict(block.split("\n", 1) for block in said.split("=== ")[1:])
+        output = self.output("; ".join(f"echo '=== {path}'; grep -v key-data {shlex.quote(path)}" for path in paths))
+        contents = dict(block.split("\n", 1) for block in output.split("=== ")[1:])
         return {path: _certificate(path, content) for path, content in contents.items()}
 
     @cached_property

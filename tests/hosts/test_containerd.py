@@ -41,8 +41,8 @@ def test_images_come_from_the_clusters_registry(facts: Facts, name: str) -> None
 
 def test_registry_is_believed_by_its_authority(facts: Facts) -> None:
     """The same question that a pull begins with, from this node."""
-    said = facts.output(f"curl -sS --cacert /etc/containerd/registry-ca.crt https://{_registry(facts)}/v2/")
-    assert said == "{}"
+    output = facts.output(f"curl -sS --cacert /etc/containerd/registry-ca.crt https://{_registry(facts)}/v2/")
+    assert output == "{}"
 
 
 def test_cni_list_is_made_of_the_lease(facts: Facts) -> None:

@@ -102,10 +102,10 @@ def test_nodes_offer_what_was_declared(facts: Facts) -> None:
 
 
 def test_admission_and_storage_are_healthy(facts: Facts) -> None:
-    """Every check of the API server's own list, by name, so that a failing one is told."""
-    said = facts.output("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get --raw '/readyz?verbose'")
-    assert [line for line in said.splitlines() if line.startswith("[-]")] == []
-    assert "readyz check passed" in said
+    """Every check of the API server's own list, by name, so that a failure has its name."""
+    output = facts.output("kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig get --raw '/readyz?verbose'")
+    assert [line for line in output.splitlines() if line.startswith("[-]")] == []
+    assert "readyz check passed" in output
 
 
 @pytest.mark.parametrize("unit", [MANAGER, SCHEDULER])

@@ -49,9 +49,9 @@ class Checkout:
 
     def up(self) -> list[Event]:
         """Raise the hosts as `site` does, and return the events."""
-        told: list[Event] = []
-        hosts.up(self.declared, told.append, checkout=self.directory)
-        return told
+        events: list[Event] = []
+        hosts.up(self.declared, events.append, checkout=self.directory)
+        return events
 
     def destroy(self) -> None:
         hosts.destroy(self.declared, lambda _: None, checkout=self.directory)

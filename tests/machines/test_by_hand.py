@@ -47,8 +47,8 @@ def addresses(checkout: Checkout) -> dict[str, str]:
 
 
 def test_vagrant_up_by_hand_makes_every_host(checkout: Checkout) -> None:
-    said = checkout.run("vagrant", "up")
-    assert "==> node-1: Machine booted and ready!" in said
+    output = checkout.run("vagrant", "up")
+    assert "==> node-1: Machine booted and ready!" in output
     assert checkout.status() == dict.fromkeys(ADDRESSES, "running")
     assert addresses(checkout) == ADDRESSES
 
@@ -74,9 +74,9 @@ def test_the_key_is_the_users_alone(checkout: Checkout) -> None:
 
 def test_the_runner_leaves_hosts_that_run_alone(checkout: Checkout) -> None:
     before = checkout.containers()
-    told = checkout.up()
+    events = checkout.up()
     assert checkout.containers() == before
-    assert {event.item for event in told if isinstance(event, Progress)} == set(ADDRESSES)
+    assert {event.item for event in events if isinstance(event, Progress)} == set(ADDRESSES)
 
 
 def test_ansible_reaches_the_hosts_through_the_inventory_script(checkout: Checkout) -> None:
@@ -128,10 +128,12 @@ def test_a_host_without_its_network_gets_it_again(checkout: Checkout) -> None:
 def test_hosts_of_another_checkout_are_stopped_and_come_back(checkout: Checkout, rival: Checkout) -> None:
     found = {finding.check: finding for finding in doctor.examine(rival.declared, checkout=rival.directory)}
     assert str(checkout.directory) in found[STALE].observed
-    told: list[object] = []
-    fixed = doctor.fix(rival.declared, told.append, checkout=rival.directory)
+    events: list[object] = []
+    fixed = doctor.fix(rival.declared, events.append, checkout=rival.directory)
     assert {finding.check: finding.severity for finding in fixed}[STALE] == "ok"
-    assert any(f"stopped node-1 of {checkout.directory}" in event.message for event in told if isinstance(event, Note))
+    assert any(
+        f"stopped node-1 of {checkout.directory}" in event.message for event in events if isinstance(event, Note)
+    )
     assert checkout.status() == dict.fromkeys(ADDRESSES, "stopped")
 
     rival.up()
@@ -149,8 +151,8 @@ def test_hosts_that_vagrant_forgot_are_made_anew(checkout: Checkout) -> None:
     before = {one.id for one in checkout.containers().values()}
     found = {finding.check: finding for finding in doctor.examine(checkout.declared, checkout=checkout.directory)}
     assert "2 are left over" in found[STALE].observed
-    told = checkout.up()
-    assert sum(isinstance(event, Note) for event in told) == len(ADDRESSES)
+    events = checkout.up()
+    assert sum(isinstance(event, Note) for event in events) == len(ADDRESSES)
     assert before.isdisjoint(one.id for one in checkout.containers().values())
     assert addresses(checkout) == ADDRESSES
 

@@ -60,6 +60,6 @@ def test_a_prepared_machine_needs_no_network(tmp_path: Path, docker: Path) -> No
         check=False,
     )
 
-    said = run.stdout + run.stderr
-    assert run.returncode == 0, said + (docker / "dockerd.log").read_text("utf-8")[-3000:]
-    assert "http://172.17.8.20/" in said
+    output = run.stdout + run.stderr
+    assert run.returncode == 0, output + (docker / "dockerd.log").read_text("utf-8")[-3000:]
+    assert "http://172.17.8.20/" in output

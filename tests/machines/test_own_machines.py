@@ -38,8 +38,8 @@ def fixture_inventory(checkout: Checkout) -> Path:
 
 
 def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path) -> None:
-    said = checkout.run(sys.executable, "-m", "runner", "site", "--inventory", str(inventory))
-    assert "http://172.31.254.20/" in said
+    output = checkout.run(sys.executable, "-m", "runner", "site", "--inventory", str(inventory))
+    assert "http://172.31.254.20/" in output
 
 
 def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checkout, inventory: Path) -> None:
@@ -59,6 +59,6 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 
 
 def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path) -> None:
-    said = checkout.run(sys.executable, "-m", "runner", "site", "--json", "--inventory", str(inventory))
-    statuses = {event["status"] for event in map(json.loads, said.splitlines()) if event["event"] == "TaskFinished"}
+    output = checkout.run(sys.executable, "-m", "runner", "site", "--json", "--inventory", str(inventory))
+    statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}

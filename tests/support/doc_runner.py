@@ -36,7 +36,7 @@ def script(document: Path, variables: Mapping[str, str]) -> str:
 
 
 def follow(document: Path, directory: Path, variables: Mapping[str, str], *, within: float) -> str:
-    """Do in `directory` what the document says; what the commands told, each of which must succeed."""
+    """Follow the document in `directory` and return the output of its commands, each of which must succeed."""
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(CHECKOUT),

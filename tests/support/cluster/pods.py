@@ -184,5 +184,5 @@ def manifest(
 
 def is_ready(pod: Any) -> bool:
     """Return whether a pod is ready and not about to be removed."""
-    told = {one.type: one.status for one in pod.status.conditions or []}
-    return told.get("Ready") == "True" and pod.metadata.deletion_timestamp is None
+    conditions = {one.type: one.status for one in pod.status.conditions or []}
+    return conditions.get("Ready") == "True" and pod.metadata.deletion_timestamp is None

@@ -35,7 +35,9 @@ class Provisioning:
 
     def running(self, target: str, bundle: str) -> dict[str, str]:
         """The version of a bundle that runs, for each pod of a target."""
-        reports: dict[str, Any] = {pod: told["report"] for pod, told in json.loads(self.ask("GET", "/agents")).items()}
+        reports: dict[str, Any] = {
+            pod: agent["report"] for pod, agent in json.loads(self.ask("GET", "/agents")).items()
+        }
         return {
             pod: one["version"]
             for pod, report in reports.items()
