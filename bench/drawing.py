@@ -29,7 +29,7 @@ class Chart:
 
 
 def draw(charts: Sequence[Chart], columns: int = 2) -> str:
-    """All charts in one picture, row by row."""
+    """Draw all charts into one SVG picture, row by row."""
     rows = -(-len(charts) // columns)
     width, height = columns * (WIDTH + _GAP + _LEFT), rows * (HEIGHT + _TOP + _GAP)
     parts = [

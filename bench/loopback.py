@@ -71,17 +71,17 @@ async def flow(seconds: float) -> Figures:
             before, used = await _statistics(local, viewer), _cpu(local)
             await asyncio.sleep(seconds)
             after, used_then = await _statistics(local, viewer), _cpu(local)
-            passed = after["now"]["at"] - before["now"]["at"]
+            elapsed = after["now"]["at"] - before["now"]["at"]
             cpu = {pod.rpartition("-")[0] or pod: 0.0 for pod in used}
             for pod in used:
                 cpu[pod.rpartition("-")[0] or pod] += (used_then[pod] - used[pod]) / seconds
             moved = {name: after["accounting"][name] - before["accounting"][name] for name in ("produced", "stored")}
             return {
-                "flow: produced, samples/s": moved["produced"] / passed,
-                "flow: stored, samples/s": moved["stored"] / passed,
+                "flow: produced, samples/s": moved["produced"] / elapsed,
+                "flow: stored, samples/s": moved["stored"] / elapsed,
                 "flow: of what the processors can do, %": 100
                 * moved["stored"]
-                / passed
+                / elapsed
                 / (PROCESSORS / SECONDS_PER_SAMPLE),
                 **{f"flow: CPU of {name}, cores": value for name, value in cpu.items()},
             }
@@ -110,7 +110,7 @@ def _cpu(local: Local) -> Figures:
 
 
 def store() -> Figures:
-    """The memory of a process of its own that holds the last 1,000,000 results."""
+    """Measure the memory of a separate process that stores the last 1,000,000 results."""
     figures: Figures = {}
     for size in (BATCH_SIZE, 1):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -123,11 +123,13 @@ def store() -> Figures:
 def _fill(size: int) -> tuple[int, int]:
     """Put half as many again as fit, as the wire brings them: every value an object of its own."""
     before = _resident()
-    kept = MemoryStore("store.0")
+    results = MemoryStore("store.0")
     for first in range(0, STORE_CAPACITY * 3 // 2, size):
         values = tuple(float(number) for number in range(first, first + size))
-        kept.put(Result(Batch(f"producer.{first % 4}", first, 0.0, values), "queue.0", f"processor.{first % 8}", 0.0))
-    return _resident() - before, kept.held
+        results.put(
+            Result(Batch(f"producer.{first % 4}", first, 0.0, values), "queue.0", f"processor.{first % 8}", 0.0)
+        )
+    return _resident() - before, results.held
 
 
 def _resident() -> int:

@@ -44,13 +44,13 @@ def measure(cluster: Cluster, seconds: float) -> Figures:
         began, before = ledger()
         time.sleep(seconds)
         ended, after = ledger()
-    passed, stored = ended - began, sum(after["stored"].values()) - sum(before["stored"].values())
+    elapsed, stored = ended - began, sum(after["stored"].values()) - sum(before["stored"].values())
     refused = after["refused"] - before["refused"]
-    return {PASSED_ON: stored / passed, "queue alone: refused, samples/s": refused / passed}
+    return {PASSED_ON: stored / elapsed, "queue alone: refused, samples/s": refused / elapsed}
 
 
 def _queue(cluster: Cluster) -> Any:
-    """A pod like the demonstrator's queue, with the same limits, that nobody of the demonstrator finds."""
+    """Return a pod like the demonstrator's queue, with the same limits, that the demonstrator does not find."""
     controller = cluster.core.read_namespaced_replication_controller(_CONTROLLER, DEMONSTRATOR)
     spec = controller.spec.template.spec
     spec.service_account_name = spec.service_account = None  # its namespace has none of that name

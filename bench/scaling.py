@@ -1,4 +1,4 @@
-"""The two scaling rules side by side: a replay of the original one, and both on the same loads.
+"""Compare the two scaling rules: a replay of the original one, and both on the same loads.
 
     .venv/bin/python -m bench.scaling [--picture docs/pictures/scaling.svg]     figures as JSON and as a table
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def figures_of(run: Run) -> dict[str, float]:
-    """A run without its curves."""
+    """Return a run's figures without its curves."""
     return {name: value for name, value in asdict(run).items() if not isinstance(value, list)}
 
 
@@ -111,9 +111,9 @@ def simulate(phases: Phases, rule: ScalingRule) -> Run:
             starting += [now + POD_START] * max(0, number - wanted)
             # A pod that is taken away stops at once; one that has not started yet goes first.
             surplus = max(0, wanted - number)
-            kept = max(0, len(starting) - surplus)
-            running -= surplus - (len(starting) - kept)
-            starting = starting[:kept]
+            remaining = max(0, len(starting) - surplus)
+            running -= surplus - (len(starting) - remaining)
+            starting = starting[:remaining]
             wanted = number
         if tick % round(1 / STEP) == 0:
             utilisation.append(fill)
@@ -123,7 +123,7 @@ def simulate(phases: Phases, rule: ScalingRule) -> Run:
 
 
 def _settled(phases: Phases, changed: Sequence[float]) -> tuple[float, int]:
-    """The mean of the seconds to the last change in each phase, and in how many it was still changing at its end."""
+    """Return the mean time to the last change of a phase, and the number of phases that were changing at their end."""
     begin, last, never = 0.0, [], 0
     for seconds, _ in phases:
         if seconds < SHORTEST_PHASE:
@@ -149,7 +149,7 @@ def replay() -> list[int]:
 
 
 def charts(runs: dict[ScalingRule, Run]) -> list[Chart]:
-    """The picture: a row for each, utilisation on the left and the requests that follow on the right."""
+    """Return a row of charts for each rule: utilisation on the left, and the requests that follow on the right."""
     rows: list[Chart] = []
     titles = ["replay of the original rule", *(f"load “{PICTURED}”, {rule} rule" for rule in runs)]
     series = [(list(map(float, REPLAY)), replay(), PERIOD_SECONDS)]
@@ -163,7 +163,7 @@ def charts(runs: dict[ScalingRule, Run]) -> list[Chart]:
 
 
 def table(runs: dict[str, dict[ScalingRule, Run]]) -> Table:
-    """The figures, for people."""
+    """Return the figures as a table for people."""
     shown = Table("load", "rule", "changes", "settled after", "phases not settled", "refused", box=None)
     for name, rules in runs.items():
         for rule, run in rules.items():
