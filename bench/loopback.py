@@ -27,7 +27,7 @@ from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, B
 from tests.support.demonstrator.local import Agent, Local, wait_until
 
 PRODUCERS, PROCESSORS = 4, 8
-WARM_UP = 5.0
+START, WARM_UP = 120.0, 5.0  # seconds
 MIB = 2**20
 
 TARGETS = {
@@ -66,7 +66,9 @@ async def flow(seconds: float) -> Figures:
             for number in range(PROCESSORS):
                 await local.start_agent("felix_3", f"processor-{number}")
             for number in range(PRODUCERS):
-                await wait_until(_full_rate(local, local.agents[f"producer-{number}"]), "a producer answers")
+                await wait_until(
+                    _full_rate(local, local.agents[f"producer-{number}"]), "a producer answers", seconds=START
+                )
             await asyncio.sleep(WARM_UP)
             before, used = await _statistics(local, viewer), _cpu(local)
             await asyncio.sleep(seconds)

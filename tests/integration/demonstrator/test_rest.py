@@ -10,7 +10,7 @@ from typing import Any
 import pytest_asyncio
 
 from tests.support.demonstrator.local import Agent, Local, wait_until
-from tests.unit.demonstrator.test_password import SALT, basic, role_filter
+from tests.support.demonstrator.password import SALT, basic, role_filter
 
 PRODUCERS, QUEUE = "inaetics-producer-controller", "inaetics-queue-controller"
 PASSWORD = "pass wörd"  # noqa: S105 - of nobody

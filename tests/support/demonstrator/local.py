@@ -192,7 +192,7 @@ class Local:
     async def call(self, agent: Agent, contract: str, method: str, **arguments: Any) -> Any:
         """Call an exported service."""
         listing = await self.page(agent, "/services")
-        number = next(s["id"] for s in listing["services"] if s["contract"] == contract)
+        number = {service["contract"]: service["id"] for service in listing["services"]}[contract]
         url = self.url(agent, f"/{number}/{contract}/{method}")
         async with self.session.post(url, json=arguments, raise_for_status=True) as response:
             return (await response.json())["result"]

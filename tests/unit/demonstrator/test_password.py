@@ -1,30 +1,11 @@
 """The coordinator checks the hash that the role writes, and nothing of the password can be read from it."""
 
 import base64
-import importlib.util
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from demonstrator.bundles.coordinator.password import Password
-from runner.state import CHECKOUT
-
-PLUGIN = CHECKOUT / "roles" / "inaetics-app" / "filter_plugins" / "password_hash.py"
-SALT = "00112233445566778899aabbccddeeff"
-
-
-def role_filter(path: Path = PLUGIN) -> Any:
-    specification = importlib.util.spec_from_file_location("password_hash", path)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module.FilterModule().filters()["inaetics_scrypt"]
-
-
-def basic(user_and_password: str) -> str:
-    return "Basic " + base64.b64encode(user_and_password.encode()).decode()
+from tests.support.demonstrator.password import SALT, basic, role_filter
 
 
 @pytest.mark.parametrize("password", ["secret", "pass wörd: mit :", "x" * 200])
