@@ -1,11 +1,13 @@
 """The tests of every host with testinfra."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
+from runner import process
 from runner.ansible.play import ansible_environment
 from runner.errors import VerifyError
 from runner.state import CHECKOUT
@@ -20,9 +22,14 @@ def verify(hosts: Sequence[str], inventory: Path) -> None:
         VerifyError: a test failed, or none could run.
     """
     command = [sys.executable, "-m", "pytest", TESTS, f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
-    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()}, check=False)
-    if done.returncode:
-        raise VerifyError("A host failed its tests; see the lines above.")
+    try:
+        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()}, capture=False)
+    except process.CommandError as error:
+        if error.code == pytest.ExitCode.TESTS_FAILED:
+            raise VerifyError("A host failed its tests; see the lines above.") from None
+        raise VerifyError(
+            f"No host was tested: pytest ended with exit code {error.code}.", "See the lines above for the reason."
+        ) from None
 
 
 def pytest_filter(hosts: Sequence[str]) -> list[str]:

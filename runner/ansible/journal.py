@@ -1,10 +1,10 @@
 """The end of a unit's journal on a host, read through Ansible's connection to it."""
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner import process
 from runner.state import CHECKOUT
 
 LINES = 20
@@ -16,20 +16,13 @@ def journal(host: str, unit: str, inventory: Path, environment: Mapping[str, str
     arguments = f"journalctl --unit={unit} --lines={LINES} --no-pager --output=short-iso --no-hostname"
     command = ["ansible", host, "--inventory", str(inventory), "-m", "ansible.builtin.command"]
     try:
-        answer = subprocess.run(
+        output = process.run(
             [*command, "-a", arguments],
             cwd=CHECKOUT,
             env={**os.environ, **environment, "ANSIBLE_STRATEGY": "linear"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
             timeout=TIMEOUT,
-            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return [f"(not available: {error})"]
-    header, _, lines = answer.stdout.partition("\n")
-    if answer.returncode or not header.startswith(host):
-        output = (answer.stderr or answer.stdout).strip() or "no output"
-        return [f"(not available: {output.splitlines()[-1]})"]
-    return lines.strip().splitlines()
+    except process.CommandError as error:
+        return [f"(not available: {(error.output.splitlines() or [str(error)])[-1]})"]
+    header, _, lines = output.partition("\n")
+    return lines.strip().splitlines() if header.startswith(host) else [f"(not available: {header or 'no output'})"]

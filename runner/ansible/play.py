@@ -6,18 +6,15 @@ directory for each run, which is removed afterwards; only Ansible's own output s
 
 import json
 import os
-import signal
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import processes
+from runner import stopping
 from runner.ansible.journal import journal
 from runner.ansible.translate import EventTranslator, HostRecap, Recap
 from runner.errors import HostsError, RolesError
@@ -27,7 +24,7 @@ from runner.state import CHECKOUT
 __all__ = ["HostRecap", "PlaybookOptions", "Recap", "ansible_environment", "run_playbook"]
 
 VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"
-GRACE = 3.0  # seconds that Ansible has to end by itself after Ctrl-C
+INTERRUPT_SECONDS = 3.0  # that Ansible has to end by itself after Ctrl-C
 POLL = 0.2
 
 
@@ -102,56 +99,27 @@ def ansible_environment() -> dict[str, str]:
 
 
 def _play(private: str, options: dict[str, Any], translator: EventTranslator) -> int:
-    """Run Ansible in a thread, so that Ctrl-C reaches this one and can stop it in good order."""
+    """Run Ansible in a thread and return its exit code; a signal to this process stops it in order."""
     import ansible_runner  # type: ignore[import-untyped] # it has no types
 
-    interrupted = threading.Event()
-    stopper = _Stopper(private, interrupted)
-    thread, runner = ansible_runner.run_async(
-        private_data_dir=private,
-        project_dir=str(CHECKOUT),  # its working directory
-        fact_cache_type="",  # or it would replace what ansible.cfg says
-        envvars=ansible_environment(),
-        suppress_env_files=True,
-        quiet=True,
-        event_handler=translator.handle,
-        cancel_callback=stopper.cancelled,
-        **options,
-    )
-    try:
-        while thread.is_alive():
-            thread.join(POLL)
-    finally:
-        interrupted.set()
-        try:
-            thread.join()
-        finally:  # a second Ctrl-C does not wait
-            processes.kill(processes.mentioning(private))
+    with stopping.interrupts_deferred() as interrupts:
+        # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
+        stopper = stopping.Stopper(lambda: stopping.with_env_marker(private), INTERRUPT_SECONDS)
+        thread, runner = ansible_runner.run_async(
+            private_data_dir=private,
+            project_dir=str(CHECKOUT),  # its working directory
+            fact_cache_type="",  # or it would replace what ansible.cfg says
+            envvars=ansible_environment(),
+            suppress_env_files=True,
+            quiet=True,
+            event_handler=translator.handle,
+            # Called every POLL seconds; True makes ansible-runner kill what is left.
+            cancel_callback=lambda: bool(interrupts) and stopper.tick(len(interrupts)),
+            **options,
+        )
+        thread.join()
+        stopping.kill(stopping.with_env_marker(private))
     return int(runner.rc)
-
-
-class _Stopper:
-    """Ends Ansible as Ctrl-C in a terminal would, and by force when it does not listen.
-
-    Its workers lead sessions of their own, so that a signal to its process group misses them;
-    all of them carry the private directory in their environment.
-    """
-
-    def __init__(self, private: str, interrupted: threading.Event) -> None:
-        self._private = private
-        self._interrupted = interrupted
-        self._asked_at: float | None = None
-
-    def cancelled(self) -> bool:
-        """Called by ansible-runner every POLL seconds; True makes it kill what it started."""
-        if not self._interrupted.is_set():
-            return False
-        if self._asked_at is None:
-            self._asked_at = time.monotonic()
-            for pid in processes.mentioning(self._private):
-                if processes.parent(pid) == os.getpid():
-                    processes.send(pid, signal.SIGINT)
-        return time.monotonic() - self._asked_at > GRACE
 
 
 def _raise_for_result(options: PlaybookOptions, translator: EventTranslator, code: int) -> Recap:

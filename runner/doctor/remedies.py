@@ -1,14 +1,14 @@
 """The remedies of `doctor --fix`: each can be undone and disturbs nobody else's work."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
 
+from runner import process
 from runner.declaration.model import Declaration
 from runner.doctor import machine, networks, stale_hosts
 from runner.doctor.findings import DAEMON_JSON, Snapshot
@@ -63,8 +63,8 @@ def load_modules(observed: Snapshot, _: Declaration) -> str:
 def stop_hosts(observed: Snapshot, declared: Declaration) -> str:
     """Stop the running hosts that are in the way; `vagrant up` in their checkout starts them again."""
     hosts = [*stale_hosts.conflicting_hosts(observed, declared), *stale_hosts.running_orphans(observed)]
-    with Docker() as docker, ThreadPoolExecutor() as pool:
-        list(pool.map(docker.stop, hosts))
+    with Docker() as docker:
+        process.JobRunner().run_parallel([partial(docker.stop, host) for host in hosts], len(hosts))
     return "; ".join(f"stopped {one.host} of {one.checkout}" for one in hosts)
 
 
@@ -86,15 +86,10 @@ def _as_root(*command: str, given: str | None = None) -> None:
 
 def _run(*command: str, given: str | None = None) -> None:
     try:
-        subprocess.run(command, input=given, capture_output=True, text=True, check=True)
-    except FileNotFoundError as error:
-        raise MachineError(f"{error.filename} is not installed here", "Apply the remedy by hand.") from None
-    except subprocess.CalledProcessError as error:
-        raise MachineError(
-            f"`{' '.join(command)}` failed with exit code {error.returncode}",
-            "Apply the remedy by hand.",
-            (error.stderr or error.stdout).strip(),
-        ) from None
+        # sudo asks for its password on the terminal, and apt takes minutes.
+        process.run(command, stdin=given, share_terminal=True)
+    except process.CommandError as error:
+        raise MachineError(error.message, "Apply the remedy by hand.", error.output) from None
 
 
 def _write(path: Path, text: str) -> None:

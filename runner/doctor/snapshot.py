@@ -4,18 +4,18 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import psutil
 
+from runner import process
 from runner.declaration.model import Declaration
 from runner.doctor.findings import DAEMON_JSON, DockerFacts, Route, Snapshot
 from runner.errors import MachineError
 from runner.machines.containers import Container, Docker
-from runner.machines.hosts import unknown_to_vagrant
+from runner.machines.hosts import is_orphaned
 from runner.state import State
 
 VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
@@ -23,6 +23,7 @@ VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
 VIRTUALBOX_DEFAULT = IPv4Network("192.168.56.0/21")
 INOTIFY = ("max_user_instances", "max_user_watches")
 GIB = 1024**3
+COMMAND_SECONDS = 60.0
 
 
 def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
@@ -82,7 +83,7 @@ def _docker(checkout: Path) -> DockerFacts | str:
 
 def _orphaned(host: Container, checkout: Path) -> bool:
     if host.checkout == checkout:
-        return unknown_to_vagrant(host)
+        return is_orphaned(host)
     try:
         return not (host.checkout / "Vagrantfile").exists()
     except OSError:  # another user's, or on a network disk that does not answer
@@ -90,8 +91,7 @@ def _orphaned(host: Container, checkout: Path) -> bool:
 
 
 def _routes() -> Iterator[Route]:
-    shown = subprocess.run(["ip", "-4", "-json", "route", "show"], capture_output=True, check=True)
-    for route in json.loads(shown.stdout):
+    for route in json.loads(process.run(["ip", "-4", "-json", "route", "show"])):
         if route["dst"] != "default" and "dev" in route:
             yield Route(IPv4Network(route["dst"]), route["dev"])
 
@@ -121,6 +121,6 @@ def _text(path: Path) -> str | None:
 def _command_output(*command: str) -> str | None:
     """Return the output of a program; None when it is not installed or fails."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (FileNotFoundError, subprocess.CalledProcessError):
+        return process.run(command, timeout=COMMAND_SECONDS).strip()
+    except process.CommandError:
         return None

@@ -1,11 +1,11 @@
-"""The project's containers, networks and images as Docker knows them; the Docker client stays behind this module.
+"""The project's containers and Docker's networks: the module that turns the Docker client's errors into the project's.
 
-Every host that is a container carries labels (see the Vagrantfile), by which it is known whoever made it
-and whatever became of the checkout that did. Containers without the labels are never looked at.
+Every host that is a container carries labels (see the Vagrantfile), by which it is recognised even after its checkout
+is gone. Containers without the labels are never looked at.
 """
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
@@ -54,17 +54,31 @@ class Network:
     members: tuple[Member, ...]
 
 
+@contextmanager
+def translate_errors(action: str) -> Iterator[None]:
+    """Turn the errors of the Docker client, and of its connection, into a MachineError; NotFound is the caller's.
+
+    Args:
+        action: completes "Docker does not …".
+    """
+    try:
+        yield
+    except NotFound:
+        raise
+    except (DockerException, requests.RequestException) as error:
+        raise MachineError(
+            f"Docker does not {action}: {_reason(error)}.",
+            "Run the same command again; `make doctor` checks Docker and starts it where it can.",
+        ) from None
+
+
 class Docker:
-    """What the project asks of Docker, of whatever daemon DOCKER_HOST names or the usual socket."""
+    """Docker's containers and networks, from the daemon that DOCKER_HOST names or the usual socket."""
 
     def __init__(self) -> None:
-        try:
+        with translate_errors("answer"):
             self._api = docker.from_env(timeout=60).api
             self._api.ping()
-        except (DockerException, requests.RequestException) as error:
-            raise MachineError(
-                f"Docker does not answer: {_reason(error)}", "`make doctor` says more and starts it where it can."
-            ) from None
 
     def __enter__(self) -> Self:
         return self
@@ -73,39 +87,45 @@ class Docker:
         self._api.close()
 
     def containers(self, checkout: Path | None = None) -> list[Container]:
-        """The hosts of one checkout, or of every checkout, running or stopped."""
+        """Return the hosts of one checkout, or of every checkout, running or stopped."""
         label = f"{LABEL}.checkout" + (f"={checkout}" if checkout else "")
-        return [_container(data) for data in self._api.containers(all=True, filters={"label": [label]})]
+        with translate_errors("list the hosts"):
+            return [_container(data) for data in self._api.containers(all=True, filters={"label": [label]})]
 
     def stop(self, container: Container) -> None:
         """Shut a host down; its checkout's `vagrant up` brings it back."""
-        self._api.stop(container.id, timeout=30)
+        with suppress(NotFound), translate_errors(f"stop {container.host}"):
+            self._api.stop(container.id, timeout=30)
 
     def remove(self, container: Container) -> None:
         """Remove a host and its volumes; one that is gone already is fine."""
-        with suppress(NotFound):
+        with suppress(NotFound), translate_errors(f"remove {container.host}"):
             self._api.remove_container(container.id, v=True, force=True)
 
     def networks(self) -> list[Network]:
-        """Docker's bridge networks, its default one included."""
+        """Return Docker's bridge networks, its default one included."""
         found = []
-        for listed in self._api.networks(filters={"driver": "bridge"}):
-            # The list does not say who is in a network; one that is removed meanwhile is nobody's.
-            with suppress(NotFound):
-                found.append(_network(self._api.inspect_network(listed["Id"])))
+        with translate_errors("list its networks"):
+            for listed in self._api.networks(filters={"driver": "bridge"}):
+                # The list has no members, so each is asked for; it may be removed meanwhile.
+                with suppress(NotFound):
+                    found.append(_network(self._api.inspect_network(listed["Id"])))
         return found
 
     def remove_network(self, name: str) -> None:
-        """Remove a network that no container uses."""
-        self._api.remove_network(name)
+        """Remove a network that no container uses; one that is gone already is fine."""
+        with suppress(NotFound), translate_errors(f"remove the network {name}"):
+            self._api.remove_network(name)
 
     def running_containers(self) -> int:
-        """How many containers of whatever kind run."""
-        return len(self._api.containers(quiet=True))
+        """Return the number of running containers, also of other projects."""
+        with translate_errors("list its containers"):
+            return len(self._api.containers(quiet=True))
 
     def info(self) -> Mapping[str, Any]:
-        """What `docker info` tells."""
-        info: Mapping[str, Any] = self._api.info()
+        """Return the output of `docker info`."""
+        with translate_errors("describe itself"):
+            info: Mapping[str, Any] = self._api.info()
         return info
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import processes
 from runner.state import CHECKOUT
+from runner.stopping import kill, with_env_marker
 from tests.integration.cli.checkout import NOT_HERE, Checkout
 
 
@@ -23,7 +23,7 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
     declared = {"name": "test", "provider": "docker", **NOT_HERE}
     (made.directory / "inventory" / "cluster.yml").write_text(yaml.safe_dump(declared))
     yield made
-    processes.kill(processes.mentioning(made.mark))
+    kill(with_env_marker(made.mark))
 
 
 @pytest.fixture

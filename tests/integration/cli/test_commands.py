@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes
+from runner.stopping import with_env_marker
 from tests.integration.cli.checkout import Checkout
 from tests.support.polling import wait_until
 
@@ -142,7 +142,7 @@ def test_interrupt_ends_all_and_leaves_the_way_free(
         "Interrupted: what was running has been stopped. The same command continues where this one was."
     ]
     assert re.search(r"^roles +\d+\.\d s  interrupted$", out, re.MULTILINE)
-    assert processes.mentioning(checkout.mark) == []
+    assert with_env_marker(checkout.mark) == set()
 
     checkout.playbook(PING)
     assert checkout.run(*own_machine()).returncode == 0

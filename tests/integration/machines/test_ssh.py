@@ -1,15 +1,21 @@
 """Connections to a host: the options of ssh, the settings of Vagrant, and the host's key."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runner.errors import HostsError
 from runner.machines import ssh
-from runner.machines.ssh import SshTarget, greet
-from runner.machines.vagrant import Machines, parse_ssh_config
+from runner.machines.ssh import SshTarget, wait_for_ssh
+from runner.machines.vagrant import Vagrant, parse_ssh_config
+from runner.state import CHECKOUT
+from tests.support.polling import wait_until
 
 # As `vagrant ssh-config` of two machines prints it
 TWO_MACHINES = """Host controller
@@ -57,13 +63,13 @@ def test_the_sections_of_an_ssh_config() -> None:
     assert found["node-1"]["Port"] == "2200"
 
 
-def test_a_host_is_known_by_its_identity_not_by_its_port(tmp_path: Path) -> None:
+def test_a_host_key_belongs_to_a_machine_not_to_a_port(tmp_path: Path) -> None:
     one = target(tmp_path)
-    assert not one.known
+    assert not one.host_key_known
     one.known_hosts.write_text("another ssh-ed25519 AAAA\n", encoding="utf-8")
-    assert not one.known
-    one.known_hosts.write_text(f"{one.identity} ssh-ed25519 AAAA\n", encoding="utf-8")
-    assert one.known
+    assert not one.host_key_known
+    one.known_hosts.write_text(f"{one.host_key_alias} ssh-ed25519 AAAA\n", encoding="utf-8")
+    assert one.host_key_known
 
 
 def test_only_a_shell_for_a_person_may_ask(tmp_path: Path) -> None:
@@ -76,12 +82,12 @@ def test_only_a_shell_for_a_person_may_ask(tmp_path: Path) -> None:
 def test_a_host_that_does_not_answer_is_named_with_what_ssh_said(tmp_path: Path) -> None:
     # Port 1 of the loopback address is nobody's.
     with pytest.raises(HostsError, match=r"node-1 does not answer by ssh at 127\.0\.0\.1:1") as caught:
-        greet([target(tmp_path, port=1)], 0.3, lambda _: None)
+        wait_for_ssh([target(tmp_path, port=1)], 0.3)
     assert "Connection refused" in caught.value.details
 
 
-def test_no_hosts_need_no_greeting() -> None:
-    greet([], 0, lambda _: None)
+def test_no_hosts_are_not_waited_for() -> None:
+    wait_for_ssh([], 0)
 
 
 def test_a_host_that_answers_later_is_waited_for(
@@ -91,7 +97,7 @@ def test_a_host_that_answers_later_is_waited_for(
     tries = tmp_path / "tries"
     program("ssh", f"echo x >> {tries}; [ $(wc -l < {tries}) -ge 3 ]")
     answered: list[str] = []
-    greet([target(tmp_path)], 10, lambda one: answered.append(one.host))
+    wait_for_ssh([target(tmp_path)], 10, lambda one: answered.append(one.host))
     assert answered == ["node-1"]
     assert tries.read_text(encoding="utf-8").count("x") == 3
 
@@ -110,13 +116,13 @@ def test_vagrant_is_asked_again_only_after_it_touched_a_machine(
         'if [ "$1" = status ]; then echo "1,controller,provider-name,virtualbox"; echo "1,controller,state,running"\n'
         f"else cat {tmp_path}/config; fi",
     )
-    machines = Machines(tmp_path, "virtualbox")
+    machines = Vagrant(tmp_path, "virtualbox")
 
     first, second = machines.targets(), machines.targets()
 
     assert calls.read_text(encoding="utf-8").split() == ["status", "ssh-config"]
     assert first == second
-    assert (first["controller"].port, first["controller"].identity) == (2222, "0b5c")
+    assert (first["controller"].port, first["controller"].host_key_alias) == (2222, "0b5c")
     os.utime(machine / "id", ns=(1, 1))
     machines.targets()
     assert calls.read_text(encoding="utf-8").split() == 2 * ["status", "ssh-config"]
@@ -125,6 +131,79 @@ def test_vagrant_is_asked_again_only_after_it_touched_a_machine(
 def test_a_failure_of_vagrant_shows_the_end_of_its_output(tmp_path: Path, program: Callable[[str, str], None]) -> None:
     program("vagrant", 'echo "==> node-1: Creating the container..."; echo "port is already allocated" >&2; exit 1')
     with pytest.raises(HostsError, match="`vagrant up` failed with exit code 1") as caught:
-        list(Machines(tmp_path, "docker").up(["node-1"]))
+        Vagrant(tmp_path, "docker").up(["node-1"], lambda _: None)
     assert "port is already allocated" in caught.value.details
     assert str(tmp_path / ".cluster" / "logs" / "vagrant.log") in caught.value.remedy
+
+
+# A run of the runner that a test can interrupt, whatever it waits for.
+INTERRUPTIBLE = """
+import signal, sys
+from pathlib import Path
+from runner.machines.ssh import SshTarget, wait_for_ssh
+from runner.machines.vagrant import Vagrant
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.default_int_handler)
+place = Path(sys.argv[1])
+try:
+    {work}
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def start(work: str, place: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", INTERRUPTIBLE.format(work=work), str(place)]
+    return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+
+
+def started(file: Path) -> int:
+    """Wait until a stand-in has written its process id, and return that."""
+    return int(
+        wait_until(lambda: file.read_text("utf-8").strip() if file.exists() else "", "the program starts", seconds=30)
+    )
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_wait_for_a_host(
+    tmp_path: Path, program: Callable[[str, str], None], number: signal.Signals
+) -> None:
+    program("ssh", f"echo $$ > {tmp_path}/pid; exec sleep 600")
+    one = 'SshTarget("node-1", "127.0.0.1", 1, "core", place, place, "an-id")'
+    with start(f"wait_for_ssh([{one}], 600)", tmp_path) as child:
+        pid = started(tmp_path / "pid")
+        child.send_signal(number)
+        output, _ = child.communicate()
+    assert output == "interrupted\n"
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_gives_vagrant_time_to_end(
+    tmp_path: Path, program: Callable[[str, str], None], number: signal.Signals
+) -> None:
+    program(
+        "vagrant",
+        f"trap 'echo done > {tmp_path}/cleanup; exit 1' INT\n"
+        f"echo $$ > {tmp_path}/pid; while :; do sleep 600 & wait; done",
+    )
+    with start('Vagrant(place, "docker").up(["node-1"], print)', tmp_path) as child:
+        pid = started(tmp_path / "pid")
+        child.send_signal(number)
+        output, _ = child.communicate()
+    assert output == "interrupted\n"
+    assert (tmp_path / "cleanup").read_text("utf-8") == "done\n"
+    assert not psutil.pid_exists(pid)
+
+
+def test_ssh_leaves_the_standard_input_to_the_command_that_follows(
+    tmp_path: Path, program: Callable[[str, str], None]
+) -> None:
+    program("ssh", f"cat > {tmp_path}/read")
+    one = 'SshTarget("node-1", "127.0.0.1", 1, "core", place, place, "an-id")'
+    work = f"wait_for_ssh([{one}], 600); print(sys.stdin.read())"
+    command = [sys.executable, "-c", INTERRUPTIBLE.format(work=work), str(tmp_path)]
+    done = subprocess.run(command, cwd=CHECKOUT, input="for the command", capture_output=True, text=True, check=True)
+    assert done.stdout == "for the command\n"
+    assert (tmp_path / "read").read_text("utf-8") == ""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import processes
 from runner.ansible.play import HostRecap, PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
+from runner.stopping import kill, with_env_marker
 from tests.support.polling import wait_until
 
 Write = Callable[[str], Path]
@@ -226,7 +226,7 @@ def mark() -> Iterator[str]:
     """A variable's name by which a test knows the processes that it started; none outlives the test."""
     name = f"MARK_{uuid.uuid4().hex}"
     yield name
-    processes.kill(processes.mentioning(name))
+    kill(with_env_marker(name))
 
 
 def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Path, playbook: Write, mark: str) -> None:
@@ -247,11 +247,11 @@ def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Pa
         return started.read_text().strip() if started.exists() else ""
 
     wait_until(told, "the task has begun", seconds=60)
-    assert int(started.read_text()) in processes.mentioning(mark)
+    assert int(started.read_text()) in {one.pid for one in with_env_marker(mark)}
 
     child.send_signal(signal.SIGINT)
 
     _, complaint = child.communicate(timeout=60)
     assert child.returncode == -signal.SIGINT, complaint
     assert "KeyboardInterrupt" in complaint
-    assert processes.mentioning(mark) == []
+    assert with_env_marker(mark) == set()

@@ -1,0 +1,241 @@
+"""Run programs: one way for ssh, Vagrant, builds and all else that the runner starts.
+
+A program gets no standard input and a session of its own, so that Ctrl-C in a terminal reaches only the runner.
+The runner then stops it in order: SIGINT, SIGTERM, SIGKILL, each with a time limit, for all that the program started.
+"""
+
+import codecs
+import io
+import os
+import selectors
+import shlex
+import subprocess
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import IO, TypeVar
+
+from runner.errors import MachineError
+from runner.stopping import INTERRUPT_SECONDS, Stopper, interrupts_deferred, started_by
+
+POLL_SECONDS = 0.1
+_CHUNK = 1 << 16
+_TAIL_LINES = 30
+T = TypeVar("T")
+
+
+class CancelledError(Exception):
+    """This job ends because another one failed or a signal interrupted the run."""
+
+
+class CommandError(MachineError):
+    """A command is not installed, failed or took too long.
+
+    Attributes:
+        code: its exit code, negative for a signal, 127 where there is no such program; None after its time limit.
+        output: the last lines that it printed.
+    """
+
+    def __init__(self, command: Sequence[str], code: int | None, output: str) -> None:
+        outcome = "took too long" if code is None else f"ended with exit code {code}"
+        super().__init__(f"`{shlex.join(command)}` {outcome}", details=output)
+        self.code = code
+        self.output = output
+
+
+class JobRunner:
+    """Run commands and parallel jobs, and cancel them together."""
+
+    def __init__(self) -> None:
+        self._cancelled = threading.Event()
+        self._cancellations = 0
+
+    def cancel(self) -> None:
+        """Stop every running command, and every job at its next check; again, send each command's next signal."""
+        self._cancellations += 1
+        self._cancelled.set()
+
+    def check(self) -> None:
+        """Raise CancelledError after a cancellation."""
+        if self._cancelled.is_set():
+            raise CancelledError
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise CancelledError as soon as there is a cancellation."""
+        self._cancelled.wait(seconds)
+        self.check()
+
+    def run(  # noqa: PLR0913 - each is an option of a program's start
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: str | None = None,
+        on_line: Callable[[str], object] | None = None,
+        capture: bool = True,
+        share_terminal: bool = False,
+        timeout: float | None = None,
+        interrupt_seconds: float = INTERRUPT_SECONDS,
+    ) -> str:
+        """Run a command to its end; Ctrl-C, SIGTERM, SIGHUP and a cancellation stop it and all that it started.
+
+        Args:
+            command: the program and its arguments.
+            cwd: its working directory.
+            env: its whole environment; this process's own by default.
+            stdin: what it reads; nothing by default.
+            on_line: called with each line of its output and error output, as they come.
+            capture: whether its output is read; else it goes where this process's own goes.
+            share_terminal: leave it in this process's session, as sudo needs to ask for a password.
+            timeout: after so many seconds it is stopped.
+            interrupt_seconds: time that it has to end after SIGINT.
+
+        Returns:
+            what it wrote to its standard output, without the last line's end.
+
+        Raises:
+            CommandError: it is not installed, failed, or took too long.
+            CancelledError: there was a cancellation.
+            KeyboardInterrupt: there was a signal.
+        """
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        output: list[str] = []
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        with interrupts_deferred() as interrupts, ExitStack() as files:
+            self.check()
+            try:
+                child = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL if stdin is None else files.enter_context(_file_with(stdin)),
+                    stdout=subprocess.PIPE if capture else None,
+                    stderr=subprocess.PIPE if capture else None,
+                    start_new_session=not share_terminal,
+                )
+            except (FileNotFoundError, PermissionError) as error:
+                raise CommandError(command, 127, f"{error.filename}: {error.strerror}") from None
+            stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
+            stopping = False
+
+            def tick() -> bool:
+                nonlocal stopping
+                requests = len(interrupts) + self._cancellations + (time.monotonic() > deadline)
+                stopping = stopping or requests > 0
+                ended = child.poll() is not None
+                # What a program leaves behind has no reason to take as long as the program itself.
+                return stopper.tick(requests + ended) if stopping else ended
+
+            try:
+                for pipe, line in _lines(child, tick):
+                    tail.append(line)
+                    if pipe is child.stdout:
+                        output.append(line)
+                    if on_line:
+                        on_line(line)
+            except BaseException:  # of on_line
+                while not stopper.tick(1 + (child.poll() is not None)):
+                    _wait(child)
+                raise
+            finally:
+                for opened in filter(None, (child.stdout, child.stderr)):
+                    opened.close()
+            code = child.poll()
+        self.check()
+        if stopping or code:
+            raise CommandError(command, None if stopping else code, "\n".join(tail))
+        return "\n".join(output)
+
+    def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
+        """Run jobs in threads, `workers` at a time; the first failure or signal cancels the others.
+
+        Returns:
+            the jobs' results in their order.
+
+        Raises:
+            Exception: the first that a job raised.
+            KeyboardInterrupt: there was a signal.
+        """
+        failures: list[BaseException] = []
+
+        def start(job: Callable[[], T]) -> T:
+            self.check()
+            try:
+                return job()
+            except BaseException as error:
+                failures.append(error)
+                # Before this thread takes the next job.
+                if not self._cancelled.is_set():
+                    self.cancel()
+                raise
+
+        with interrupts_deferred() as interrupts, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+            futures = [pool.submit(start, job) for job in jobs]
+            handled = 0
+            while wait(futures, POLL_SECONDS).not_done:
+                if len(interrupts) > handled:
+                    handled = len(interrupts)
+                    self.cancel()
+        if failures:
+            raise failures[0]
+        return [future.result() for future in futures]
+
+
+# For a command that is not one of several jobs: nothing cancels this runner.
+run = JobRunner().run
+
+
+class _LineSplitter:
+    """Turn what a pipe delivers into lines; a carriage return ends one too, as progress bars use it."""
+
+    def __init__(self) -> None:
+        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
+        self._rest = ""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that are complete; all that is left, when `data` is empty."""
+        *lines, self._rest = (self._rest + self._decoder.decode(data, final=not data)).split("\n")
+        if not data and self._rest:
+            lines.append(self._rest)
+        return lines
+
+
+def _lines(child: "subprocess.Popen[bytes]", tick: Callable[[], bool]) -> Iterator[tuple[IO[bytes], str]]:
+    """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
+    with selectors.DefaultSelector() as selector:
+        splitters = {pipe: _LineSplitter() for pipe in (child.stdout, child.stderr) if pipe}
+        for pipe in splitters:
+            selector.register(pipe, selectors.EVENT_READ, pipe)
+        while True:
+            ready = selector.select(POLL_SECONDS) if selector.get_map() else []
+            for key, _ in ready:
+                data = os.read(key.fd, _CHUNK)
+                for line in splitters[key.data].feed(data):
+                    yield key.data, line
+                if not data:
+                    selector.unregister(key.data)
+            if not selector.get_map():
+                _wait(child)
+            # A program in the background may hold the pipes open for longer than the child lives.
+            if tick() and not (ready and selector.get_map()):
+                break
+        for key in list(selector.get_map().values()):
+            yield from ((key.data, line) for line in splitters[key.data].feed(b""))
+
+
+def _wait(child: "subprocess.Popen[bytes]") -> None:
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(POLL_SECONDS)
+
+
+def _file_with(text: str) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(text.encode())
+    file.seek(0)
+    return file
