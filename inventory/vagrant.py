@@ -24,15 +24,16 @@ def main() -> int:
     which.add_argument("--host", metavar="NAME", help="the variables of one host")
     arguments = parser.parse_args()
 
-    from runner.ansible.inventory import build_inventory, prepared
+    from runner.ansible.inventory import build_inventory
     from runner.declaration.model import load
     from runner.errors import HostsError, RunnerError
     from runner.machines import hosts
+    from runner.prepare import load_release
     from runner.state import DECLARATION, State
 
     try:
         declaration, state = load(DECLARATION), State()
-        output = build_inventory(declaration, hosts.ssh_config(declaration), prepared(state), state)
+        output = build_inventory(declaration, hosts.ssh_config(declaration), load_release(state), state)
         if arguments.host:
             try:
                 output = output["_meta"]["hostvars"][arguments.host]

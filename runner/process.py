@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -26,6 +26,8 @@ from runner.stopping import INTERRUPT_SECONDS, Stopper, interrupts_deferred, sta
 POLL_SECONDS = 0.1
 _CHUNK = 1 << 16
 _TAIL_LINES = 30
+SHORT_SECONDS = 60.0
+NOT_FOUND = 127  # a shell's exit code
 T = TypeVar("T")
 
 
@@ -120,7 +122,7 @@ class JobRunner:
                     start_new_session=not share_terminal,
                 )
             except (FileNotFoundError, PermissionError) as error:
-                raise CommandError(command, 127, f"{error.filename}: {error.strerror}") from None
+                raise CommandError(command, NOT_FOUND, f"{error.filename}: {error.strerror}") from None
             stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
             stopping = False
 
@@ -189,6 +191,29 @@ class JobRunner:
 
 # For a command that is not one of several jobs: nothing cancels this runner.
 run = JobRunner().run
+
+
+def command_output(*command: str) -> str | None:
+    """Return the output of a short command; None when it is not installed or fails."""
+    try:
+        return run(command, timeout=SHORT_SECONDS)
+    except CommandError:
+        return None
+
+
+@contextmanager
+def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
+    """Run a server until the context ends; its output goes to `log`."""
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
+        )
+    stopper = Stopper(lambda: started_by(child.pid))
+    try:
+        yield
+    finally:
+        while not stopper.tick():
+            _wait(child)
 
 
 class _LineSplitter:

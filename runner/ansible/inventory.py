@@ -1,40 +1,17 @@
 """The Ansible inventory of the declared cluster; inventory/vagrant.py prints it."""
 
-import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from runner.declaration.model import Declaration, Host
-from runner.errors import PrepareError
 from runner.machines.ssh import SshTarget
+from runner.prepare import ReleaseManifest
 from runner.state import State
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The release that this checkout uses."""
-
-    id: str
-    directory: Path
-    binaries: Mapping[str, str]
-    images: Mapping[str, str]
-
-
-def prepared(state: State) -> Prepared:
-    """Read the release that `prepare` left for this checkout."""
-    try:
-        directory = state.release.resolve(strict=True)
-        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PrepareError("nothing is prepared for this checkout yet", "Run `make prepare` first.") from None
-    return Prepared(manifest["id"], directory, manifest["binaries"], manifest["images"])
-
-
 def build_inventory(
-    declaration: Declaration, targets: Mapping[str, SshTarget], release: Prepared, state: State
+    declaration: Declaration, targets: Mapping[str, SshTarget], release: ReleaseManifest, state: State
 ) -> dict[str, dict[str, Any]]:
     """Return the declared hosts with their groups and variables, as `--list` of an inventory script prints them.
 
@@ -56,8 +33,8 @@ def build_inventory(
                 "cluster_release_dir": str(release.directory),
                 # The Vagrantfile mounts the releases into containers; virtual machines get copies.
                 "cluster_release_mounted": declaration.provider == "docker",
-                "cluster_binaries": dict(release.binaries),
-                "cluster_images": dict(release.images),
+                "cluster_binaries": release.binaries,
+                "cluster_images": release.images,
             },
         },
         "controller": {"hosts": names[:1]},

@@ -23,7 +23,6 @@ VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
 VIRTUALBOX_DEFAULT = IPv4Network("192.168.56.0/21")
 INOTIFY = ("max_user_instances", "max_user_watches")
 GIB = 1024**3
-COMMAND_SECONDS = 60.0
 
 
 def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
@@ -49,9 +48,11 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         bridge_filter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
         overlay="overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split(),
         vxlan=Path("/sys/module/vxlan").exists(),
-        vagrant=_command_output("vagrant", "--version"),
-        vagrant_plugins=_command_output("vagrant", "plugin", "list") or "" if declaration.provider == "libvirt" else "",
-        virtualbox=_command_output("VBoxManage", "--version") if declaration.provider == "virtualbox" else None,
+        vagrant=process.command_output("vagrant", "--version"),
+        vagrant_plugins=process.command_output("vagrant", "plugin", "list") or ""
+        if declaration.provider == "libvirt"
+        else "",
+        virtualbox=process.command_output("VBoxManage", "--version") if declaration.provider == "virtualbox" else None,
         virtualbox_ranges=tuple(virtualbox_ranges(_text(VIRTUALBOX_NETWORKS) or "")),
     )
 
@@ -115,12 +116,4 @@ def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except OSError:
-        return None
-
-
-def _command_output(*command: str) -> str | None:
-    """Return the output of a program; None when it is not installed or fails."""
-    try:
-        return process.run(command, timeout=COMMAND_SECONDS).strip()
-    except process.CommandError:
         return None

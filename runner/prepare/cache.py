@@ -1,10 +1,10 @@
 """The cache: files addressed by content, shared by every checkout.
 
-blobs/SHA256           a file, complete and synced before it has its name
-recipes/KEY.json       what a recipe (a component at a version, a root file system …) gave: names and sums
-releases/ID/           what hosts use: hard links into blobs, and the registry's storage as one tar
+blobs/SHA256           a file, complete and synced before it gets this name
+recipes/KEY.json       an entry: the files of an artifact (a component at a version, a root file system …)
+releases/ID/           what hosts use: hard links into blobs, and the registry's storage as one tar archive
 toolchains/VERSION/    Go, on a machine that has none
-tmp/                   unfinished work; whatever lies here when nobody holds the lock is left over
+tmp/                   unfinished work; what is here while nobody holds the lock is left over
 lock
 """
 
@@ -26,16 +26,16 @@ from runner.prepare.catalogue import Sha256
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that determines an artifact: the same inputs need not be downloaded or built twice."""
+class CacheKey:
+    """Everything that determines an artifact: with the same inputs it is neither downloaded nor built again."""
 
     kind: str
     name: str
     inputs: Mapping[str, Any]
 
     @property
-    def key(self) -> str:
-        """The name under which the cache and a mirror keep what this recipe gives."""
+    def sha256(self) -> str:
+        """Return the name of the artifact's entry, in the cache and in a mirror."""
         return digest({"kind": self.kind, "name": self.name, "inputs": self.inputs})
 
 
@@ -47,8 +47,8 @@ class Blob:
     path: Path
 
 
-class Record(BaseModel):
-    """What recipes/KEY.json says."""
+class CacheEntry(BaseModel):
+    """The content of recipes/KEY.json: the artifact's files by name with their SHA-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: str
@@ -57,23 +57,23 @@ class Record(BaseModel):
 
 
 def digest(data: object) -> str:
-    """The SHA-256 of data, the same for the same data."""
+    """Return the SHA-256 of data that JSON can express."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's content."""
+    """Return the SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tree_digest(files: Mapping[str, Path]) -> str:
-    """The SHA-256 of files' names, contents and whether they can be executed."""
+    """Return the SHA-256 of the names of files, their contents and whether they are executable."""
     return digest({name: [file_digest(path), os.access(path, os.X_OK)] for name, path in files.items()})
 
 
 class Cache:
-    """The cache below `root`, which is made where it does not exist."""
+    """The cache below `root`, which is created if it does not exist."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -82,59 +82,59 @@ class Cache:
         )
         for directory in (self.blobs, self.recipes, self.releases, self.toolchains, self.tmp):
             directory.mkdir(parents=True, exist_ok=True)
-        # Hosts read this below a mount as users of their own, whatever the workstation's umask says.
+        # Hosts read releases through a mount as users of their own, whatever this user's umask says.
         self.releases.chmod(0o755)
 
     @contextmanager
-    def locked(self, waiting: Callable[[], None]) -> Iterator[None]:
-        """Hold the cache for oneself; `waiting` is called once if another process holds it."""
+    def locked(self, on_wait: Callable[[], None]) -> Iterator[None]:
+        """Hold the cache's lock; `on_wait` is called once if another process holds it."""
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                waiting()
+                on_wait()
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            # Only a process that was killed leaves anything here, and it holds the lock no more.
+            # Only a killed process leaves anything here, and it no longer holds the lock.
             for leftover in self.tmp.iterdir():
                 shutil.rmtree(leftover)
             yield
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A directory for unfinished work, in the cache's file system and gone afterwards."""
+        """Create a directory for unfinished work in the cache's file system, and remove it afterwards."""
         path = Path(tempfile.mkdtemp(dir=self.tmp))
         try:
             yield path
         finally:
             shutil.rmtree(path)
 
-    def lookup(self, recipe: Recipe) -> dict[str, Blob] | None:
-        """What the recipe gave before, if all of it is still there."""
+    def lookup(self, key: CacheKey) -> dict[str, Blob] | None:
+        """Return the artifact's files by name, or None unless all of them are in the cache."""
         try:
-            record = Record.model_validate_json((self.recipes / f"{recipe.key}.json").read_bytes())
+            entry = CacheEntry.model_validate_json((self.recipes / f"{key.sha256}.json").read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
-        found = {name: Blob(sha256, self.blobs / sha256) for name, sha256 in record.files.items()}
-        return found if all(blob.path.is_file() for blob in found.values()) else None
+        blobs = {name: Blob(sha256, self.blobs / sha256) for name, sha256 in entry.files.items()}
+        return blobs if all(blob.path.is_file() for blob in blobs.values()) else None
 
-    def keep(self, recipe: Recipe, files: Mapping[str, Path], mode: int = 0o644) -> dict[str, Blob]:
-        """Move finished files into the cache and remember that the recipe gave them."""
-        kept: dict[str, Blob] = {}
+    def store(self, key: CacheKey, files: Mapping[str, Path], mode: int = 0o644) -> dict[str, Blob]:
+        """Move an artifact's finished files into the cache and give them `mode`."""
+        blobs: dict[str, Blob] = {}
         for name, path in files.items():
             path.chmod(mode)
             sha256 = file_digest(path)
-            kept[name] = Blob(sha256, self.blobs / sha256)
-            publish(path, kept[name].path)
-        record = Record(kind=recipe.kind, name=recipe.name, files={name: blob.sha256 for name, blob in kept.items()})
+            blobs[name] = Blob(sha256, self.blobs / sha256)
+            publish(path, blobs[name].path)
+        entry = CacheEntry(kind=key.kind, name=key.name, files={name: blob.sha256 for name, blob in blobs.items()})
         with self.scratch() as scratch:
-            path = scratch / "record"
-            path.write_text(record.model_dump_json(indent=2) + "\n", "utf-8")
-            publish(path, self.recipes / f"{recipe.key}.json")
-        return kept
+            path = scratch / "entry"
+            path.write_text(entry.model_dump_json(indent=2) + "\n", "utf-8")
+            publish(path, self.recipes / f"{key.sha256}.json")
+        return blobs
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give finished work its name: all of it is on the disk before anybody sees it."""
+    """Give finished work its final name, after all of it is on the disk."""
     for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
         if not path.is_symlink():
             _sync(path)

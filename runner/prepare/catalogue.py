@@ -1,15 +1,28 @@
-"""artifacts/catalogue.yml as typed data: what must exist before a site can be raised offline."""
+"""artifacts/catalogue.yml as typed data: everything that a site needs offline."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from runner.errors import PrepareError
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^v\d+\.\d+\.\d+$")]
+
+
+def _check_template(template: str) -> str:
+    try:
+        template.format(binary="", version="", number="")
+    except (LookupError, AttributeError) as error:
+        raise ValueError("the placeholders are {binary}, {version} and {number}") from error
+    return template
+
+
+# Text with the placeholders {binary}, {version} ("v1.2.3") and {number} ("1.2.3").
+Template = Annotated[str, AfterValidator(_check_template)]
+Url = Annotated[Template, StringConstraints(pattern=r"^https?://")]
 
 
 class _Model(BaseModel):
@@ -33,25 +46,24 @@ class Toolchain(_Model):
 class PublishedFile(_Model):
     """A publisher's release address and the checksum file beside it.
 
-    The templates know {binary}, {version} ("v1.2.3") and {number} ("1.2.3"). With `member` the
-    address is a tar archive and `member` the binary's name in it.
+    With `member`, the address is that of a tar archive, and `member` is the binary's name in it.
     """
 
-    url: str = Field(pattern=r"^https?://")
-    checksum: str = Field(pattern=r"^https?://")
-    member: str | None = None
+    url: Url
+    checksum: Url
+    member: Template | None = None
 
 
 class Build(_Model):
-    """How the Go module in artifacts/go/COMPONENT is built."""
+    """Options for building the Go module in artifacts/go/COMPONENT."""
 
     cgo: bool = False
     tags: tuple[str, ...] = ()
-    define: dict[str, str] = {}
+    define: dict[str, Template] = {}
 
 
 class Binary(_Model):
-    """One program: its Go package and, where CGO is off, the sum that every build of it has."""
+    """One program: its Go package and, where CGO is off, the checksum that every build of it has."""
 
     package: str
     sha256: Sha256 | None = None
@@ -67,7 +79,7 @@ class Component(_Model):
     on_hosts: bool = True
 
     @model_validator(mode="after")
-    def _sums_where_builds_repeat(self) -> Self:
+    def _checksums_where_builds_repeat(self) -> Self:
         for name, binary in self.binaries.items():
             if (binary.sha256 is None) is not self.build.cgo:
                 raise ValueError(f"{name}: a binary has a sha256 exactly where cgo is off")
@@ -75,12 +87,16 @@ class Component(_Model):
 
     @property
     def number(self) -> str:
-        """The version without its v."""
+        """Return the version without its v."""
         return self.version.removeprefix("v")
+
+    def expand(self, template: str, binary: str = "") -> str:
+        """Replace the placeholders of a template."""
+        return template.format(binary=binary, version=self.version, number=self.number)
 
 
 class RootFilesystem(_Model):
-    """A tree that mmdebstrap makes of Debian packages; artifacts/images/IMAGE/rootfs/ holds its hooks and files."""
+    """Debian packages for mmdebstrap; artifacts/images/IMAGE/rootfs/ contains its hooks and files."""
 
     variant: Literal["extract", "minbase"]
     packages: tuple[str, ...] = Field(min_length=1)
@@ -90,7 +106,7 @@ class Image(_Model):
     """One image: artifacts/images/IMAGE/Dockerfile and what goes into its build context.
 
     `repository` is its name in the cluster's registry; an image without one stays on the workstation.
-    An application image carries the demonstrator and the wheels of its requirements.txt.
+    An application image contains the demonstrator and the wheels of its requirements.txt.
     """
 
     repository: str | None = Field(default=None, pattern=r"^[a-z0-9/-]+:[A-Za-z0-9._-]+$")
@@ -116,16 +132,16 @@ class Catalogue(_Model):
     images: dict[str, Image]
 
     @model_validator(mode="after")
-    def _names_belong_together(self) -> Self:
+    def _references_exist(self) -> Self:
         binaries = [name for component in self.components.values() for name in component.binaries]
-        if twice := sorted({name for name in binaries if binaries.count(name) > 1}):
-            raise ValueError(f"binaries of more than one component: {', '.join(twice)}")
+        if duplicates := sorted({name for name in binaries if binaries.count(name) > 1}):
+            raise ValueError(f"binaries of more than one component: {', '.join(duplicates)}")
         earlier: set[str] = set()
         for name, image in self.images.items():
             if unknown := sorted(set(image.binaries) - set(binaries)):
                 raise ValueError(f"image {name}: no component has the binaries {', '.join(unknown)}")
             if image.base is not None and image.base not in earlier:
-                raise ValueError(f"image {name}: its base {image.base} must stand above it")
+                raise ValueError(f"image {name}: its base {image.base} must come before it")
             if image.application and image.base is None:
                 raise ValueError(f"image {name}: an application image needs a base with Python")
             earlier.add(name)
@@ -135,13 +151,15 @@ class Catalogue(_Model):
 
 
 def load(path: Path) -> Catalogue:
-    """Read and check the catalogue.
+    """Read and validate the catalogue.
 
     Raises:
-        PrepareError: naming the field, the value and the rule.
+        PrepareError: the file cannot be read or is not valid; the message names the field, the value and the rule.
     """
     try:
         return Catalogue.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        raise PrepareError(f"{path} cannot be read: {error.strerror}.") from error
     except yaml.YAMLError as error:
         raise PrepareError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:

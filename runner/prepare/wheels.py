@@ -4,11 +4,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.errors import PrepareError
 from runner.events import Progress, Report
-from runner.prepare.cache import Blob, Recipe, file_digest
-from runner.prepare.sources import Source
-from runner.prepare.work import CommandError, Work
+from runner.prepare.cache import Blob, CacheKey, file_digest
+from runner.prepare.tools import NETWORK_HINT, run_tool
+from runner.process import JobRunner
 
 # What Debian 12's C library (2.36) can load; pip takes the names as they are and derives none.
 _PLATFORMS = (
@@ -17,53 +16,35 @@ _PLATFORMS = (
 )
 
 
-def recipe(image: str, requirements: Path, python: str) -> Recipe:
-    """What determines the wheels of an image."""
-    return Recipe("wheels", f"{image} (wheels)", {"requirements": file_digest(requirements), "python": python})
+def cache_key(image: str, requirements: Path, python: str) -> CacheKey:
+    """Return the cache key of an image's wheels."""
+    return CacheKey("wheels", f"{image} (wheels)", {"requirements": file_digest(requirements), "python": python})
 
 
-def download(item: str, requirements: Path, python: str, work: Work, report: Report) -> Source:
-    """Fetch the wheels with pip, whatever Python and C library this machine has itself."""
-
-    def take(scratch: Path) -> dict[str, Path]:
-        report(Progress("prepare", item, "download"))
-        command = ["download", "--dest", str(scratch), "--require-hashes", *_for_image(python), "-r", str(requirements)]
-        _pip(work, command, f"The wheels of {requirements.parent.name}/{requirements.name} could not be downloaded.")
-        return {path.name: path for path in sorted(scratch.iterdir())}
-
-    return take
+def download(
+    item: str, requirements: Path, python: str, jobs: JobRunner, report: Report, scratch: Path
+) -> dict[str, Path]:
+    """Fetch wheels for the image's Python and C library, which are not this machine's."""
+    report(Progress("prepare", item, "download"))
+    options = ["--dest", str(scratch), "--require-hashes", *_target_options(python), "-r", str(requirements)]
+    _pip(jobs, "download", options, f"The wheels of {requirements.parent.name}/{requirements.name}: download failed.")
+    return {path.name: path for path in sorted(scratch.iterdir())}
 
 
-def install(wheels: Mapping[str, Blob], python: str, target: Path, scratch: Path, work: Work) -> None:
-    """Unpack wheels below `target` as pip does; nothing is fetched."""
+def install(wheels: Mapping[str, Blob], python: str, target: Path, scratch: Path, jobs: JobRunner) -> None:
+    """Unpack wheels below `target` as pip does, without a network."""
     for name, blob in wheels.items():
         (scratch / name).hardlink_to(blob.path)
-    files = [str(scratch / name) for name in wheels]
-    command = [
-        "install",
-        "--no-index",
-        "--no-deps",
-        "--no-compile",
-        "--target",
-        str(target),
-        *_for_image(python),
-        *files,
-    ]
-    _pip(work, command, "The wheels in the cache could not be installed.")
+    options = ["--no-index", "--no-deps", "--no-compile", "--target", str(target), *_target_options(python)]
+    _pip(jobs, "install", [*options, *(str(scratch / name) for name in wheels)], "The wheels: installation failed.")
 
 
-def _for_image(python: str) -> list[str]:
+def _target_options(python: str) -> list[str]:
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     options += [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
     return options + [f"--platform={platform}" for platform in _PLATFORMS]
 
 
-def _pip(work: Work, arguments: list[str], failure: str) -> None:
-    try:
-        work.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments])
-    except CommandError as error:
-        raise PrepareError(
-            failure,
-            remedy="Mend what pip says below; without an index, name a cache: prepare --mirror DIRECTORY_OR_URL.",
-            details=error.output,
-        ) from error
+def _pip(jobs: JobRunner, command: str, options: list[str], failure: str) -> None:
+    pip = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check"]
+    run_tool(jobs, [*pip, *options], failure, NETWORK_HINT)

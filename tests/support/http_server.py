@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that behaves as badly as a test asks."""
+"""An HTTP server on loopback with the faults that a test asks for."""
 
 import hashlib
 import threading
@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 from runner.prepare.cache import Cache
 
 
 @dataclass
 class Server:
-    """The server's files by path, its faults, and the paths of its requests."""
+    """The server's files by path, its faults, and the paths that were requested."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    # Announced in full, cut off half-way.
-    cut: set[str] = field(default_factory=set)
-    # Accepted and never answered.
-    silent: set[str] = field(default_factory=set)
+    # What goes wrong with the next requests for a path: no answer, or half of it followed by silence or by the end.
+    faults: dict[str, list[Literal["silence", "stall", "cut"]]] = field(default_factory=dict)
     # A byte at a time, so that somebody can interrupt.
     slow: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
@@ -47,7 +46,8 @@ def serving() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
-            if self.path in state.silent:
+            fault = faults.pop(0) if (faults := state.faults.get(self.path)) else None
+            if fault == "silence":
                 state.closing.wait()
                 return
             content = state.files.get(self.path)
@@ -64,7 +64,10 @@ def serving() -> Iterator[Server]:
                     self.wfile.write(bytes([byte]))
                     time.sleep(0.05)
             else:
-                self.wfile.write(content[: len(content) // 2] if self.path in state.cut else content)
+                self.wfile.write(content[: len(content) // 2] if fault else content)
+                if fault == "stall":
+                    self.wfile.flush()
+                    state.closing.wait()
 
         def log_message(self, *arguments: object) -> None:
             pass
@@ -80,5 +83,5 @@ def serving() -> Iterator[Server]:
 
 
 def is_clean(cache: Cache) -> bool:
-    """Return whether the cache has neither finished nor unfinished files."""
+    """Tell whether the cache has neither finished nor unfinished files."""
     return not any(any(directory.iterdir()) for directory in (cache.blobs, cache.recipes, cache.releases, cache.tmp))

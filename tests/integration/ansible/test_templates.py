@@ -19,6 +19,7 @@ from demonstrator.bundles.coordinator.password import Password
 from runner.ansible import inventory
 from runner.declaration import pki
 from runner.declaration.model import load
+from runner.prepare import ReleaseManifest
 from runner.state import CHECKOUT, DECLARATION, State
 
 TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))
@@ -102,7 +103,9 @@ def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     declaration = load(DECLARATION)
     state = State(work)
     pki.ensure(declaration, state)
-    release = inventory.Prepared("0123456789ab", work, dict.fromkeys(PROGRAMS, "00ff"), {})
+    release = ReleaseManifest(
+        id="0123456789ab", host_image="", binaries=dict.fromkeys(PROGRAMS, "00ff"), images={}, directory=work
+    )
     described = inventory.build_inventory(declaration, {}, release, state)
     listing = work / "inventory.sh"
     listing.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")

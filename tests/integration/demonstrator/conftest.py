@@ -7,7 +7,7 @@ import pytest
 
 from demonstrator.lib.native import Library, open_library
 from runner.prepare import native
-from runner.prepare.work import Work
+from runner.process import JobRunner
 from tests.support.demonstrator.local import SOURCE
 
 BUNDLES = SOURCE / "bundles"
@@ -17,7 +17,9 @@ BUNDLES = SOURCE / "bundles"
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """The library of each native bundle, by the bundle's directory."""
     return {
-        bundle: native.build(bundle, files, Work(), lambda event: None)(tmp_path_factory.mktemp(bundle))[native.LIBRARY]
+        bundle: native.build(bundle, files, JobRunner(), lambda event: None, tmp_path_factory.mktemp(bundle))[
+            native.LIBRARY
+        ]
         for bundle, files in native.bundles(BUNDLES).items()
     }
 

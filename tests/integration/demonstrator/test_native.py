@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import ExitCode, PrepareError
 from runner.prepare import native
-from runner.prepare.work import Work
+from runner.process import JobRunner
 from tests.integration.demonstrator.conftest import BUNDLES
 
 DRIVER = Path(__file__).parent / "c" / "queue_random.c"
@@ -62,7 +62,7 @@ def test_c_that_does_not_compile_is_told_with_gccs_words(tmp_path: Path) -> None
     source.write_text("int thing(void) { int unused; return 0; }\n")
     ((bundle, files),) = native.bundles(tmp_path).items()
     with pytest.raises(PrepareError, match="thing could not be compiled") as error:
-        native.build(bundle, files, Work(), lambda event: None)(tmp_path)
+        native.build(bundle, files, JobRunner(), lambda event: None, tmp_path)
     assert "unused variable" in error.value.details
     assert error.value.exit_code == ExitCode.PREPARE
 
@@ -70,7 +70,7 @@ def test_c_that_does_not_compile_is_told_with_gccs_words(tmp_path: Path) -> None
 def test_a_library_is_known_by_its_sources(tmp_path: Path) -> None:
     (tmp_path / "thing.c").write_text("int thing;\n")
     files = {"thing.c": tmp_path / "thing.c"}
-    before = native.recipe("thing", files).key
-    assert native.recipe("thing", files).key == before
+    before = native.cache_key("thing", files).sha256
+    assert native.cache_key("thing", files).sha256 == before
     (tmp_path / "thing.c").write_text("int thing = 1;\n")
-    assert native.recipe("thing", files).key != before
+    assert native.cache_key("thing", files).sha256 != before

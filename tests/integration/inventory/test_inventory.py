@@ -10,20 +10,21 @@ import pytest
 import yaml
 
 from runner.ansible import inventory
-from runner.ansible.inventory import Prepared
 from runner.declaration.model import load
 from runner.errors import PrepareError
 from runner.machines.ssh import SshTarget
+from runner.prepare import ReleaseManifest, load_release
 from runner.state import CHECKOUT, DECLARATION, State
 
 Inventory = dict[str, dict[str, Any]]
 
 STATE = State(Path("/home/ada/my checkout"))
-RELEASE = Prepared(
-    "d6311ab447f6",
-    Path("/home/ada/.cache/releases/d6311ab447f6"),
-    {"kubelet": "00ff"},
-    {"inaetics/felix-agent:latest": "sha256:11aa"},
+RELEASE = ReleaseManifest(
+    id="d6311ab447f6",
+    host_image="inaetics-demo-cluster/host:0123",
+    binaries={"kubelet": "00ff"},
+    images={"inaetics/felix-agent:latest": "sha256:11aa"},
+    directory=Path("/home/ada/.cache/releases/d6311ab447f6"),
 )
 CONTROLLER = SshTarget("controller", "127.0.0.1", 2222, "core", STATE.ssh_key, STATE.known_hosts, "4ddc8269042f")
 EXAMPLE = CHECKOUT / "inventory" / "static.example.yml"
@@ -91,12 +92,12 @@ def test_the_release_is_read_from_its_manifest(tmp_path: Path) -> None:
     state = State(tmp_path)
     state.create()
     state.release.symlink_to(release)
-    assert inventory.prepared(state) == Prepared("abc", release, {"etcd": "11"}, {"pause:1": "sha256:22"})
+    assert load_release(state) == ReleaseManifest.model_validate({**manifest, "directory": release})
 
 
 def test_without_a_release_the_remedy_is_told(tmp_path: Path) -> None:
     with pytest.raises(PrepareError) as caught:
-        inventory.prepared(State(tmp_path))
+        load_release(State(tmp_path))
     assert "make prepare" in caught.value.remedy
 
 

@@ -1,4 +1,4 @@
-"""A cache in a temporary directory, a server on loopback, and what a step reports."""
+"""A cache in a temporary directory, a server on loopback, and the events of a step."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

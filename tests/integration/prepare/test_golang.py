@@ -11,8 +11,8 @@ from runner.errors import PrepareError
 from runner.events import Event
 from runner.prepare.cache import Cache, file_digest
 from runner.prepare.catalogue import Binary, Bootstrap, Build, Component, Toolchain
-from runner.prepare.golang import Go, build
-from runner.prepare.work import Work
+from runner.prepare.golang import Go
+from runner.process import JobRunner
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="without Go, prepare would fetch one from PyPI")
 
@@ -36,43 +36,45 @@ def module(path: Path, program: str = PROGRAM) -> Path:
 
 
 def component(sha256: str | None, *, cgo: bool = False) -> Component:
-    recipe = Build(cgo=cgo, define={"main.version": "{version} {number}".replace(" ", "/")})
+    build = Build(cgo=cgo, define={"main.version": "{version} {number}".replace(" ", "/")})
     binaries = {"thing": Binary(package="example.org/thing/v3", sha256=sha256)}
-    return Component(version="v1.2.3", build=recipe, binaries=binaries)
+    return Component(version="v1.2.3", build=build, binaries=binaries)
 
 
-def run(described: Component, path: Path, scratch: Path, go: Go, report: Report) -> Path:
+def run(described: Component, path: Path, scratch: Path, go: Go) -> Path:
     scratch.mkdir()
-    return build(described, "thing", path, go, Work(), report)(scratch)["thing"]
+    return go.build("thing", described, path, scratch)["thing"]
 
 
 def test_a_build_is_the_same_anywhere_and_compared_with_the_catalogue(
     tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
 ) -> None:
-    go = Go(toolchain, cache, Work(), report)
+    go = Go(toolchain, cache, JobRunner(), report)
     with pytest.raises(PrepareError) as error:
-        run(component("0" * 64), module(tmp_path / "one"), tmp_path / "out-one", go, report)
+        run(component("0" * 64), module(tmp_path / "one"), tmp_path / "out-one", go)
     found = file_digest(tmp_path / "out-one" / "thing")
     assert f"expected sha256 {'0' * 64}, found {found}" in error.value.message
     assert "example.org/thing/v3" in error.value.message
 
-    program = run(component(found), module(tmp_path / "two"), tmp_path / "out-two", go, report)
+    program = run(component(found), module(tmp_path / "two"), tmp_path / "out-two", go)
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "v1.2.3/1.2.3\n"
 
 
-def test_what_go_says_is_in_the_error(tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report) -> None:
-    go = Go(toolchain, cache, Work(), report)
+def test_the_errors_of_go_are_in_the_details(
+    tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
+) -> None:
+    go = Go(toolchain, cache, JobRunner(), report)
     broken = module(tmp_path / "broken", "package main\n\nfunc main() { undefined() }\n")
     with pytest.raises(PrepareError) as error:
-        run(component("0" * 64), broken, tmp_path / "out", go, report)
+        run(component("0" * 64), broken, tmp_path / "out", go)
     assert "thing v1.2.3 could not be built" in error.value.message
     assert "undefined: undefined" in error.value.details
 
 
 def test_a_build_with_c_is_static(tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report) -> None:
-    go = Go(toolchain, cache, Work(), report)
+    go = Go(toolchain, cache, JobRunner(), report)
     source = 'package main\n\n// int two(void) { return 2; }\nimport "C"\n\nfunc main() { println(C.two()) }\n'
-    program = run(component(None, cgo=True), module(tmp_path / "c", source), tmp_path / "out", go, report)
+    program = run(component(None, cgo=True), module(tmp_path / "c", source), tmp_path / "out", go)
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
     assert "not a dynamic executable" in linked.stderr
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "2\n"

@@ -11,10 +11,11 @@ import pytest
 from runner.errors import PrepareError
 from runner.events import Event
 from runner.prepare import debian, images
+from runner.prepare.archive import files_below, pack
 from runner.prepare.cache import Cache, file_digest
 from runner.prepare.catalogue import Debian, Image, RootFilesystem
-from runner.prepare.images import Parts
-from runner.prepare.work import Work
+from runner.prepare.images import ImageInputs
+from runner.process import JobRunner
 
 # Lists network interfaces other than loopback and fails if there is one that is up.
 INTERFACES = """
@@ -36,12 +37,12 @@ Report = Callable[[Event], None]
 
 @pytest.fixture
 def client() -> Iterator[docker.DockerClient]:
-    with images.connect() as connected:
+    with images.docker_client() as connected:
         yield connected
 
 
-def parts(directory: Path) -> Parts:
-    return Parts("unit-test", Image(), directory, rootfs={}, binaries={}, wheels={}, demonstrator={}, base=None)
+def inputs(directory: Path) -> ImageInputs:
+    return ImageInputs("unit-test", Image(), directory, rootfs={}, binaries={}, wheels={}, demonstrator={}, base=None)
 
 
 @pytest.fixture
@@ -58,9 +59,9 @@ def test_an_image_build_has_no_network(
     client: docker.DockerClient, context: Path, cache: Cache, report: Report
 ) -> None:
     (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/interfaces"]\n', "utf-8")
-    built = parts(context)
+    built = inputs(context)
     try:
-        images.build(client, built, "3.11", cache, Work(), report)
+        images.build(client, built, "3.11", cache, JobRunner(), report)
         assert images.exists(client, built.tag)
     finally:
         if images.exists(client, built.tag):
@@ -73,20 +74,20 @@ def test_a_build_that_fails_says_at_which_step(
 ) -> None:
     (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/missing"]\n', "utf-8")
     with pytest.raises(PrepareError) as error:
-        images.build(client, parts(context), "3.11", cache, Work(), report)
+        images.build(client, inputs(context), "3.11", cache, JobRunner(), report)
     assert "Image unit-test could not be built" in error.value.message
     assert 'RUN ["/missing"]' in error.value.details
-    assert not images.exists(client, parts(context).tag)
+    assert not images.exists(client, inputs(context).tag)
 
 
-def test_an_image_is_known_by_its_parts(tmp_path: Path) -> None:
+def test_a_tag_depends_on_the_inputs(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM scratch\n", "utf-8")
-    before = parts(tmp_path).tag
+    before = inputs(tmp_path).tag
     (tmp_path / "rootfs").mkdir()
     (tmp_path / "rootfs" / "extract.sh").write_text("true\n", "utf-8")
-    assert parts(tmp_path).tag == before  # hooks count through the root file system that they gave
+    assert inputs(tmp_path).tag == before  # hooks count through the root file system that they gave
     (tmp_path / "Dockerfile").write_text("FROM scratch\nUSER 1\n", "utf-8")
-    assert parts(tmp_path).tag != before
+    assert inputs(tmp_path).tag != before
 
 
 def test_packing_the_same_files_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_packing_the_same_files_gives_the_same_bytes(tmp_path: Path) -> None:
         (tmp_path / name / "bin" / "tool").write_text("x", "utf-8")
         (tmp_path / name / "bin" / "tool").chmod(mode | 0o100)
         (tmp_path / name / "plain").write_text("y", "utf-8")
-        debian.pack(tmp_path / f"{name}.tar", debian.files_below(tmp_path / name))
+        pack(tmp_path / f"{name}.tar", files_below(tmp_path / name))
     assert file_digest(tmp_path / "one.tar") == file_digest(tmp_path / "two.tar")
     with tarfile.open(tmp_path / "one.tar") as tar:
         assert [(entry.name, entry.mode, entry.uid) for entry in tar] == [
@@ -105,10 +106,10 @@ def test_packing_the_same_files_gives_the_same_bytes(tmp_path: Path) -> None:
         ]
 
 
-def test_a_root_file_system_is_known_by_its_definition(tmp_path: Path) -> None:
+def test_a_root_file_systems_key_depends_on_its_definition(tmp_path: Path) -> None:
     definition = RootFilesystem(variant="minbase", packages=("systemd",))
     release = Debian(suite="bookworm", python="3.11")
-    before = debian.recipe("host", definition, release, tmp_path).key
-    assert debian.recipe("host", definition, release, tmp_path).key == before
+    before = debian.cache_key("host", definition, release, tmp_path).sha256
+    assert debian.cache_key("host", definition, release, tmp_path).sha256 == before
     (tmp_path / "customize.sh").write_text("true\n", "utf-8")
-    assert debian.recipe("host", definition, release, tmp_path).key != before
+    assert debian.cache_key("host", definition, release, tmp_path).sha256 != before

@@ -1,33 +1,49 @@
-"""Sources against a real server: an unreachable one is a line and the next is tried, a wrong sum is an error."""
+"""Sources with a real server: an unreachable one is a line and the next is tried, a wrong checksum is an error."""
 
 import hashlib
 import io
+import re
 import socket
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from runner.errors import PrepareError
 from runner.events import Event, Note, Progress
-from runner.prepare.cache import Cache, Recipe
+from runner.prepare.cache import Blob, Cache, CacheKey
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.sources import Reader, Source, UnavailableError, find_sum, mirror, obtain, published
-from runner.prepare.work import Work
+from runner.prepare.sources import (
+    Artifact,
+    Downloader,
+    Fetcher,
+    UnavailableError,
+    fetch_or_build,
+    find_checksum,
+    mirror,
+    published,
+)
+from runner.process import JobRunner
 from tests.support.http_server import Server, is_clean
 
 CONTENT = b"#!/bin/sh\necho a program\n" * 5000
 OTHER = b"another program"
 SUM = hashlib.sha256(CONTENT).hexdigest()
-RECIPE = Recipe("binaries", "thing", {"version": "v1.2.3"})
+KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
 
 Report = Callable[[Event], None]
 
 
+def get(cache: Cache, key: CacheKey, report: Report, *fetchers: Fetcher) -> dict[str, Blob]:
+    return fetch_or_build(cache, Artifact(key, fetchers, 0o755), report)
+
+
 @pytest.fixture
-def reader(report: Report) -> Reader:
-    return Reader(Work(), report, connect_seconds=1, silence_seconds=1)
+def downloader(report: Report) -> Downloader:
+    return Downloader(JobRunner(), report, connect_seconds=1, silence_seconds=0.5)
 
 
 def component(server: Server, *names: str) -> Component:
@@ -36,10 +52,10 @@ def component(server: Server, *names: str) -> Component:
     return Component(version="v1.2.3", release=release, binaries=binaries)
 
 
-def release(server: Server, reader: Reader, *names: str) -> Source:
+def release(server: Server, downloader: Downloader, *names: str) -> Fetcher:
     described = component(server, *(names or ("thing",)))
     assert described.release is not None
-    return published(described, "thing", described.release, reader)
+    return partial(published, "thing", described, described.release, downloader)
 
 
 def last_resort(scratch: Path) -> dict[str, Path]:
@@ -55,31 +71,31 @@ def notes(events: list[Event]) -> list[str]:
     return [event.message for event in events if isinstance(event, Note)]
 
 
-def test_a_release_is_checked_and_kept(
-    server: Server, cache: Cache, reader: Reader, report: Report, events: list[Event]
+def test_a_release_is_checked_and_stored(
+    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
-    kept = obtain(cache, RECIPE, [release(server, reader)], report, 0o755)["thing"]
-    assert kept.sha256 == SUM
-    assert kept.path.read_bytes() == CONTENT
-    assert kept.path.stat().st_mode & 0o777 == 0o755
+    blobs = get(cache, KEY, report, release(server, downloader))["thing"]
+    assert blobs.sha256 == SUM
+    assert blobs.path.read_bytes() == CONTENT
+    assert blobs.path.stat().st_mode & 0o777 == 0o755
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress[0].total == len(CONTENT)
     assert progress[-1].finished
 
 
 def test_what_is_in_the_cache_is_not_asked_for_again(
-    server: Server, cache: Cache, reader: Reader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, report: Report
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
-    first = obtain(cache, RECIPE, [release(server, reader)], report, 0o755)
-    assert obtain(cache, RECIPE, [never], report, 0o755) == first
+    first = get(cache, KEY, report, release(server, downloader))
+    assert get(cache, KEY, report, never) == first
 
 
-def test_a_release_inside_an_archive(server: Server, cache: Cache, reader: Reader, report: Report) -> None:
+def test_a_release_inside_an_archive(server: Server, cache: Cache, downloader: Downloader, report: Report) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, content in (("./thing-v1.2.3/README", b"no"), ("./thing-v1.2.3/thing", CONTENT)):
+        for name, content in (("./thing-1.2.3/README", b"no"), ("./thing-1.2.3/thing", CONTENT)):
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
@@ -87,81 +103,114 @@ def test_a_release_inside_an_archive(server: Server, cache: Cache, reader: Reade
     server.files["/thing-1.2.3.tgz"] = archive.getvalue()
     server.files["/SHA256SUMS"] = f"{'1' * 64}  other.tgz\n{digest} *thing-1.2.3.tgz\n".encode()
     publication = PublishedFile(
-        url=server.url + "/thing-{number}.tgz", checksum=server.url + "/SHA256SUMS", member="thing-{version}/{binary}"
+        url=server.url + "/thing-{number}.tgz", checksum=server.url + "/SHA256SUMS", member="thing-{number}/{binary}"
     )
-    source = published(component(server, "thing"), "thing", publication, reader)
-    assert obtain(cache, RECIPE, [source], report, 0o755)["thing"].sha256 == SUM
+    source = partial(published, "thing", component(server, "thing"), publication, downloader)
+    assert get(cache, KEY, report, source)["thing"].sha256 == SUM
 
 
 def test_a_wrong_checksum_is_an_error_and_no_other_source_is_tried(
-    server: Server, cache: Cache, reader: Reader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, report: Report
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT, checksum="a" * 64)
     with pytest.raises(PrepareError) as error:
-        obtain(cache, RECIPE, [release(server, reader), never], report, 0o755)
+        get(cache, KEY, report, release(server, downloader), never)
     assert f"{server.url}/v1.2.3/thing" in error.value.message
     assert f"expected sha256 {'a' * 64}" in error.value.message
     assert f"found {SUM}" in error.value.message
     assert is_clean(cache)
 
 
-def test_a_checksum_file_without_a_sum_is_an_error(
-    server: Server, cache: Cache, reader: Reader, report: Report
+def test_a_checksum_file_without_the_checksum_is_an_error(
+    server: Server, cache: Cache, downloader: Downloader, report: Report
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT, checksum="<html>")
     with pytest.raises(PrepareError, match="has no SHA-256"):
-        obtain(cache, RECIPE, [release(server, reader), never], report, 0o755)
+        get(cache, KEY, report, release(server, downloader), never)
 
 
-def test_a_truncated_body_is_no_file(
-    server: Server, cache: Cache, reader: Reader, report: Report, events: list[Event]
+def test_a_download_that_breaks_off_each_time_is_no_file(
+    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
-    server.cut.add("/v1.2.3/thing")
-    assert obtain(cache, RECIPE, [release(server, reader), last_resort], report, 0o755)["thing"].sha256 != SUM
+    server.faults["/v1.2.3/thing"] = ["cut", "cut", "cut"]
+    assert get(cache, KEY, report, release(server, downloader), last_resort)["thing"].sha256 != SUM
     assert len(notes(events)) == 1
-    assert "ended too early" in notes(events)[0]
+    assert "closed too early" in notes(events)[0]
     assert not any(cache.tmp.iterdir())
 
 
-def test_a_missing_file_is_one_line(
-    server: Server, cache: Cache, reader: Reader, report: Report, events: list[Event]
+@pytest.mark.parametrize("path", ["/v1.2.3/thing", "/v1.2.3/thing.sha256"])
+@pytest.mark.parametrize("fault", ["cut", "stall", "silence"])
+def test_a_download_that_breaks_off_once_is_started_again(
+    server: Server,
+    cache: Cache,
+    downloader: Downloader,
+    report: Report,
+    events: list[Event],
+    path: str,
+    fault: Literal["cut", "stall", "silence"],
 ) -> None:
-    obtain(cache, RECIPE, [release(server, reader), last_resort], report, 0o755)
+    server.publish("/v1.2.3/thing", CONTENT)
+    server.faults[path] = [fault]
+    assert get(cache, KEY, report, release(server, downloader), never)["thing"].sha256 == SUM
+    assert server.asked.count(path) == 2
+    assert notes(events) == []
+
+
+def test_a_server_stays_reachable_after_a_file_that_it_does_not_deliver(
+    server: Server, downloader: Downloader, tmp_path: Path, events: list[Event]
+) -> None:
+    server.publish("/v1.2.3/one", CONTENT)
+    server.publish("/v1.2.3/two", CONTENT)
+    server.publish("/v1.2.3/three", CONTENT)
+    server.faults["/v1.2.3/one"] = ["stall", "stall", "stall"]
+    server.faults["/v1.2.3/two"] = ["silence", "silence", "silence"]
+    for name in ("one", "two"):
+        with pytest.raises(UnavailableError, match=f"/v1.2.3/{name} cannot"):
+            release(server, downloader, name)(tmp_path)
+    assert release(server, downloader, "three")(tmp_path)["three"].read_bytes() == CONTENT
+    assert len(notes(events)) == 2
+
+
+def test_a_missing_file_is_one_line(
+    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
+) -> None:
+    get(cache, KEY, report, release(server, downloader), last_resort)
     assert notes(events) == [f"{server.url}/v1.2.3/thing.sha256 answers 404 Not Found: the next source is tried"]
 
 
-def test_a_server_that_hangs_is_waited_for_once(
-    server: Server, reader: Reader, tmp_path: Path, events: list[Event]
+def test_a_server_that_never_answers_is_waited_for_once(
+    server: Server, downloader: Downloader, tmp_path: Path, events: list[Event]
 ) -> None:
     names = [f"thing-{number}" for number in range(20)]
-    server.silent.update(f"/v1.2.3/{name}.sha256" for name in names)
+    server.faults.update({f"/v1.2.3/{name}.sha256": ["silence"] * 3 for name in names})
     for name in names:
         with pytest.raises(UnavailableError):
-            release(server, reader, name)(tmp_path)
-    assert len(server.asked) == 1
+            release(server, downloader, name)(tmp_path)
+    assert set(server.asked) == {f"/v1.2.3/{names[0]}.sha256"}
     assert len(notes(events)) == 1
-    assert "silent for too long" in notes(events)[0]
+    assert "no data for too long" in notes(events)[0]
 
 
 def test_a_server_that_is_not_there_is_one_line(
-    server: Server, reader: Reader, tmp_path: Path, events: list[Event]
+    server: Server, downloader: Downloader, tmp_path: Path, events: list[Event]
 ) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         server.url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         for name in ("one", "two", "three"):
             with pytest.raises(UnavailableError):
-                release(server, reader, name)(tmp_path)
+                release(server, downloader, name)(tmp_path)
     assert [note.partition(" cannot")[0] for note in notes(events)] == [server.url.removeprefix("http://")]
 
 
 def test_without_any_source_the_error_says_what_was_tried(
-    server: Server, cache: Cache, reader: Reader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, report: Report
 ) -> None:
     with pytest.raises(PrepareError) as error:
-        obtain(cache, RECIPE, [release(server, reader)], report, 0o755)
-    assert "thing could not be had" in error.value.message
+        get(cache, KEY, report, release(server, downloader))
+    assert "No source could provide thing." in error.value.message
     assert "404" in error.value.details
     assert "--mirror" in error.value.remedy
 
@@ -170,53 +219,90 @@ def test_without_any_source_the_error_says_what_was_tried(
 def other_cache(
     request: pytest.FixtureRequest, server: Server, tmp_path: Path, report: Report
 ) -> tuple[str, Callable[[], None]]:
-    """Return another machine's cache that has the file: its address, and a function that offers the right content."""
+    """Another machine's cache that has the thing: its location, and a function that makes it available."""
     other = Cache(tmp_path / "other")
-    obtain(other, RECIPE, [last_resort], report, 0o755)
+    get(other, KEY, report, last_resort)
     if request.param == "directory":
         return str(other.root), lambda: None
     return f"{server.url}/", lambda: server.serve_directory(other.root)
 
 
 def test_a_mirror_is_a_copy_of_a_cache(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, reader: Reader, report: Report
+    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report
 ) -> None:
     location, offer = other_cache
     offer()
-    kept = obtain(cache, RECIPE, [mirror(location, RECIPE, reader), never], report, 0o755)
-    assert kept["thing"].path.read_bytes() == OTHER
-    assert cache.lookup(RECIPE) == kept
+    blobs = get(cache, KEY, report, partial(mirror, location, KEY, downloader), never)
+    assert blobs["thing"].path.read_bytes() == OTHER
+    assert cache.lookup(KEY) == blobs
 
 
 def test_a_mirror_with_damaged_content_is_an_error(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, reader: Reader, report: Report, tmp_path: Path
+    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
 ) -> None:
     location, offer = other_cache
     (blob,) = (tmp_path / "other" / "blobs").iterdir()
     blob.write_bytes(CONTENT)
     offer()
     with pytest.raises(PrepareError) as error:
-        obtain(cache, RECIPE, [mirror(location, RECIPE, reader), never], report, 0o755)
+        get(cache, KEY, report, partial(mirror, location, KEY, downloader), never)
     assert hashlib.sha256(OTHER).hexdigest() in error.value.message
     assert SUM in error.value.message
     assert is_clean(cache)
 
 
 def test_a_mirror_that_lacks_the_thing_is_one_line(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, reader: Reader, report: Report, events: list[Event]
+    other_cache: tuple[str, Callable[[], None]],
+    cache: Cache,
+    downloader: Downloader,
+    report: Report,
+    events: list[Event],
 ) -> None:
     location, offer = other_cache
     offer()
-    wanted = Recipe("binaries", "thing", {"version": "v1.2.4"})
-    obtain(cache, wanted, [mirror(location, wanted, reader), last_resort], report, 0o755)
+    wanted = CacheKey("binaries", "thing", {"version": "v1.2.4"})
+    get(cache, wanted, report, partial(mirror, location, wanted, downloader), last_resort)
     assert len(notes(events)) == 1
 
 
-def test_a_mirror_that_is_no_cache_is_an_error(cache: Cache, reader: Reader, report: Report, tmp_path: Path) -> None:
+def test_a_mirror_that_is_no_cache_is_an_error(
+    cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
+) -> None:
     (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / f"{RECIPE.key}.json").write_text("{}", "utf-8")
-    with pytest.raises(PrepareError, match="is not a record"):
-        obtain(cache, RECIPE, [mirror(str(tmp_path), RECIPE, reader), never], report, 0o755)
+    (tmp_path / "recipes" / f"{KEY.sha256}.json").write_text("{}", "utf-8")
+    with pytest.raises(PrepareError, match="is not an entry"):
+        get(cache, KEY, report, partial(mirror, str(tmp_path), KEY, downloader), never)
+
+
+def test_a_mirror_that_is_a_file_has_a_remedy(
+    cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
+) -> None:
+    file = tmp_path / "cache.tar"
+    file.write_bytes(CONTENT)
+    with pytest.raises(PrepareError, match=re.escape(str(file))) as error:
+        get(cache, KEY, report, partial(mirror, str(file), KEY, downloader), never)
+    assert "--mirror" in error.value.remedy
+    assert is_clean(cache)
+
+
+def test_a_mirror_that_cannot_be_read_has_a_remedy(
+    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
+) -> None:
+    (blob,) = (tmp_path / "other" / "blobs").iterdir()
+    blob.unlink()
+    blob.mkdir()  # as root, who reads everything, finds a file that cannot be read
+    with pytest.raises(PrepareError, match=f"{blob} cannot be read") as error:
+        get(cache, KEY, report, partial(mirror, str(tmp_path / "other"), KEY, downloader), never)
+    assert "--mirror" in error.value.remedy
+
+
+@pytest.mark.parametrize("address", ["ftp://example.org/cache", "http://[::1/cache"])
+def test_a_mirror_with_an_address_that_cannot_be_used_has_a_remedy(
+    cache: Cache, downloader: Downloader, report: Report, address: str
+) -> None:
+    with pytest.raises(PrepareError, match="is not a valid address") as error:
+        get(cache, KEY, report, partial(mirror, address, KEY, downloader), never)
+    assert "https://" in error.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -233,5 +319,5 @@ def test_a_mirror_that_is_no_cache_is_an_error(cache: Cache, reader: Reader, rep
         ("", None),
     ],
 )
-def test_publishers_write_sums_in_several_ways(text: str, found: str | None) -> None:
-    assert find_sum(text, "thing") == found
+def test_publishers_write_checksums_in_several_ways(text: str, found: str | None) -> None:
+    assert find_checksum(text, "thing") == found

@@ -63,7 +63,7 @@ def component(data: Any) -> Any:
         (lambda data: component(data)["binaries"]["etcd"].pop("sha256"), "etcd: a binary has a sha256 exactly where"),
         (lambda data: component(data)["release"].update(url="ftp://x"), "components.etcd.release.url"),
         (lambda data: data["images"]["coredns"].update(binaries=["none"]), "no component has the binaries none"),
-        (lambda data: data["images"]["base"].update(base="felix-agent"), "its base felix-agent must stand above it"),
+        (lambda data: data["images"]["base"].update(base="felix-agent"), "its base felix-agent must come before it"),
         (lambda data: data["images"]["pause"].update(application=True), "an application image needs a base"),
         (lambda data: data["images"].pop("host"), "images: host is missing"),
         (lambda data: data["components"].update(copy=component(data)), "binaries of more than one component: etcd"),
