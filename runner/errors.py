@@ -1,4 +1,4 @@
-"""What can go wrong, each with its exit code and its remedy.
+"""Errors, each with its exit code and its remedy.
 
 Every error that a person can cause or cure is a RunnerError: the command line prints its
 message and its remedy and leaves with its exit code. Anything else is a defect and keeps
@@ -14,11 +14,11 @@ class ExitCode(IntEnum):
 
     OK = 0
     DEFECT = 1  # an unexpected exception: a bug in this project
-    USAGE = 2  # the command line could not be understood
+    USAGE = 2  # the command line is not understood
     DECLARATION = 3  # inventory/cluster.yml (or the inventory) is not valid
     MACHINE = 4  # this machine lacks something: see `doctor`
-    PREPARE = 5  # a binary or an image could not be had
-    HOSTS = 6  # a host could not be brought up or reached
+    PREPARE = 5  # a binary or an image is not available
+    HOSTS = 6  # a host cannot be brought up or reached
     ROLES = 7  # a role failed on a host
     NOT_READY = 8  # the roles are done but the cluster does not answer as it should
     VERIFY = 9  # testinfra found a host that is not as it should be
@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
 
 
 class RunnerError(Exception):
-    """Something a person can mend.
+    """An error that a person can correct.
 
     Args:
         message: one sentence on what is wrong, with the names and values concerned.

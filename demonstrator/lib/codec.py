@@ -56,7 +56,7 @@ def loads(data: bytes | str, place: str = "JSON") -> Any:
     return decode(Any, data, place)
 
 
-# Bounded: the classes of a bundle that is replaced are not kept for ever.
+# Bounded: the classes of a bundle that is replaced are not held for ever.
 @lru_cache(maxsize=256)
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)

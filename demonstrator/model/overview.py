@@ -39,7 +39,7 @@ class DataPoint(Struct, frozen=True):
 
 
 class Accounting(Struct, frozen=True):
-    """What became of all samples in all queues there ever were, counted in samples."""
+    """Balance of all samples of all queues since the first, counted in samples."""
 
     capacity: Annotated[int, Meta(description="of the queues that answer now; 0 when none does")]
     produced: Annotated[int, Meta(description="offered to a queue that answered")]
@@ -56,14 +56,14 @@ class Accounting(Struct, frozen=True):
 
 
 class Scale(Struct, frozen=True):
-    """How many pods are requested, and how many are there and ready."""
+    """Number of pods requested, and of pods that are ready."""
 
     requested: int
     actual: int
 
 
 class Scaling(Struct, frozen=True):
-    """What the coordinators scale and regulate."""
+    """State of scaling and regulation."""
 
     rule: Annotated[
         ScalingPolicy, Meta(description="by which the number of processors is chosen; manual when people choose it")
@@ -108,7 +108,7 @@ class Overview(Struct, frozen=True):
 
 @local_service("inaetics.coordinator")
 class Coordinator(Protocol):
-    """What a coordinator offers the viewer in its own agent."""
+    """Coordinator's service for the viewer in its own agent."""
 
     @property
     def feed(self) -> Feed[Overview]:

@@ -46,7 +46,7 @@ class BundleState(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Report(Struct, frozen=True, forbid_unknown_fields=True):
-    """What an agent tells the provisioning server about itself."""
+    """An agent's report to the provisioning server."""
 
     target: str
     node: str

@@ -14,7 +14,7 @@ _USUAL = ("", "ContainerCreating", "PodInitializing")
 
 @dataclass(frozen=True, slots=True)
 class DiffState:
-    """What one comparison hands on to the next.
+    """State that one comparison passes to the next.
 
     Attributes:
         ready: the pods that have been ready since they came.

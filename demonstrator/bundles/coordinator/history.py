@@ -1,4 +1,4 @@
-"""What the coordinator keeps in memory: rates of the last seconds, the last minutes, and the log of events."""
+"""The coordinator's memory: rates of the last seconds, the last minutes, and the log of events."""
 
 from collections import deque
 

@@ -35,7 +35,7 @@ class NotLeaderError(Exception):
 
 
 class SharedState:
-    """What outlives the leader's pod: people's choices, and the accounts of all samples."""
+    """State that outlives the leader's pod: people's choices, and the accounts of all samples."""
 
     def __init__(self, accounting: SampleAccounting) -> None:
         self.target_utilisation = DEFAULT_UTILISATION

@@ -46,7 +46,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a rule decides by.
+    """Input of a scaling rule.
 
     Attributes:
         utilisation: of the queue, now, in percent.

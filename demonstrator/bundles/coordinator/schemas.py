@@ -18,13 +18,13 @@ from demonstrator.platform import Container, Pod
 
 
 class ProducersChange(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many producers to run."""
+    """Number of producers to run."""
 
     producers: Annotated[int, Meta(ge=MIN_PRODUCERS, le=MAX_PRODUCERS)]
 
 
 class ProducerModeChange(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the producers spread their batches over time."""
+    """Distribution of the producers' batches over time."""
 
     producer_kind: ProducerMode
 
@@ -81,7 +81,7 @@ class ClusterInfo(Struct, frozen=True):
 
 
 class EventList(Struct, frozen=True):
-    """What has happened, oldest first."""
+    """Events, oldest first."""
 
     events: tuple[Event, ...]
 

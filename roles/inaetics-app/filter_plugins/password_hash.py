@@ -16,7 +16,7 @@ def inaetics_scrypt(password: str, salt: str) -> str:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Ansible filters of this role."""
 
     def filters(self) -> dict[str, Callable[[str, str], str]]:
         """The filters by name."""
