@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.targets import Figures
-from runner.machines.containers import LABEL
+from runner.machines.vagrant_settings import LABEL
 from runner.state import CHECKOUT
 
 TAG = "flannel"

@@ -2,14 +2,13 @@
 
 from runner.declaration.model import Declaration
 from runner.doctor.findings import Finding, Snapshot
+from runner.machines.vagrant_settings import SSH_PORTS
 
 DOCKER = "Docker"
 MODULES = "kernel modules"
 INOTIFY = "inotify limits"
 VAGRANT = "Vagrant"
 
-# Vagrant publishes a host's ssh on the first free one (config.vm.usable_port_range in the Vagrantfile).
-SSH_PORTS = range(2200, 2300)
 # As measured, in MiB: the controller with everything on it, and a node with its pods.
 CONTROLLER_MEMORY, NODE_MEMORY = 700, 250
 CPUS = 2

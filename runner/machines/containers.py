@@ -16,8 +16,7 @@ import requests
 from docker.errors import DockerException, NotFound
 
 from runner.errors import MachineError
-
-LABEL = "inaetics-demo-cluster"
+from runner.machines.vagrant_settings import LABEL
 
 
 @dataclass(frozen=True)

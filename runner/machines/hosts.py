@@ -18,10 +18,10 @@ from runner.events import Note, Progress, Report
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget, wait_for_ssh
 from runner.machines.vagrant import Vagrant
+from runner.machines.vagrant_settings import CONTAINER_USER
 from runner.state import CHECKOUT
 
 STEP = "hosts"
-CONTAINER_USER = "core"
 BOOT_SECONDS = 120
 ANSWER_SECONDS = 10
 # "==> node-1: Creating the container..."

@@ -1,0 +1,66 @@
+"""The declaration as the Vagrantfile needs it: `python -m runner.machines.vagrant_settings` prints it as JSON."""
+
+import hashlib
+import json
+import sys
+from typing import Any
+
+from runner.declaration.model import Declaration, load
+from runner.errors import PrepareError, RunnerError
+from runner.prepare import load_release
+from runner.state import DECLARATION, State
+
+# The label of every container of this project, and the prefix of its other labels.
+LABEL = "inaetics-demo-cluster"
+CONTAINER_USER = "core"
+# Room for the ssh ports of the most hosts that a cluster may have; Vagrant publishes each on the first free one.
+SSH_PORTS = range(2200, 2300)
+
+
+def vagrant_settings(declaration: Declaration, state: State) -> dict[str, Any]:
+    """Return the settings of the Vagrantfile; `image` and `releases` are None while nothing is prepared."""
+    try:
+        release = load_release(state)
+    except PrepareError:
+        image, releases = None, None
+    else:
+        image, releases = release.host_image, str(release.directory.parent)
+    checkout = str(state.checkout)
+    prefix = f"inaetics-{hashlib.sha256(checkout.encode()).hexdigest()[:8]}"
+    return {
+        "checkout": checkout,
+        "cluster": declaration.name,
+        "provider": declaration.provider,
+        "prefix_length": declaration.network.prefixlen,
+        "netmask": str(declaration.network.netmask),
+        "label": LABEL,
+        "user": CONTAINER_USER,
+        "ssh_key": str(state.ssh_key),
+        "ssh_ports": [SSH_PORTS.start, SSH_PORTS.stop - 1],
+        "image": image,
+        "releases": releases,
+        "hosts": [
+            {
+                "name": host.name,
+                "address": str(host.address),
+                "cpus": host.cpus,
+                "memory": host.memory,
+                "container": f"{prefix}-{host.name}",
+            }
+            for host in declaration.hosts
+        ],
+    }
+
+
+def main() -> int:
+    """Print the settings of this checkout, or the reason why there are none, and return the exit code."""
+    try:
+        print(json.dumps(vagrant_settings(load(DECLARATION), State())))  # noqa: T201 - the Vagrantfile reads it
+    except RunnerError as error:
+        print(error.message, error.details, error.remedy, sep="\n", file=sys.stderr)  # noqa: T201 - Vagrant shows it
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
