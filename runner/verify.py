@@ -21,9 +21,12 @@ def verify(hosts: Sequence[str], inventory: Path) -> None:
     Raises:
         VerifyError: a test failed, or none could run.
     """
-    command = [sys.executable, "-m", "pytest", TESTS, f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
+    options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
+    command = [sys.executable, "-m", "pytest", *options, *pytest_filter(hosts), TESTS]
+    # Neither the user's options nor other plugins that happen to be installed.
+    isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     try:
-        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()}, capture=False)
+        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None
