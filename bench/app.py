@@ -26,7 +26,7 @@ from bench import queue_pod
 from bench.cluster import NAMESPACE, Cluster, CpuTime
 from bench.targets import ANY, Figures, Targets, check_targets
 from runner.cluster import kubeconfig
-from runner.declaration.model import load
+from runner.declaration import load
 from runner.state import DECLARATION, State
 from tests.support.cluster.demonstrator import figures_of
 from tests.support.polling import wait_until_async

@@ -24,7 +24,7 @@ from bench import app, site
 from bench.cluster import Cluster
 from bench.targets import Figures, show_figure
 from runner.cluster import kubeconfig
-from runner.declaration.model import load
+from runner.declaration import load
 from runner.state import CHECKOUT, State
 
 THIS, OTHER = "this", "other"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runner import events
-from runner.declaration.model import Declaration, load
+from runner.declaration import Declaration, load
 from runner.display import Board
 from runner.display.lines import key_value_lines
 from runner.machines import hosts

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.targets import Figures
-from runner.machines.vagrant_settings import LABEL
 from runner.state import CHECKOUT
+from runner.vagrant_settings import LABEL
 
 TAG = "flannel"
 MIB = 2**20

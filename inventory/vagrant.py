@@ -24,8 +24,8 @@ def main() -> int:
     which.add_argument("--host", metavar="NAME", help="the variables of one host")
     arguments = parser.parse_args()
 
-    from runner.ansible.inventory import build_inventory
-    from runner.declaration.model import load
+    from runner.ansible import build_inventory
+    from runner.declaration import load
     from runner.errors import HostsError, RunnerError
     from runner.machines import hosts
     from runner.prepare import load_release

@@ -16,7 +16,7 @@ from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
 from runner.state import DECLARATION, State, cache_directory
 
 if TYPE_CHECKING:  # a command imports slow modules itself
-    from runner.declaration.model import Declaration
+    from runner.declaration import Declaration
 
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 EXIT_CODE_HELP = {
@@ -117,7 +117,7 @@ def site(  # noqa: PLR0913 - each is an option of the command
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
-    from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions
+    from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions
     from runner.run import run_session
     from runner.site import RunPaths, addresses
     from runner.site import site as run_site
@@ -204,7 +204,7 @@ def verify(
     inventory: Inventory = None,
 ) -> None:
     """Test every host: files, units, ports, certificates."""
-    from runner.ansible.play import VAGRANT_INVENTORY
+    from runner.ansible import VAGRANT_INVENTORY
     from runner.verify import verify as run_verify
 
     hosts = _declaration().hosts_matching(limit)
@@ -264,7 +264,7 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 
 
 def _declaration() -> "Declaration":
-    from runner.declaration.model import load
+    from runner.declaration import load
 
     return load(DECLARATION)
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import doctor
-from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
+from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
 from runner.cluster import wait_until_ready
-from runner.declaration import pki
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration, pki
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import hosts

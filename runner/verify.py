@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible.play import ansible_environment
+from runner.ansible import ansible_environment
 from runner.errors import VerifyError
 from runner.state import CHECKOUT
 

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from runner.declaration.model import Declaration, Host
-from runner.machines.ssh import SshTarget
+from runner.declaration import Declaration, Host
+from runner.machines import SshTarget
 from runner.prepare import ReleaseManifest
 from runner.state import State
 

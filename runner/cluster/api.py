@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State

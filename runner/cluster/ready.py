@@ -9,7 +9,7 @@ from typing import Any
 import urllib3
 
 from runner.cluster.api import Api, ApiError, Replicas, kubeconfig, translate_errors
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.errors import NotReadyError
 from runner.events import Progress, Report
 from runner.state import State

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
-from runner.declaration import pki
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration, pki
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State

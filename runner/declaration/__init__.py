@@ -1,1 +1,5 @@
-"""The declaration of the cluster, and the certificates that follow from it."""
+"""The declaration, and what is derived from it: hosts, their selection, and the certificates (module `pki`)."""
+
+from runner.declaration.model import Declaration, Host, load
+
+__all__ = ["Declaration", "Host", "load"]

@@ -7,7 +7,7 @@ A snapshot of the machine is collected (snapshot.py), each check is a function f
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor import machine, networks, stale_hosts
 from runner.doctor.findings import Finding, Snapshot
 from runner.doctor.remedies import REMEDIES

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from rich.text import Text
 
 from runner.display.lines import BAD, CHANGE, GOOD
-from runner.machines.containers import Container, Network
+from runner.machines import Container, Network
 
 Severity = Literal["ok", "warning", "failure"]
 

@@ -1,8 +1,8 @@
 """Checks of the machine's programs, kernel, memory, disk and ports."""
 
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor.findings import Finding, Snapshot
-from runner.machines.vagrant_settings import SSH_PORTS
+from runner.vagrant_settings import SSH_PORTS
 
 DOCKER = "Docker"
 MODULES = "kernel modules"

@@ -2,7 +2,7 @@
 
 import json
 
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor.findings import DAEMON_JSON, Finding, Severity, Snapshot
 
 DOCKER_NETWORKS = "Docker's networks"

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 
 from runner import process
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor import machine, networks, stale_hosts
 from runner.doctor.findings import DAEMON_JSON, Snapshot
 from runner.errors import MachineError
-from runner.machines.containers import Docker
+from runner.machines import Docker
 from runner.state import CHECKOUT
 
 Remedy = Callable[[Snapshot, Declaration], str]

@@ -11,11 +11,10 @@ from pathlib import Path
 import psutil
 
 from runner import process
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor.findings import DAEMON_JSON, DockerFacts, Route, Snapshot
 from runner.errors import MachineError
-from runner.machines.containers import Container, Docker
-from runner.machines.hosts import is_orphaned
+from runner.machines import Container, Docker, is_orphaned
 from runner.state import State
 
 VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")

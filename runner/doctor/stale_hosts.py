@@ -1,8 +1,8 @@
 """Checks of hosts that earlier runs and other checkouts left on this machine."""
 
-from runner.declaration.model import Declaration
+from runner.declaration import Declaration
 from runner.doctor.findings import Finding, Snapshot
-from runner.machines.containers import Container
+from runner.machines import Container
 
 STALE_HOSTS = "hosts of other checkouts"
 

@@ -16,7 +16,7 @@ import requests
 from docker.errors import DockerException, NotFound
 
 from runner.errors import MachineError
-from runner.machines.vagrant_settings import LABEL
+from runner.vagrant_settings import LABEL
 
 
 @dataclass(frozen=True)

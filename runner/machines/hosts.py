@@ -12,14 +12,14 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from runner import process
-from runner.declaration.model import Declaration, Host
+from runner.declaration import Declaration, Host
 from runner.errors import HostsError, MachineError
 from runner.events import Note, Progress, Report
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget, wait_for_ssh
 from runner.machines.vagrant import Vagrant
-from runner.machines.vagrant_settings import CONTAINER_USER
 from runner.state import CHECKOUT
+from runner.vagrant_settings import CONTAINER_USER
 
 STEP = "hosts"
 BOOT_SECONDS = 120

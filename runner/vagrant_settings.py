@@ -1,11 +1,11 @@
-"""The declaration as the Vagrantfile needs it: `python -m runner.machines.vagrant_settings` prints it as JSON."""
+"""The declaration as the Vagrantfile needs it: `python -m runner.vagrant_settings` prints it as JSON."""
 
 import hashlib
 import json
 import sys
 from typing import Any
 
-from runner.declaration.model import Declaration, load
+from runner.declaration import Declaration, load
 from runner.errors import PrepareError, RunnerError
 from runner.prepare import load_release
 from runner.state import DECLARATION, State
