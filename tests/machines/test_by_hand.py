@@ -145,7 +145,7 @@ def test_hosts_of_another_checkout_are_stopped_and_come_back(checkout: Checkout,
     assert addresses(checkout) == ADDRESSES
 
 
-def test_hosts_that_vagrant_forgot_are_made_anew(checkout: Checkout) -> None:
+def test_hosts_that_vagrant_forgot_are_created_again(checkout: Checkout) -> None:
     for path in sorted((checkout.directory / ".vagrant").rglob("id")):
         path.unlink()
     before = {one.id for one in checkout.containers().values()}
@@ -211,7 +211,7 @@ def test_the_inventory_script_says_when_no_host_is_up(checkout: Checkout) -> Non
         ["inventory/vagrant.py", "--list"], cwd=checkout.directory, capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stdout) == (6, "")
-    assert "no host is up" in run.stderr
+    assert "No host is up" in run.stderr
 
 
 def test_hosts_whose_checkout_is_gone_are_stopped_and_come_back_with_it(
