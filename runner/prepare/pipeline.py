@@ -14,6 +14,7 @@ from runner.events import Note, Report
 from runner.prepare import debian, golang, images, native, release, sources, wheels
 from runner.prepare.cache import Blob, Cache, CacheKey
 from runner.prepare.catalogue import Catalogue, load
+from runner.prepare.download import Downloader
 from runner.prepare.manifest import ReleaseManifest
 from runner.process import JobRunner
 from runner.state import CHECKOUT, State
@@ -95,7 +96,7 @@ def _artifacts(
 ) -> dict[str, sources.Artifact]:
     """Return every artifact that the catalogue asks for, by its name in `images.image_inputs`."""
     artifacts: dict[str, sources.Artifact] = {}
-    downloader = sources.Downloader(jobs, report)
+    downloader = Downloader(jobs, report)
     go = golang.Go(catalogue.go, cache, jobs, report)
 
     def add(name: str, key: CacheKey, *fetchers: sources.Fetcher, mode: int = 0o644) -> None:

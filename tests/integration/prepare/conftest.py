@@ -7,6 +7,8 @@ import pytest
 
 from runner.events import Event
 from runner.prepare.cache import Cache
+from runner.prepare.download import Downloader
+from runner.process import JobRunner
 from tests.support.http_server import Server, serving
 
 
@@ -29,3 +31,8 @@ def events() -> list[Event]:
 @pytest.fixture
 def report(events: list[Event]) -> Callable[[Event], None]:
     return events.append
+
+
+@pytest.fixture
+def downloader(report: Callable[[Event], None]) -> Downloader:
+    return Downloader(JobRunner(), report, connect_seconds=1, silence_seconds=0.5)

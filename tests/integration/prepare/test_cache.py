@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from runner.prepare.cache import Cache, CacheKey
 from runner.prepare.release import find
 from runner.state import CHECKOUT
 from tests.support.http_server import Server, is_clean
+from tests.support.polling import wait_until
 
 KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
 
@@ -25,7 +25,8 @@ from pathlib import Path
 from runner.prepare.pipeline import translate_errors
 from runner.prepare.cache import Cache, CacheKey
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.sources import Artifact, Downloader, fetch_or_build, published
+from runner.prepare.download import Downloader
+from runner.prepare.sources import Artifact, fetch_or_build, published
 from runner.process import JobRunner
 
 root, url, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -54,18 +55,11 @@ def child(cache: Cache, server: Server, limit: int = 0) -> "subprocess.Popen[str
     )
 
 
-def await_request(server: Server, path: str) -> None:
-    deadline = time.monotonic() + 10
-    while path not in server.asked:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_ctrl_c_leaves_nothing(server: Server, cache: Cache) -> None:
     server.publish("/thing", b"x" * 10_000)
     server.slow.add("/thing")
     process = child(cache, server)
-    await_request(server, "/thing")
+    wait_until(lambda: "/thing" in server.asked, "the download has begun", seconds=10)
     process.send_signal(signal.SIGINT)
     # The body arrives a byte at a time: the download checks for a cancellation after each piece of it.
     server.closing.set()
@@ -78,7 +72,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_keeps(server: Server,
     server.publish("/thing", b"x" * 10_000)
     server.slow.add("/thing")
     process = child(cache, server)
-    await_request(server, "/thing")
+    wait_until(lambda: "/thing" in server.asked, "the download has begun", seconds=10)
     process.kill()
     process.communicate()
     assert cache.lookup(KEY) is None

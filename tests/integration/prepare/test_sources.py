@@ -1,11 +1,9 @@
-"""Sources with a real server: an unreachable one is a line and the next is tried, a wrong checksum is an error."""
+"""Releases with a real server: an unreachable one is a line and the next source is tried, a wrong checksum an error."""
 
 import hashlib
 import io
-import re
 import socket
 import tarfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -13,37 +11,13 @@ from typing import Literal
 import pytest
 
 from runner.errors import PrepareError
-from runner.events import Event, Note, Progress
-from runner.prepare.cache import Blob, Cache, CacheKey
+from runner.events import Event, Progress
+from runner.prepare.cache import Cache
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.sources import (
-    Artifact,
-    Downloader,
-    Fetcher,
-    UnavailableError,
-    fetch_or_build,
-    find_checksum,
-    mirror,
-    published,
-)
-from runner.process import JobRunner
+from runner.prepare.download import Downloader, UnavailableError
+from runner.prepare.sources import Fetcher, find_checksum, published
 from tests.support.http_server import Server, is_clean
-
-CONTENT = b"#!/bin/sh\necho a program\n" * 5000
-OTHER = b"another program"
-SUM = hashlib.sha256(CONTENT).hexdigest()
-KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
-
-Report = Callable[[Event], None]
-
-
-def get(cache: Cache, key: CacheKey, report: Report, *fetchers: Fetcher) -> dict[str, Blob]:
-    return fetch_or_build(cache, Artifact(key, fetchers, 0o755), report)
-
-
-@pytest.fixture
-def downloader(report: Report) -> Downloader:
-    return Downloader(JobRunner(), report, connect_seconds=1, silence_seconds=0.5)
+from tests.support.sources import CONTENT, KEY, SUM, Report, get, last_resort, never, notes
 
 
 def component(server: Server, *names: str) -> Component:
@@ -56,19 +30,6 @@ def release(server: Server, downloader: Downloader, *names: str) -> Fetcher:
     described = component(server, *(names or ("thing",)))
     assert described.release is not None
     return partial(published, "thing", described, described.release, downloader)
-
-
-def last_resort(scratch: Path) -> dict[str, Path]:
-    (scratch / "thing").write_bytes(OTHER)
-    return {"thing": scratch / "thing"}
-
-
-def never(scratch: Path) -> dict[str, Path]:
-    raise AssertionError("this source must not be tried")
-
-
-def notes(events: list[Event]) -> list[str]:
-    return [event.message for event in events if isinstance(event, Note)]
 
 
 def test_a_release_is_checked_and_stored(
@@ -213,96 +174,6 @@ def test_without_any_source_the_error_says_what_was_tried(
     assert "No source could provide thing." in error.value.message
     assert "404" in error.value.details
     assert "--mirror" in error.value.remedy
-
-
-@pytest.fixture(params=["directory", "URL"])
-def other_cache(
-    request: pytest.FixtureRequest, server: Server, tmp_path: Path, report: Report
-) -> tuple[str, Callable[[], None]]:
-    """Another machine's cache that has the thing: its location, and a function that makes it available."""
-    other = Cache(tmp_path / "other")
-    get(other, KEY, report, last_resort)
-    if request.param == "directory":
-        return str(other.root), lambda: None
-    return f"{server.url}/", lambda: server.serve_directory(other.root)
-
-
-def test_a_mirror_is_a_copy_of_a_cache(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report
-) -> None:
-    location, offer = other_cache
-    offer()
-    blobs = get(cache, KEY, report, partial(mirror, location, KEY, downloader), never)
-    assert blobs["thing"].path.read_bytes() == OTHER
-    assert cache.lookup(KEY) == blobs
-
-
-def test_a_mirror_with_damaged_content_is_an_error(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
-) -> None:
-    location, offer = other_cache
-    (blob,) = (tmp_path / "other" / "blobs").iterdir()
-    blob.write_bytes(CONTENT)
-    offer()
-    with pytest.raises(PrepareError) as error:
-        get(cache, KEY, report, partial(mirror, location, KEY, downloader), never)
-    assert hashlib.sha256(OTHER).hexdigest() in error.value.message
-    assert SUM in error.value.message
-    assert is_clean(cache)
-
-
-def test_a_mirror_that_lacks_the_thing_is_one_line(
-    other_cache: tuple[str, Callable[[], None]],
-    cache: Cache,
-    downloader: Downloader,
-    report: Report,
-    events: list[Event],
-) -> None:
-    location, offer = other_cache
-    offer()
-    wanted = CacheKey("binaries", "thing", {"version": "v1.2.4"})
-    get(cache, wanted, report, partial(mirror, location, wanted, downloader), last_resort)
-    assert len(notes(events)) == 1
-
-
-def test_a_mirror_that_is_no_cache_is_an_error(
-    cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
-) -> None:
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / f"{KEY.sha256}.json").write_text("{}", "utf-8")
-    with pytest.raises(PrepareError, match="is not an entry"):
-        get(cache, KEY, report, partial(mirror, str(tmp_path), KEY, downloader), never)
-
-
-def test_a_mirror_that_is_a_file_has_a_remedy(
-    cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
-) -> None:
-    file = tmp_path / "cache.tar"
-    file.write_bytes(CONTENT)
-    with pytest.raises(PrepareError, match=re.escape(str(file))) as error:
-        get(cache, KEY, report, partial(mirror, str(file), KEY, downloader), never)
-    assert "--mirror" in error.value.remedy
-    assert is_clean(cache)
-
-
-def test_a_mirror_that_cannot_be_read_has_a_remedy(
-    other_cache: tuple[str, Callable[[], None]], cache: Cache, downloader: Downloader, report: Report, tmp_path: Path
-) -> None:
-    (blob,) = (tmp_path / "other" / "blobs").iterdir()
-    blob.unlink()
-    blob.mkdir()  # as root, who reads everything, finds a file that cannot be read
-    with pytest.raises(PrepareError, match=f"{blob} cannot be read") as error:
-        get(cache, KEY, report, partial(mirror, str(tmp_path / "other"), KEY, downloader), never)
-    assert "--mirror" in error.value.remedy
-
-
-@pytest.mark.parametrize("address", ["ftp://example.org/cache", "http://[::1/cache"])
-def test_a_mirror_with_an_address_that_cannot_be_used_has_a_remedy(
-    cache: Cache, downloader: Downloader, report: Report, address: str
-) -> None:
-    with pytest.raises(PrepareError, match="is not a valid address") as error:
-        get(cache, KEY, report, partial(mirror, address, KEY, downloader), never)
-    assert "https://" in error.value.remedy
 
 
 @pytest.mark.parametrize(

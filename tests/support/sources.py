@@ -1,0 +1,37 @@
+"""Sources of a file named `thing` and what they report: parts of the tests of releases and of mirrors."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.events import Event, Note
+from runner.prepare.cache import Blob, Cache, CacheKey
+from runner.prepare.sources import Artifact, Fetcher, fetch_or_build
+
+CONTENT = b"#!/bin/sh\necho a program\n" * 5000
+OTHER = b"another program"
+SUM = hashlib.sha256(CONTENT).hexdigest()
+KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
+
+Report = Callable[[Event], None]
+
+
+def get(cache: Cache, key: CacheKey, report: Report, *fetchers: Fetcher) -> dict[str, Blob]:
+    """Return the artifact with these sources, from the cache or the first that provides it."""
+    return fetch_or_build(cache, Artifact(key, fetchers, 0o755), report)
+
+
+def last_resort(scratch: Path) -> dict[str, Path]:
+    """Provide the thing with other content."""
+    (scratch / "thing").write_bytes(OTHER)
+    return {"thing": scratch / "thing"}
+
+
+def never(scratch: Path) -> dict[str, Path]:
+    """Fail the test: an earlier source should have provided the thing, or ended the search."""
+    raise AssertionError("this source must not be tried")
+
+
+def notes(events: list[Event]) -> list[str]:
+    """Return the lines of output about skipped sources."""
+    return [event.message for event in events if isinstance(event, Note)]
