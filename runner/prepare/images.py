@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import docker
@@ -41,9 +42,9 @@ class ImageInputs:
     demonstrator: Mapping[str, Path]
     base: str | None
 
-    @property
+    @cached_property
     def tag(self) -> str:
-        """Return the image's name in Docker, which is the same for the same inputs."""
+        """The image's name in Docker, which is the same for the same inputs; all of them are read for it, once."""
         inputs = {
             "context": tree_digest(self.context),
             "blobs": {
