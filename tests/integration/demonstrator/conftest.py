@@ -1,16 +1,26 @@
-"""The native bundles' libraries, compiled as `prepare` compiles them."""
+"""The demonstrator on loopback, and the native bundles' libraries, compiled as `prepare` compiles them."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from demonstrator.lib.native import Library, open_library
 from runner.prepare import native
 from runner.process import JobRunner
-from tests.support.demonstrator.local import SOURCE
+from tests.support.demonstrator.local import SOURCE, Local
 
 BUNDLES = SOURCE / "bundles"
+
+
+@pytest_asyncio.fixture
+async def local(tmp_path: Path) -> AsyncIterator[Local]:
+    """The Kubernetes API's stand-in and the provisioning server; a test that fails shows all logs."""
+    async with Local(tmp_path) as running:
+        yield running
+        for log in sorted(tmp_path.glob("*.log")):
+            print(log.name, log.read_text())
 
 
 @pytest.fixture(scope="session")

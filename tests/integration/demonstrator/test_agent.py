@@ -6,29 +6,16 @@ import io
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from aiohttp import web
 
 from demonstrator.provisioning.pack import pack
 from tests.support.demonstrator.local import AGENT_PARTS, Local, wait_until
 
 BATCH = {"source": "by-hand", "first": 0, "made_at": 1.0, "values": [1.0, 2.0]}
-
-
-@pytest_asyncio.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Local]:
-    async with Local(tmp_path) as running:
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            raise
 
 
 async def overview(local: Local) -> Any:

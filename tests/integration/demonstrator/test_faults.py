@@ -1,8 +1,6 @@
 """Samples in a killed pod are counted as lost, and no others: real agents, killed for real."""
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,12 +13,11 @@ PARTS = ("stored", "queued", "in_work", "refused", "lost")
 
 
 @pytest_asyncio.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Local]:
-    async with Local(tmp_path) as running:
-        running.api.add_lease()
-        for target, pod in (("felix_1", "viewer"), ("felix_2", "queue"), ("felix_4", "producer")):
-            await running.start_agent(target, pod)
-        yield running
+async def local(local: Local) -> Local:
+    local.api.add_lease()
+    for target, pod in (("felix_1", "viewer"), ("felix_2", "queue"), ("felix_4", "producer")):
+        await local.start_agent(target, pod)
+    return local
 
 
 async def accounting(local: Local, viewer: str = "viewer") -> Any:

@@ -2,9 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
@@ -19,13 +17,12 @@ SEED, EXAMPLES = "4", "15"
 
 
 @pytest_asyncio.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Local]:
-    async with Local(tmp_path) as running:
-        running.api.add_controller("inaetics-processor-controller", 1, 1)
-        running.api.add_controller(PRODUCERS, 1, 1)
-        running.api.add_lease()
-        running.api.add_node("172.17.8.31")
-        yield running
+async def local(local: Local) -> Local:
+    local.api.add_controller("inaetics-processor-controller", 1, 1)
+    local.api.add_controller(PRODUCERS, 1, 1)
+    local.api.add_lease()
+    local.api.add_node("172.17.8.31")
+    return local
 
 
 async def coordinator(local: Local, **environment: str) -> Agent:

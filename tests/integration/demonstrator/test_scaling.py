@@ -1,8 +1,6 @@
 """A coordinator at work: real agents, and an API server that keeps what it is asked for."""
 
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
@@ -14,17 +12,11 @@ SYSTEM, UTILISATION = "/coordinator/systemStats", "/coordinator/utilisation"
 
 
 @pytest_asyncio.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Local]:
-    async with Local(tmp_path) as running:
-        running.api.add_controller(PROCESSORS, 0, 0)
-        running.api.add_controller(PRODUCERS, 1, 1)
-        running.api.add_lease()
-        try:
-            yield running
-        except BaseException:
-            for agent in running.agents.values():
-                print(agent.pod, agent.log.read_text())
-            raise
+async def local(local: Local) -> Local:
+    local.api.add_controller(PROCESSORS, 0, 0)
+    local.api.add_controller(PRODUCERS, 1, 1)
+    local.api.add_lease()
+    return local
 
 
 async def send(local: Local, agent: Agent, path: str, body: Any, method: str = "POST", **headers: str) -> Any:

@@ -2,102 +2,17 @@
 
 import asyncio
 import json
-import signal
-import zipfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 from demonstrator.provisioning.pack import pack
-from tests.support.demonstrator.local import SOURCE, Agent, Local, wait_until
-
-# A component that tells its version, and which of its modules it was made of.
-COMPONENT = """
-from pelix.ipopo.decorators import ComponentFactory, Instantiate, Provides, Requires, Validate
-from demonstrator.platform import Runtime
-from demonstrator.model import Metric, Statistics
-from demonstrator.services import Queue, StatsProvider
-from own_bundle.number import NUMBER
-
-@ComponentFactory("own")
-@Provides(StatsProvider)
-@Requires("_runtime", Runtime)
-@Instantiate("own")
-class Own:
-    @Validate
-    def start(self, context):
-        pass
-
-    async def statistics(self):
-        pod = self._runtime.identity.pod
-        return Statistics("own", pod, (Metric("number", "gauge", "", NUMBER),))
-"""
-WAITS = COMPONENT.replace("@Instantiate", '@Requires("_queue", Queue)\n@Instantiate')
-
-
-@pytest_asyncio.fixture
-async def local(tmp_path: Path) -> AsyncIterator[Local]:
-    async with Local(tmp_path) as running:
-        yield running
-        for log in sorted(tmp_path.glob("*.log")):
-            print(log.name, log.read_text())
-
-
-def own(tmp_path: Path, version: str, code: str = COMPONENT, imports: tuple[str, ...] = ()) -> bytes:
-    """A version of a bundle whose number is the first of its version."""
-    directory = tmp_path / f"own-{version}"
-    directory.mkdir()
-    manifest = {"name": "own", "version": version, "module": "own_bundle", "description": "", "imports": imports}
-    (directory / "bundle.json").write_text(json.dumps(manifest))
-    (directory / "__init__.py").write_text(code)
-    (directory / "number.py").write_text(f"NUMBER = {float(version.split('.', maxsplit=1)[0])}")
-    return pack(directory)[1]
-
-
-def renewed(name: str, version: str) -> bytes:
-    """The image's own bundle as another version, which says so in its manifest alone."""
-    _, content = pack(SOURCE / "bundles" / name)
-    changed = BytesIO()
-    with zipfile.ZipFile(BytesIO(content)) as before, zipfile.ZipFile(changed, "w") as after:
-        for entry in before.infolist():
-            text = before.read(entry)
-            if entry.filename == "bundle.json":
-                text = json.dumps(json.loads(text) | {"version": version}).encode()
-            after.writestr(entry.filename, text)
-    return changed.getvalue()
-
-
-async def deploy(local: Local, target: str, archive: bytes) -> str:
-    """Upload a bundle and give it to a target; its name and version."""
-    listed = await local.change("POST", "/bundles", data=archive)
-    await local.change("PUT", f"/targets/{target}/bundles/{listed['name']}", json={"version": listed["version"]})
-    return f"{listed['name']} {listed['version']}"
-
-
-async def becomes(local: Local, pod: str, bundle: str, state: str) -> dict[str, str]:
-    async def reported() -> Any:
-        bundles = await local.reported(pod)
-        return bundles if bundles.get(bundle, "").startswith(state) else None
-
-    return dict(await wait_until(reported, f"{pod} reports {bundle} {state}"))
-
-
-async def numbers(local: Local, agent: Agent) -> list[float]:
-    """Return the figures of the agent's StatsProviders that are ours."""
-    told = []
-    for service in (await local.page(agent, "/services"))["services"]:
-        if service["contract"] == "inaetics.statistics":
-            url = local.url(agent, f"/{service['id']}/inaetics.statistics/statistics")
-            async with local.session.post(url, json={}) as answer:
-                result = (await answer.json())["result"]
-            told += [figure["value"] for figure in result["figures"] if result["component"] == "own"]
-    return told
+from tests.support.demonstrator.local import Local, wait_until
+from tests.support.demonstrator.updates import COMPONENT, WAITS, becomes, deploy, numbers, own, renewed
 
 
 async def test_a_running_agent_is_given_a_bundle_another_version_of_it_and_loses_it(
@@ -236,102 +151,3 @@ async def test_a_bundle_cannot_take_a_module_that_is_there(local: Local, tmp_pat
     bundles = await becomes(local, "queue", await deploy(local, "felix_2", pack(directory)[1]), "refused: ")
     assert "module own_bundle exists already" in bundles["rival 1.0.0"]
     assert bundles["own 1.0.0"] == "running"
-
-
-@pytest.mark.parametrize(("target", "bundle"), [("felix_2", "queue"), ("felix_3", "processor")])
-async def test_what_is_updated_under_full_load_loses_no_sample(local: Local, target: str, bundle: str) -> None:
-    for number, pod in enumerate(("viewer", "queue", "processor", "producer"), 1):
-        await local.start_agent(f"felix_{number}", pod)
-
-    async def accounting() -> Any:
-        return (await local.page(local.agents["viewer"], "/coordinator/statistics"))["accounting"]
-
-    for version in ("99.0.0", "99.0.1"):
-        started = await wait_until(accounting, "samples are counted")
-
-        async def flows(before: int = started["stored"]) -> bool:
-            return bool((await accounting())["stored"] > before + 100)
-
-        await wait_until(flows, "samples are stored while more arrive")
-        await becomes(local, bundle, await deploy(local, target, renewed(bundle, version)), "running")
-    await local.call(local.agents["producer"], "inaetics.producer", "set_rate", rate=0.0)
-
-    async def settled() -> Any:
-        now, produced = await accounting(), await figure(local, "producer", "produced")
-        return produced if now["stored"] + now["refused"] == produced and not now["queued"] + now["in_work"] else None
-
-    produced = await wait_until(settled, "every sample that was made is stored")
-    assert await figure(local, "viewer", "stored") == produced
-    assert local.agents[bundle].log.read_text().count("in place of") == 2
-
-
-async def figure(local: Local, pod: str, name: str) -> float:
-    """A figure of one of the pod's StatsProviders."""
-    agent = local.agents[pod]
-    for service in (await local.page(agent, "/services"))["services"]:
-        if service["contract"] == "inaetics.statistics":
-            url = local.url(agent, f"/{service['id']}/inaetics.statistics/statistics")
-            async with local.session.post(url, json={}) as answer:
-                for told in (await answer.json())["result"]["figures"]:
-                    if told["name"] == name:
-                        return float(told["value"])
-    raise AssertionError(f"{pod} has no figure {name}")
-
-
-@pytest.mark.parametrize("moment", ["offered", "fetched"])
-async def test_a_server_that_is_killed_during_an_update_leaves_a_whole_version(
-    local: Local, tmp_path: Path, moment: str
-) -> None:
-    queue = await local.start_agent("felix_2", "queue")
-    await becomes(local, "queue", await deploy(local, "felix_2", own(tmp_path, "1.0.0")), "running")
-    new = await deploy(local, "felix_2", own(tmp_path, "2.0.0"))
-    if moment == "fetched":
-
-        async def fetched() -> bool:
-            return "runs own 2.0.0" in queue.log.read_text()
-
-        await wait_until(fetched, "the new version runs, which is not reported yet or just now")
-    local.provisioning.send_signal(signal.SIGKILL)
-    await local.provisioning.wait()
-    assert await numbers(local, queue) in ([1.0], [2.0])
-    await local.start_provisioning()
-    bundles = await becomes(local, "queue", new, "running")
-    assert await numbers(local, queue) == [2.0]
-    assert len(bundles) == 2
-    assert queue.healthy
-    await asyncio.gather(*(local.stop_agent(pod) for pod in list(local.agents)))
-
-
-async def test_a_server_that_is_killed_while_a_version_fails_to_start_learns_of_it_later(
-    local: Local, tmp_path: Path
-) -> None:
-    agent = await local.start_agent("felix_4", "producer")
-    await becomes(local, "producer", await deploy(local, "felix_4", own(tmp_path, "1.0.0")), "running")
-    bad = await deploy(local, "felix_4", own(tmp_path, "2.0.0", WAITS))
-    await becomes(local, "producer", bad, "waiting")
-    local.provisioning.send_signal(signal.SIGKILL)
-    await local.provisioning.wait()
-    await local.start_provisioning()
-    await becomes(local, "producer", bad, "rolled back: ")
-    await becomes(local, "producer", "own 1.0.0", "running")
-    assert await numbers(local, agent) == [1.0]
-
-
-async def test_an_agent_that_drains_installs_nothing(local: Local) -> None:
-    queue = await local.start_agent("felix_2", "queue")
-
-    async def put() -> Any:
-        return await local.call(
-            queue, "inaetics.queue", "put", batch={"source": "a", "first": 0, "made_at": 1.0, "values": [1.0]}
-        )
-
-    await wait_until(put, "the queue holds samples")
-    queue.process.terminate()
-
-    async def drains() -> bool:
-        return "stops" in queue.log.read_text()
-
-    await wait_until(drains, "the agent waits for a processor")
-    await deploy(local, "felix_2", renewed("queue", "99.0.0"))
-    assert await queue.process.wait() == 0
-    assert "99.0.0" not in queue.log.read_text()
