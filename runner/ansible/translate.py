@@ -16,6 +16,7 @@ ROLE_UNITS = {
     "docker-registry": "docker-registry.service",
     "kube-master": "kube-apiserver.service",
     "kube-node": "kubelet.service",
+    "kube-proxy": "kube-proxy.service",
     "inaetics-app": "inaetics.service",
 }
 UNIT_MODULES = {"systemd_service", "systemd", "service"}
@@ -186,5 +187,8 @@ def _unit(data: dict[str, Any], cause: dict[str, Any]) -> str:
     if module in UNIT_MODULES:
         name = str(cause.get("invocation", {}).get("module_args", {}).get("name") or cause.get("item", ""))
         return name if "." in name or not name else f"{name}.service"
+    item = cause.get("item")
+    if isinstance(item, dict) and "service" in item:  # roles/common/tasks/service.yml waits for its answer
+        return f"{item['service']}.service"
     waits = module in WAITING_MODULES or "attempts" in cause
     return ROLE_UNITS.get(str(data.get("role", "")), "") if waits else ""

@@ -23,7 +23,8 @@ class CertificateSpec:
     """One row of the table.
 
     `names` become subject alternative names: host names or IP addresses. With `kubeconfig`
-    the certificate is also written as a kubeconfig that points at the API server.
+    the certificate is also written as a kubeconfig that points at the API server, for people and programs that run
+    for a moment; a service's kubeconfig is the roles' to write.
     """
 
     name: str
@@ -42,8 +43,8 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
     own = ("controller", controller, "localhost", "127.0.0.1")
     api_names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
 
-    def user(name: str, common_name: str, organization: str = "") -> CertificateSpec:
-        return CertificateSpec(name, "kubernetes", common_name, (CLIENT,), organization, kubeconfig=True)
+    def user(name: str, common_name: str, organization: str = "", *, kubeconfig: bool = False) -> CertificateSpec:
+        return CertificateSpec(name, "kubernetes", common_name, (CLIENT,), organization, kubeconfig=kubeconfig)
 
     table = [
         CertificateSpec("etcd", "etcd", "etcd", (SERVER,), names=own),
@@ -74,9 +75,9 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
         user("kube-controller-manager", "system:kube-controller-manager"),
         user("kube-scheduler", "system:kube-scheduler"),
         # Bypasses RBAC, so it is used only to give the group cluster-admins its role.
-        user("super-admin", "super-admin", "system:masters"),
-        user("admin", "admin", "cluster-admins"),
-        user("inaetics", "inaetics"),
+        user("super-admin", "super-admin", "system:masters", kubeconfig=True),
+        user("admin", "admin", "cluster-admins", kubeconfig=True),
+        user("inaetics", "inaetics", kubeconfig=True),
     ]
     for host in declaration.hosts:
         address = str(host.address)

@@ -17,6 +17,8 @@ from tests.support.cluster.pods import CoreApi, Pods, Probe
 from tests.support.cluster.workstation import Shell
 from tests.support.ssh import keep_connections
 
+Connect = Callable[[str], client.ApiClient]  # the name of a certificate in .cluster/pki/certs
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/ssh.py."""
@@ -42,12 +44,16 @@ def state() -> Path:
 
 
 @pytest.fixture(scope="session")
-def connect(state: Path) -> Iterator[Callable[[str], client.ApiClient]]:
-    """Makes a client of the API from a kubeconfig in the state directory."""
+def connect(state: Path) -> Iterator[Connect]:
+    """Makes a client of the API for the holder of a certificate of the cluster."""
     with ExitStack() as clients:
 
-        def connect(kubeconfig: str) -> client.ApiClient:
-            made = client.ApiClient(configuration(state / kubeconfig))
+        def connect(certificate: str) -> client.ApiClient:
+            settings = configuration(state / "kubeconfig")
+            settings.cert_file, settings.key_file = (
+                str(state / "pki" / "certs" / f"{certificate}.{suffix}") for suffix in ("crt", "key")
+            )
+            made = client.ApiClient(settings)
             clients.callback(made.rest_client.pool_manager.clear)
             return made
 
@@ -55,9 +61,9 @@ def connect(state: Path) -> Iterator[Callable[[str], client.ApiClient]]:
 
 
 @pytest.fixture(scope="session")
-def api(connect: Callable[[str], client.ApiClient]) -> client.ApiClient:
+def api(connect: Connect) -> client.ApiClient:
     """The API as the cluster's administrator."""
-    return connect("kubeconfig")
+    return connect("admin")
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +91,9 @@ def on(pytestconfig: pytest.Config) -> Callable[[str], Shell]:
 
 
 @pytest.fixture(scope="session")
-def pods(connect: Callable[[str], client.ApiClient], core: CoreApi) -> Iterator[Pods]:
+def pods(connect: Connect, core: CoreApi) -> Iterator[Pods]:
     """A namespace for the tests' own pods, under the level that the demonstrator runs under."""
-    with Pods(core, connect("kubeconfig")) as pods:
+    with Pods(core, connect("admin")) as pods:
         yield pods
 
 

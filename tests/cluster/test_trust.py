@@ -172,7 +172,7 @@ def test_only_the_provisioning_server_may_keep_what_people_change(may: May) -> N
 def test_a_node_keeps_to_itself(connect: Callable[[str], client.ApiClient], nodes: Sequence[Host]) -> None:
     """An intruder that leaves a pod has its node's certificate: it must open neither other nodes nor Secrets."""
     own, other = nodes[0], nodes[-1]
-    with connect(f"pki/kubeconfigs/kubelet-{own.name}.kubeconfig") as kubelet:
+    with connect(f"kubelet-{own.name}") as kubelet:
         api: CoreApi = client.CoreV1Api(kubelet)
         assert api.read_node(str(own.address)).metadata.name == str(own.address)
         label = {"metadata": {"labels": {"tests": "was-here"}}}

@@ -15,9 +15,8 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
 from tests.hosts.services import PROPERTIES, SERVICES, Service
 
-CONFIGURATION = tuple(
-    f"/etc/{name}" for name in ("cni", "containerd", "docker-registry", "etcd", "flannel", "inaetics", "kubernetes")
-)
+CONFIGURED = ("cni", "containerd", "docker-registry", "etcd", "flannel", "inaetics", "kube-proxy", "kubernetes")
+CONFIGURATION = tuple(f"/etc/{name}" for name in CONFIGURED)
 # Where somebody could have left a key; the rest belongs to pods or is the mounted release.
 KEPT = ("/etc", "/home", "/root", "/opt/cluster", "/usr/local", "/var/backups", "/var/log/kubernetes")
 KEY_MATERIAL = "PRIVATE KEY-----|client-key-data:|secret: [A-Za-z0-9+/]|tls[.]key:"
@@ -149,7 +148,8 @@ class Facts:
         paths = [path for path in self.files if path.endswith((".crt", ".kubeconfig", "/kubeconfig"))]
         output = self.output("; ".join(f"echo '=== {path}'; grep -v key-data {shlex.quote(path)}" for path in paths))
         contents = dict(block.split("\n", 1) for block in output.split("=== ")[1:])
-        return {path: _certificate(path, content) for path, content in contents.items()}
+        held = {path: _certificate(path, content) for path, content in contents.items()}
+        return {path: certificate for path, certificate in held.items() if certificate is not None}
 
     @cached_property
     def listeners(self) -> list[Listener]:
@@ -188,11 +188,13 @@ class Facts:
         return self.output(f"runuser -u {user} -- sh -c {shlex.quote(tries)} || true").splitlines()
 
 
-def _certificate(path: str, content: str) -> x509.Certificate:
+def _certificate(path: str, content: str) -> x509.Certificate | None:
+    """Return the certificate in a file; None for a kubeconfig that names a file instead of holding one."""
     if path.endswith(".crt"):
         return x509.load_pem_x509_certificate(content.encode())
     client = yaml.safe_load(content)["users"][0]["user"]
-    return x509.load_pem_x509_certificate(base64.b64decode(client["client-certificate-data"]))
+    held = client.get("client-certificate-data")
+    return x509.load_pem_x509_certificate(base64.b64decode(held)) if held else None
 
 
 def _listener(columns: list[str]) -> Listener:

@@ -23,6 +23,7 @@ AUTHORITIES = {
     "/etc/flannel/etcd-ca.crt": "etcd",
     "/etc/kubernetes/etcd-ca.crt": "etcd",
     "/etc/kubernetes/ca.crt": "kubernetes",
+    "/etc/kube-proxy/ca.crt": "kubernetes",
     "/etc/kubernetes/front-proxy-ca.crt": "front-proxy",
     "/etc/docker-registry/ca.crt": "registry",
     "/etc/containerd/registry-ca.crt": "registry",
@@ -45,13 +46,13 @@ def expected(facts: Facts) -> dict[str, Identity]:
     own = frozenset({"controller", facts.address, "localhost", "127.0.0.1"})
     both = {
         "/etc/flannel/client.crt": Identity("etcd", "flannel", facts.name),
-        "/etc/kubernetes/kube-proxy.kubeconfig": Identity("kubernetes", "system:kube-proxy", facts.name),
+        "/etc/kube-proxy/client.crt": Identity("kubernetes", "system:kube-proxy", facts.name),
     }
     if "nodes" in facts.groups:
         kubelet, names = f"system:node:{facts.address}", frozenset({facts.name, facts.address})
         return both | {
             "/etc/kubernetes/kubelet.crt": Identity("kubernetes", kubelet, "system:nodes", (SERVER,), names),
-            "/etc/kubernetes/kubelet.kubeconfig": Identity("kubernetes", kubelet, "system:nodes"),
+            "/etc/kubernetes/kubelet-client.crt": Identity("kubernetes", kubelet, "system:nodes"),
         }
     service = ".".join([facts.variables["cluster_service_network"].rsplit(".", 1)[0], "1"])
     api = own | {service, "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
@@ -68,9 +69,9 @@ def expected(facts: Facts) -> dict[str, Identity]:
         "/etc/kubernetes/controller-manager/server.crt": Identity(
             "kubernetes", "kube-controller-manager", "", (SERVER,), own
         ),
-        "/etc/kubernetes/controller-manager/kubeconfig": Identity("kubernetes", "system:kube-controller-manager"),
+        "/etc/kubernetes/controller-manager/client.crt": Identity("kubernetes", "system:kube-controller-manager"),
         "/etc/kubernetes/scheduler/server.crt": Identity("kubernetes", "kube-scheduler", "", (SERVER,), own),
-        "/etc/kubernetes/scheduler/kubeconfig": Identity("kubernetes", "system:kube-scheduler"),
+        "/etc/kubernetes/scheduler/client.crt": Identity("kubernetes", "system:kube-scheduler"),
         "/etc/kubernetes/admin.kubeconfig": Identity("kubernetes", "admin", "cluster-admins"),
         "/etc/inaetics/kubeconfig": Identity("kubernetes", "inaetics"),
         "/etc/kubernetes/super-admin.kubeconfig": Identity("kubernetes", "super-admin", "system:masters"),

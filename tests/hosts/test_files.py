@@ -14,7 +14,7 @@ SCHEDULER = "/etc/kubernetes/scheduler"
 SECRETS = {
     "all": {
         "/etc/flannel/client.key": "root",
-        "/etc/kubernetes/kube-proxy.kubeconfig": "root",
+        "/etc/kube-proxy/client.key": "root",
     },
     "etcd": {
         "/etc/etcd/peer.key": "etcd",
@@ -30,32 +30,31 @@ SECRETS = {
         f"{API}/kubelet-client.key": "kube-apiserver",
         f"{API}/server.key": "kube-apiserver",
         f"{API}/service-account.key": "kube-apiserver",
-        f"{MANAGER}/kubeconfig": "kube-controller-manager",
+        f"{MANAGER}/client.key": "kube-controller-manager",
         f"{MANAGER}/server.key": "kube-controller-manager",
         f"{MANAGER}/service-account.key": "kube-controller-manager",
-        f"{SCHEDULER}/kubeconfig": "kube-scheduler",
+        f"{SCHEDULER}/client.key": "kube-scheduler",
         f"{SCHEDULER}/server.key": "kube-scheduler",
         "/etc/kubernetes/admin.kubeconfig": "root",
-        "/etc/kubernetes/manifests/metrics-server.yml": "root",
         "/etc/kubernetes/super-admin.kubeconfig": "root",
         "/home/core/.kube/config": "core",
     },
     "nodes": {
         "/etc/kubernetes/kubelet.key": "root",
-        "/etc/kubernetes/kubelet.kubeconfig": "root",
+        "/etc/kubernetes/kubelet-client.key": "root",
     },
 }
 # What else only its owner enters (CIS 1.1.11, 1.1.12, 4.1.1, 4.1.9).
 PRIVATE = {
     "etcd": {"/var/lib/etcd": File("etcd", "0700")},
     "controller": {
-        "/etc/kubernetes/manifests": File("root", "0700"),
         "/home/core/.kube": File("core", "0700"),
         "/var/lib/docker-registry": File("docker-registry", "0700"),
         "/var/log/kubernetes": File("kube-apiserver", "0700"),
         "/var/log/kubernetes/audit.log": File("kube-apiserver", "0600"),
     },
     "nodes": {
+        "/etc/kubernetes/kubelet.kubeconfig": File("root", "0600"),
         "/etc/kubernetes/kubelet.yml": File("root", "0600"),
         "/etc/systemd/system/kubelet.service": File("root", "0600"),
     },
@@ -99,7 +98,7 @@ def test_nobody_else_can_read_them(facts: Facts, secrets: dict[str, str]) -> Non
 
 def test_configuration_is_roots_to_write(facts: Facts) -> None:
     """A service that can rewrite its own configuration or its authority's certificate can undo its own limits."""
-    ours = {path for paths in SECRETS.values() for path in paths}
+    ours = {path for paths in SECRETS.values() for path in paths} | {f"{MANAGER}/kubeconfig", f"{SCHEDULER}/kubeconfig"}
     files = {path: file for path, file in facts.files.items() if path not in ours}
     assert not {path: file for path, file in files.items() if file.owner != "root" or int(file.mode, 8) & 0o022}
 

@@ -17,6 +17,12 @@ def test_lease_lies_in_the_declared_network(facts: Facts) -> None:
     assert facts.lease.subnet.prefixlen == 24
 
 
+def test_share_is_named_by_the_address(facts: Facts) -> None:
+    """Hosts that join at once must not choose the same share; and a pod's address tells its node."""
+    share = f"{facts.variables['cluster_pod_network'].rsplit('.', 2)[0]}.{facts.address.rsplit('.', 1)[1]}.0/24"
+    assert str(facts.lease.subnet) == share
+
+
 def test_vxlan_is_on_the_private_network(facts: Facts) -> None:
     """On the interface that leads out, pods of different hosts would never meet."""
     link = facts.json("ip -json -details link show flannel.1")[0]

@@ -29,6 +29,6 @@ def test_has_rules_for_the_api_and_for_names(facts: Facts) -> None:
 
 def test_only_the_declared_pods_keep_their_source(facts: Facts) -> None:
     """Without the pod network in its settings kube-proxy would not hide strangers' addresses from pods."""
-    settings = facts.yaml("/etc/kubernetes/kube-proxy.yml")
+    settings = facts.yaml("/etc/kube-proxy/kube-proxy.yml")
     assert settings["clusterCIDR"] == facts.variables["cluster_pod_network"]
     assert settings["metricsBindAddress"] == "127.0.0.1:10249"  # CIS 4.3.1

@@ -39,6 +39,8 @@ PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
 ASKED = {
     "__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]},
     "inaetics_app_dashboard_password": PASSWORD,
+    # A role hands this to the tasks that all share.
+    "common_kubeconfig": {"name": "user", "dest": "/kubeconfig", "ca": "/ca", "certificate": "/crt", "key": "/key"},
 }
 PROGRAMS = [
     "containerd",
@@ -85,14 +87,13 @@ KINDS: dict[str, Callable[[str], Any]] = {
     ".yml": manifests,
     ".toml": tomllib.loads,
     ".sh": script,
-    "": script,
     ".conf": settings,
+    ".json": json.loads,
 }
 BY_NAME: dict[str, Callable[[str], Any]] = {
     "hosts.j2": settings,
     "sudoers.j2": settings,
-    "hardening.j2": settings,
-    "wording.conf.j2": unit,
+    "status-unit-format.conf.j2": unit,
 }
 
 
@@ -134,7 +135,7 @@ def test_a_rendered_file_is_of_its_kind(rendered: Path, host: str, template: Pat
     text = (rendered / host / template.parent.parent.name / template.name).read_text("utf-8")
     kind = BY_NAME.get(template.name) or KINDS[Path(template.stem).suffix]
     kind(text)
-    assert "Ansible managed" in text or template.name == "hardening.j2"
+    assert "Ansible managed" in text or template.name in ("hardening.conf.j2", "network.json.j2")
 
 
 def test_a_node_offers_what_is_declared_however_large_the_machine(rendered: Path) -> None:
@@ -147,7 +148,7 @@ def test_a_node_offers_what_is_declared_however_large_the_machine(rendered: Path
 async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:
     files = [path.read_text("utf-8") for path in (rendered / "controller").glob("*/*")]
     assert [text for text in files if PASSWORD in text] == []
-    secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "dashboard.yml.j2").read_text("utf-8"))
+    secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "dashboard-secret.yml.j2").read_text("utf-8"))
     kept = base64.b64decode(secret["data"]["password-hash"]).decode()
     assert await Password(kept).admits("Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode())
     # Its salt stays with the cluster, so that another run makes the same hash.
@@ -175,14 +176,16 @@ def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> 
 
 def test_the_cluster_is_told_the_sum_of_the_token_and_never_the_token(rendered: Path) -> None:
     token = State(rendered.parent).provisioning_token.read_text("utf-8")
-    secret = yaml.safe_load((rendered / "controller" / "inaetics-app" / "credential.yml.j2").read_text("utf-8"))
+    secret = yaml.safe_load(
+        (rendered / "controller" / "inaetics-app" / "provisioning-secret.yml.j2").read_text("utf-8")
+    )
     assert base64.b64decode(secret["data"]["sha256"]).decode() == hashlib.sha256(token.encode()).hexdigest()
     for path in rendered.rglob("*"):
         assert not path.is_file() or token not in path.read_text("utf-8"), path
 
 
 def test_the_provisioning_server_alone_has_the_credential_and_its_own_account(rendered: Path) -> None:
-    text = (rendered / "controller" / "inaetics-app" / "objects.yml.j2").read_text("utf-8")
+    text = (rendered / "controller" / "inaetics-app" / "application.yml.j2").read_text("utf-8")
     pods = {
         item["metadata"]["name"]: item["spec"]["template"]["spec"]
         for item in yaml.safe_load_all(text)
@@ -195,7 +198,7 @@ def test_the_provisioning_server_alone_has_the_credential_and_its_own_account(re
 
 
 def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothing_else(rendered: Path) -> None:
-    text = (rendered / "controller" / "inaetics-app" / "access.yml.j2").read_text("utf-8")
+    text = (rendered / "controller" / "inaetics-app" / "rbac.yml.j2").read_text("utf-8")
     objects = [item for item in yaml.safe_load_all(text) if item["kind"] in ("Role", "RoleBinding")]
     bound = [item for item in objects if any(s["name"] == "ace-provisioning" for s in item.get("subjects", ()))]
     assert [(item["metadata"]["namespace"], item["roleRef"]["name"]) for item in bound] == [

@@ -8,7 +8,8 @@ import yaml
 
 from runner.state import CHECKOUT
 
-ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir())
+# common is no role to run: it holds the tasks that the others share.
+ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != "common")
 TYPES: dict[str, type | tuple[type, ...]] = {
     "str": (str, int),
     "path": str,
