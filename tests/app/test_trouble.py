@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browser import LIVE, open_live
 from tests.support.cluster.demonstrator import await_coordinator
 from tests.support.cluster.disruption import BACK, run
-from tests.support.cluster.workstation import site
+from tests.support.cluster.site import site
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("steered")]
 

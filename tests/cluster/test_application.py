@@ -7,7 +7,8 @@ import pytest
 from runner.declaration.model import Declaration, Host
 from tests.support.cluster.demonstrator import SHARES, Demonstrator
 from tests.support.cluster.pods import CoreApi
-from tests.support.cluster.workstation import Shell, page, site
+from tests.support.cluster.site import site
+from tests.support.cluster.workstation import Shell, page
 from tests.support.polling import wait_until
 
 PROCESSORS, SELECTOR = "inaetics-processor-controller", "name=inaetics-processor-pod"

@@ -30,7 +30,8 @@ from tests.support.cluster.demonstrator import (
 from tests.support.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, silenced
 from tests.support.cluster.pods import CoreApi, Pods, Probe
 from tests.support.cluster.provisioning import Provisioning, next_version
-from tests.support.cluster.workstation import Shell, site
+from tests.support.cluster.site import site
+from tests.support.cluster.workstation import Shell
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.disruptive

@@ -1,12 +1,7 @@
 """Access of the tests beside the API: commands on hosts, and web pages."""
 
-import json
-import subprocess
-import sys
 import urllib.request
 from typing import Any
-
-from runner.state import CHECKOUT
 
 TIMEOUT = 5.0
 
@@ -32,12 +27,3 @@ def page(url: str) -> str:
     """The body of a web page, fetched by the workstation."""
     with _direct.open(url, timeout=TIMEOUT) as answer:
         return str(answer.read(), "utf-8")
-
-
-def site(*arguments: str) -> list[str]:
-    """Run `site` as a person does; it must succeed. The tasks that changed something, by name."""
-    command = [sys.executable, "-m", "runner", "site", "--json", *arguments]
-    run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    events = [json.loads(line) for line in run.stdout.splitlines()]
-    return [event["task"] for event in events if event["event"] == "TaskFinished" and event["status"] == "changed"]

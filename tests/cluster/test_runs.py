@@ -1,0 +1,225 @@
+"""Runs of `site` on a cluster that somebody changed: exact, complete after an interruption, and foretold by --check."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from cryptography import x509
+from kubernetes.client.exceptions import ApiException
+
+from runner.declaration.model import Host
+from runner.state import State
+from tests.hosts.services import SERVICES
+from tests.support.cluster.disruption import recovered, wait_until_ready
+from tests.support.cluster.pods import CoreApi
+from tests.support.cluster.site import run_site, site
+from tests.support.cluster.workstation import Shell
+from tests.support.polling import wait_until
+
+pytestmark = pytest.mark.disruptive
+
+PODS = ("-e", "kube_node_max_pods=111")  # a setting of every kubelet, which the API shows
+TEMPLATES = "kube-node : Template configurations and units"
+
+Started = Callable[[], dict[str, str]]
+
+
+@pytest.fixture(name="started")
+def fixture_started(on: Callable[[str], Shell], nodes: Sequence[Host]) -> Started:
+    """Tells when each unit of the cluster was started: "node-1 kubelet" and the number of that start."""
+
+    def started() -> dict[str, str]:
+        found: dict[str, str] = {}
+        of_nodes = [service.name for service in SERVICES if service.group in {"all", "nodes"}]
+        of_controller = [service.name for service in SERVICES if service.group != "nodes"]
+        for host, units in {
+            "controller": [*of_controller, "inaetics"],
+            **{node.name: of_nodes for node in nodes},
+        }.items():
+            shown = on(host).root(f"systemctl show --property=InvocationID --value {' '.join(units)}").split()
+            found |= {f"{host} {unit}": number for unit, number in zip(units, shown, strict=True)}
+        return found
+
+    return started
+
+
+@pytest.fixture(name="as_declared")
+def fixture_as_declared(core: CoreApi, nodes: Sequence[Host]) -> Iterator[None]:
+    """A run after the test, which brings back what is declared."""
+    yield
+    site()
+    recovered(core, nodes[0])
+
+
+def restarted(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {unit for unit, number in before.items() if after[unit] != number}
+
+
+def identities(core: CoreApi) -> set[str]:
+    """Return which replication controllers of the demonstrator and pods of its queue and data store there are."""
+    pods = [one for one in core.list_namespaced_pod("default").items if "producer" not in one.metadata.name]
+    controllers = core.list_namespaced_replication_controller("default").items
+    return {one.metadata.uid for one in (*pods, *controllers) if "processor" not in one.metadata.name}
+
+
+def test_a_check_of_an_unchanged_cluster_names_nothing() -> None:
+    assert site("--check") == []
+
+
+def test_a_check_names_what_a_setting_would_change_and_nothing_else(nodes: Sequence[Host]) -> None:
+    found = run_site("--check", *PODS, "-e", "kube_master_metrics_resolution=20s")
+    assert found.code == 0
+    expected = {f"{node.name}: {TEMPLATES}" for node in nodes} | {"controller: kube-master : Apply Kubernetes objects"}
+    assert set(found.changed) == expected
+
+
+@pytest.mark.usefixtures("as_declared")
+def test_a_changed_setting_restarts_what_reads_it_and_nothing_else(core: CoreApi, started: Started) -> None:
+    wait_until_ready(core)
+    before, kept = started(), identities(core)
+    site("-e", "kube_master_audit_max_age_days=31")
+    assert restarted(before, started()) == {"controller kube-apiserver"}
+    assert identities(core) == kept
+
+
+def test_the_demonstrator_outlives_a_change_of_its_unit_its_program_and_its_rights(
+    core: CoreApi, on: Callable[[str], Shell], started: Started
+) -> None:
+    """What queue and data store hold is gone with their pods: only another manifest recreates them."""
+    wait_until_ready(core)
+    before, kept = started(), identities(core)
+    files = "/etc/systemd/system/inaetics.service /etc/inaetics/inaetics /etc/systemd/system.conf.d/wording.conf"
+    on("controller").root(f"for file in {files}; do echo '# by hand' >>$file; done")
+    more = """'[{"op": "add", "path": "/rules/0/verbs/-", "value": "delete"}]'"""
+    kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
+    on("controller").root(f"{kubectl} patch role inaetics-agent --type=json --patch={more}")
+    changed = site("--tags", "inaetics-app")
+    assert "inaetics-app : Template manifest, program and unit" in changed
+    assert "inaetics-app : Apply Kubernetes objects" in changed
+    assert "inaetics-app : Restart services" not in changed
+    assert restarted(before, started()) == set()
+    assert identities(core) == kept
+    assert site("--tags", "inaetics-app") == []
+
+
+@pytest.mark.parametrize(
+    ("task", "unit", "setting"),
+    [
+        ("etcd : Template etcd configuration and unit", "controller etcd", "etcd_auto_compaction_retention=6m"),
+        ("flannel : Template network, unit and the script that writes the CNI configuration", "node-1 flanneld", ""),
+        (
+            "kube-master : Template audit policy and units",
+            "controller kube-apiserver",
+            "kube_master_audit_max_age_days=29",
+        ),
+        (TEMPLATES, "node-1 kubelet", PODS[1]),
+    ],
+)
+@pytest.mark.usefixtures("as_declared")
+def test_the_run_after_an_interrupted_one_restarts_what_it_still_had_to(
+    on: Callable[[str], Shell], started: Started, task: str, unit: str, setting: str
+) -> None:
+    host, name = unit.split()
+    options = ("-e", setting) if setting else ()
+    if not setting:
+        on(host).root(f"echo '# by hand' >>/etc/systemd/system/{name}.service")
+    before = started()
+    assert run_site(*options, interrupted_after=task).code == 130
+    assert started()[unit] == before[unit]
+    site(*options)
+    assert started()[unit] != before[unit]
+    assert on(host).root(f"systemctl show --property=NeedDaemonReload --value {name}").strip() == "no"
+    assert site(*options) == []
+
+
+def test_certificates_that_their_programs_reload_restart_nothing(
+    core: CoreApi, on: Callable[[str], Shell], nodes: Sequence[Host], started: Started
+) -> None:
+    node, certs = nodes[0], State().pki / "certs"
+    for name in (
+        f"kubelet-server-{node.name}",
+        f"kubelet-{node.name}",
+        f"kube-proxy-{node.name}",
+        "etcd",
+        "kube-apiserver",
+    ):
+        (certs / f"{name}.crt").unlink()
+    before = started()
+    assert "kube-node : Copy certificates and keys" in site()
+    assert restarted(before, started()) == set()
+
+    issued = x509.load_pem_x509_certificate((certs / f"kubelet-server-{node.name}.crt").read_bytes())
+    ask = f"openssl s_client -connect {node.address}:10250 </dev/null 2>/dev/null | openssl x509 -noout -serial"
+    serial = f"serial={issued.serial_number:X}"
+    wait_until(
+        lambda: on("controller").root(ask).strip().replace("serial=0", "serial="),
+        "the kubelet serves its new certificate",
+        lambda seen: seen == serial,
+        seconds=90,
+    )
+    recovered(core, node)
+
+
+def test_etcds_users_and_permissions_are_those_declared_again(on: Callable[[str], Shell]) -> None:
+    controller = on("controller")
+    etcdctl = (
+        "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt"
+        " --cert=/etc/etcd/root.crt --key=/etc/etcd/root.key"
+    )
+    lists = f"{etcdctl} user list; {etcdctl} role list; {etcdctl} user get flannel"
+    roles = f"{lists}; for role in flannel kube-apiserver; do {etcdctl} role get $role; done"
+    before = controller.root(roles)
+    for command in (
+        "user add stranger --no-password",
+        "role add everything",
+        "role grant-permission everything --prefix=true readwrite /",
+        "user grant-role stranger everything",
+        "role grant-permission flannel read /registry/secrets",
+        "role revoke-permission kube-apiserver compact_rev_key",
+        "user revoke-role flannel flannel",
+    ):
+        controller.root(f"{etcdctl} {command}")
+    assert run_site("--check", "--tags", "etcd").changed == [
+        "controller: etcd : Read etcd users, roles and permissions"
+    ]
+    site("--tags", "etcd")
+    assert controller.root(roles) == before
+    assert site("--tags", "etcd") == []
+
+
+def test_objects_that_the_templates_no_longer_have_are_deleted(core: CoreApi) -> None:
+    def config_map(name: str, labels: dict[str, str]) -> dict[str, Any]:
+        return {"metadata": {"name": name, "labels": labels}}
+
+    ours = {"inaetics.org/applied-by": "kube-master-addons"}
+    # kubectl prunes what it has applied itself: it knows by this annotation.
+    former = config_map("of-a-former-version", ours)
+    former["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+    core.create_namespaced_config_map("kube-system", former)
+    core.create_namespaced_config_map("kube-system", config_map("of-somebody-else", {}))
+    try:
+        assert site("--tags", "kube-master") == ["kube-master : Apply Kubernetes objects"]
+        with pytest.raises(ApiException) as gone:
+            core.read_namespaced_config_map("of-a-former-version", "kube-system")
+        assert gone.value.status == 404
+    finally:
+        core.delete_namespaced_config_map("of-somebody-else", "kube-system")
+
+
+def test_a_service_that_does_not_answer_fails_its_role_and_is_named(on: Callable[[str], Shell]) -> None:
+    """It would die every second, and `systemctl start` say nothing of it."""
+    controller, override = on("controller"), "/run/systemd/system/kube-scheduler.service.d"
+    controller.root(
+        f"mkdir -p {override} && printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{override}/tests.conf"
+        " && systemctl daemon-reload && systemctl restart kube-scheduler || true"
+    )
+    try:
+        run = subprocess.run(
+            ["python", "-m", "runner", "site", "--tags", "kube-master"], capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 7, run.stdout
+        assert "The end of kube-scheduler.service's journal on controller" in run.stdout + run.stderr
+    finally:
+        controller.root(f"rm -r {override} && systemctl daemon-reload && systemctl restart kube-scheduler")
+    assert site("--tags", "kube-master") == []
