@@ -42,6 +42,7 @@ ASKED = {
     # A role hands this to the tasks that all share.
     "common_kubeconfig": {"name": "user", "dest": "/kubeconfig", "ca": "/ca", "certificate": "/crt", "key": "/key"},
 }
+IMAGES = dict.fromkeys(["pause:1", "coredns/coredns:1.15.0", "metrics-server/metrics-server:v0.9.0"], "sha256:00ff")
 PROGRAMS = [
     "containerd",
     "etcd",
@@ -105,7 +106,7 @@ def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = State(work)
     pki.ensure(declaration, state)
     release = ReleaseManifest(
-        id="0123456789ab", host_image="", binaries=dict.fromkeys(PROGRAMS, "00ff"), images={}, directory=work
+        id="0123456789ab", host_image="", binaries=dict.fromkeys(PROGRAMS, "00ff"), images=IMAGES, directory=work
     )
     described = inventory.build_inventory(declaration, {}, release, state)
     listing = work / "inventory.sh"

@@ -1,5 +1,6 @@
 """A role's argument specs agree with its defaults; names and sizes follow the project's rules."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,30 @@ def test_above_each_default_stands_what_it_changes(role: Path) -> None:
 def test_a_task_file_is_read_at_a_glance(role: Path) -> None:
     lengths = {path.name: len(path.read_text("utf-8").splitlines()) for path in (role / "tasks").glob("*.yml")}
     assert {name: length for name, length in lengths.items() if length > LONGEST_TASK_FILE} == {}
+
+
+def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
+    """A role on another inventory must say what it lacks before it changes anything."""
+    texts = [path.read_text("utf-8") for path in (CHECKOUT / "roles").rglob("*") if path.suffix in (".yml", ".j2")]
+    read_there = {name for text in texts for name in re.findall(r"\bcluster_[a-z_]+", text)}
+    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert read_there == declared.keys()
+    assert all(option["required"] and option["description"].endswith(".") for option in declared.values())
+
+
+def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
+    derived = read(CHECKOUT / "group_vars" / "all" / "main.yml")
+    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    own_machines = (CHECKOUT / "inventory" / "static.example.yml").read_text("utf-8")
+    assert derived.keys() <= declared.keys()
+    for name in declared.keys() - derived.keys():
+        assert f" {name}:" in own_machines, name
+
+
+def test_every_role_checks_the_shared_variables_first() -> None:
+    assert {role.name: read(role / "meta" / "main.yml")["dependencies"] for role in ROLES} == {
+        role.name: [{"role": "common"}] for role in ROLES
+    }
 
 
 def test_every_role_runs_in_the_site_and_by_its_own_tag() -> None:
