@@ -4,6 +4,7 @@ import base64
 import configparser
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -98,10 +99,49 @@ BY_NAME: dict[str, Callable[[str], Any]] = {
 }
 
 
-@pytest.fixture(scope="module", name="rendered")
-def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
-    work = tmp_path_factory.mktemp("templates")
+# Shared variables with other values than group_vars/all/main.yml gives them.
+SHARED = {
+    "cluster_bin_dir": "/changed/opt/cluster/bin",
+    "cluster_api_url": "https://192.0.2.1:16443",
+    "cluster_etcd_url": "https://192.0.2.1:12379",
+    "cluster_registry": "192.0.2.1:15000",
+    "cluster_flannel_prefix": "/changed/network",
+    "cluster_admin_kubeconfig": "/changed/admin.kubeconfig",
+    "cluster_domain": "changed.example",
+    "cluster_tls_min_version": "VersionTLS13",
+}
+FORMER = (
+    "/opt/cluster/bin",
+    "6443",
+    "2379",
+    "5000",
+    "/coreos.com/network",
+    "cluster.local",
+    "TLS12",
+    "TLS1.2",
+    "tls1.2",
+)
+
+
+def other(option: dict[str, Any]) -> Any:
+    """Return another value than an option's default that is as valid."""
+    default = option["default"]
+    match option["type"]:
+        case "path":
+            return f"/changed{default}"
+        case "int":
+            return default + 1
+        case "str" if str(default).startswith("http://"):
+            return f"{default}9"
+        case "str" if re.fullmatch("[0-9]+[sm]", str(default)):
+            return f"1{default}"
+        case "str" if "choices" in option:
+            return option["choices"][-1]
+    return default
+
+
+def render(work: Path, variables: dict[str, Any]) -> Path:
+    """Return a directory HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
     declaration = load(DECLARATION)
     state = State(work)
     pki.ensure(declaration, state)
@@ -121,13 +161,19 @@ def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for host in HOSTS:
             (work / "rendered" / host / role).mkdir(parents=True)
     play = {"hosts": ":".join(HOSTS), "connection": "local", "gather_facts": False, "roles": roles}
-    (work / "play.yml").write_text(
-        yaml.safe_dump([play | {"vars": ASKED | {"rendered": str(work / "rendered")}}]), "utf-8"
-    )
-    program = Path(sys.executable).with_name("ansible-playbook")
-    run = subprocess.run([program, "-i", listing, "play.yml"], cwd=work, capture_output=True, text=True, check=False)
+    (work / "play.yml").write_text(yaml.safe_dump([play]), "utf-8")
+    (work / "variables.yml").write_text(yaml.safe_dump(variables | {"rendered": str(work / "rendered")}), "utf-8")
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    command = [program, "-i", str(listing), "-e", "@variables.yml", "play.yml"]
+    run = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return work / "rendered"
+
+
+@pytest.fixture(scope="module", name="rendered")
+def fixture_rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates with every variable as it is declared."""
+    return render(tmp_path_factory.mktemp("templates"), ASKED)
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
@@ -210,3 +256,25 @@ def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothi
     assert role["rules"] == [
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "update", "delete"]}
     ]
+
+
+def test_nothing_is_said_twice(tmp_path: Path) -> None:
+    """With every default changed no template has the former value: each fact has one place."""
+    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
+    options = {name: option for spec in specs for name, option in spec["argument_specs"]["main"]["options"].items()}
+    changed = {name: other(option) for name, option in options.items() if "default" in option}
+    rendered = render(tmp_path, ASKED | SHARED | changed)
+
+    distinctive = [str(one["default"]) for one in options.values() if one.get("type") == "path" and "default" in one]
+    distinctive += [
+        str(one["default"]) for one in options.values() if one["type"] == "int" and one.get("default", 0) > 999
+    ]
+    former = re.compile(
+        "|".join(rf"(?<!changed)(?<![0-9.]){re.escape(one)}(?![0-9])" for one in (*distinctive, *FORMER))
+    )
+    found = {
+        str(path.relative_to(rendered)): former.findall(path.read_text("utf-8"))
+        for path in rendered.rglob("*")
+        if path.is_file()
+    }
+    assert {name: values for name, values in found.items() if values} == {}

@@ -119,5 +119,5 @@ def test_ansible_reads_the_example() -> None:
     assert run.returncode == 0, run.stderr
     listed = json.loads(run.stdout)
     assert listed["etcd"]["hosts"] == ["controller"]
-    # From group_vars, which Ansible finds beside the inventory
+    # From group_vars, which Ansible finds beside the playbooks
     assert listed["_meta"]["hostvars"]["node-1"]["cluster_domain"] == "cluster.local"

@@ -81,7 +81,7 @@ def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
 
 def test_every_role_checks_the_shared_variables_first() -> None:
     assert {role.name: read(role / "meta" / "main.yml")["dependencies"] for role in ROLES} == {
-        role.name: [{"role": "common"}] for role in ROLES
+        role.name: ["common"] for role in ROLES
     }
 
 
