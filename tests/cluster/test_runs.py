@@ -86,7 +86,7 @@ def test_a_changed_setting_restarts_what_reads_it_and_nothing_else(core: CoreApi
 def test_the_demonstrator_outlives_a_change_of_its_unit_its_program_and_its_rights(
     core: CoreApi, on: Callable[[str], Shell], started: Started
 ) -> None:
-    """What queue and data store hold is gone with their pods: only another manifest recreates them."""
+    """The contents of queue and data store go with their pods: only another manifest may recreate them."""
     wait_until_ready(core)
     before, kept = started(), identities(core)
     files = "/etc/systemd/system/inaetics.service /etc/inaetics/inaetics /etc/systemd/system.conf.d/wording.conf"

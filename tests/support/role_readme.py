@@ -32,7 +32,7 @@ def readme(role: Path) -> str:
 
 def _row(name: str, option: dict[str, Any]) -> str:
     kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
-    default = "required" if option.get("required") else f"`{json.dumps(option['default'])}`"
+    default = "required" if option.get("required") else f"`{json.dumps(option['default'])}`".replace("|", "\\|")
     choices = f" One of {', '.join(option['choices'])}." if "choices" in option else ""
     return f"| `{name}` | {kind} | {default} | {option['description']}{choices} |"
 
