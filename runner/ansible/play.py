@@ -20,7 +20,6 @@ from runner.state import CHECKOUT
 VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"
 INTERRUPT_SECONDS = 3.0  # that Ansible has to end by itself after Ctrl-C
 POLL = 0.2
-JOURNAL_LINES = 20
 JOURNAL_SECONDS = 20.0
 
 
@@ -55,12 +54,7 @@ def ansible_environment() -> dict[str, str]:
 
 
 def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = None) -> Recap:
-    """Run a playbook and return its result on each host.
-
-    Args:
-        options: of the run.
-        report: receives an event for each task; called from another thread.
-        log: the file for Ansible's own output.
+    """Run a playbook and return its result; `report` is called from another thread, `log` gets Ansible's own output.
 
     Raises:
         HostsError: a host could not be reached.
@@ -139,7 +133,7 @@ def _error(failures: Sequence[Failure], inventory: Path) -> RunnerError:
 
 def _journal(failure: Failure, inventory: Path) -> list[str]:
     """Return the last lines that the failed unit logged, or one line with the reason why there are none."""
-    journalctl = f"journalctl --unit={failure.unit} --lines={JOURNAL_LINES} --no-pager --output=short-iso --no-hostname"
+    journalctl = f"journalctl --unit={failure.unit} --lines=20 --no-pager --output=short-iso --no-hostname"
     command = ["ansible", failure.host, "-i", str(inventory), "-m", "ansible.builtin.command", "-a", journalctl]
     environment = {**os.environ, **ansible_environment(), "ANSIBLE_STRATEGY": "linear"}
     try:

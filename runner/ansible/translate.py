@@ -19,8 +19,6 @@ ROLE_UNITS = {
     "kube-node": "kubelet.service",
     "inaetics-app": "inaetics.service",
 }
-UNIT_MODULES = {"systemd_service", "systemd", "service"}
-WAITING_MODULES = {"uri", "wait_for"}
 
 
 @dataclass(frozen=True)
@@ -39,16 +37,21 @@ class Recap:
         return f"changed={self.tasks('changed')} on {hosts} host{'' if hosts == 1 else 's'}"
 
 
-@dataclass(frozen=True)
 class Failure:
     """A task that failed on one host; `unit` is the systemd unit that it managed or waited for, if any."""
 
-    host: str
-    where: str
-    message: str
-    output: str
-    unit: str
-    unreachable: bool
+    def __init__(self, data: dict[str, Any], *, unreachable: bool) -> None:
+        result = data.get("res", {})
+        item: dict[str, Any] = next((item for item in result.get("results", []) if item.get("failed")), {})
+        label = item.get("_ansible_item_label", item.get("item"))
+        cause = item or result
+        self.host: str = data["host"]
+        self.where = _where(data) + (f" ({label})" if label and isinstance(label, str) else "")
+        self.message = _message(cause)
+        outputs = (str(cause.get(name, "")).strip() for name in ("stdout", "stderr"))
+        self.output = "\n".join(text for text in outputs if " ".join(text.split()) not in self.message)
+        self.unit = "" if unreachable else _unit(data, cause)
+        self.unreachable = unreachable
 
 
 class EventTranslator:
@@ -63,13 +66,7 @@ class EventTranslator:
         self.callback_error: Exception | None = None
 
     def handle(self, event: dict[str, Any]) -> bool:
-        """Translate one event.
-
-        An exception here would be lost in ansible-runner's thread, so it is stored for the caller.
-
-        Returns:
-            False: ansible-runner need not store the event, since its directory is temporary.
-        """
+        """Translate one event; ansible-runner would lose what is raised here, so that is kept as `callback_error`."""
         try:
             text = str(event.get("stdout", "")).replace("\r\n", "\n").strip("\n")  # it comes through a pty
             if text:
@@ -78,7 +75,7 @@ class EventTranslator:
             self._translate(event.get("event", ""), event.get("event_data", {}), text.strip())
         except Exception as error:  # noqa: BLE001 - of whatever kind, it is raised again in the caller's thread
             self.callback_error = self.callback_error or error
-        return False
+        return False  # ansible-runner need not store the event: its directory is temporary
 
     def _translate(self, kind: str, data: dict[str, Any], text: str) -> None:
         match kind.removeprefix("runner_on_"):
@@ -101,27 +98,11 @@ class EventTranslator:
         seconds = round(float(data.get("duration") or 0.0), 3)
         self._report(TaskFinished(data["host"], data.get("role", ""), data.get("task", ""), status, seconds))
         if status in ("failed", "unreachable"):
-            self.failures.append(_failure(data, unreachable=status == "unreachable"))
+            self.failures.append(Failure(data, unreachable=status == "unreachable"))
 
 
 def _where(data: dict[str, Any]) -> str:
     return " : ".join(part for part in (data.get("role"), data.get("task")) if part)
-
-
-def _failure(data: dict[str, Any], *, unreachable: bool) -> Failure:
-    result = data.get("res", {})
-    cause = next((item for item in result.get("results", []) if item.get("failed")), result)
-    label = cause.get("_ansible_item_label", cause.get("item", ""))
-    message = _message(cause)
-    outputs = (str(cause.get(name, "")).strip() for name in ("stdout", "stderr"))
-    return Failure(
-        host=data["host"],
-        where=_where(data) + (f" ({label})" if label and isinstance(label, str) else ""),
-        message=message,
-        output="\n".join(text for text in outputs if " ".join(text.split()) not in message),
-        unit="" if unreachable else _unit(data, cause),
-        unreachable=unreachable,
-    )
 
 
 def _message(cause: dict[str, Any]) -> str:
@@ -134,8 +115,8 @@ def _message(cause: dict[str, Any]) -> str:
 
 def _unit(data: dict[str, Any], cause: dict[str, Any]) -> str:
     module = str(data.get("task_action", "")).rpartition(".")[2]
-    if module in UNIT_MODULES:
+    if module in {"systemd_service", "systemd", "service"}:
         name = str(cause.get("invocation", {}).get("module_args", {}).get("name") or cause.get("item", ""))
         return name if "." in name or not name else f"{name}.service"
-    waits = module in WAITING_MODULES or "attempts" in cause
+    waits = module in {"uri", "wait_for"} or "attempts" in cause
     return ROLE_UNITS.get(str(data.get("role", "")), "") if waits else ""

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rich.text import Text
 
@@ -16,36 +15,8 @@ NAME_WIDTH = 18
 STYLES = {"ok": GOOD, "changed": CHANGE, "interrupted": CHANGE, "skipped": QUIET, "failed": BAD, "unreachable": BAD}
 
 
-@dataclass
-class _Item:
-    """A line of the live part: a host, a download or a build, and since when it does the same."""
-
-    progress: Progress
-    since: float
-
-    @property
-    def activity(self) -> str:
-        return f"{self.progress.doing} {amount(self.progress)}".strip()
-
-
-@dataclass
-class _Role:
-    """A role in progress; `seconds` is from the start of its first task to the end of its last one."""
-
-    name: str
-    started: float
-    seconds: float = 0.0
-    changed: int = 0
-    hosts: set[str] = field(default_factory=set)
-
-
 class Board:
-    """The state of a run, derived from its events; jobs' threads report them while another one draws.
-
-    Args:
-        verbose: show every task and item.
-        clock: returns the time in seconds.
-    """
+    """The state of a run, derived from its events; jobs' threads report them while another one draws."""
 
     def __init__(self, *, verbose: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._verbose = verbose
@@ -54,8 +25,11 @@ class Board:
         self._finished: list[StepFinished] = []
         self._role_seconds: dict[str, float] = {}
         self._running: dict[str, float] = {}  # start by step
-        self._items: dict[tuple[str, str], _Item] = {}
-        self._role: _Role | None = None
+        # Hosts, downloads and builds in progress, and since when they do the same, by step and name.
+        self._items: dict[tuple[str, str], tuple[Progress, float]] = {}
+        self._tasks: list[TaskFinished] = []  # of the role in progress
+        # When its first task began, and when its last one ended.
+        self._role_started = self._role_ended = 0.0
 
     def apply(self, event: Event) -> list[Text]:
         """Take in one event and return the lines that it leaves: a finished step or role, a note."""
@@ -75,23 +49,19 @@ class Board:
                     return note(event)
 
     def live(self, width: int, height: int) -> list[Text]:
-        """Return the lines of everything in progress, to be redrawn.
-
-        Args:
-            width: in columns, to which lines are cut.
-            height: the largest number of lines.
-        """
+        """Return the lines of everything in progress, to be redrawn: at most `height`, cut to `width` columns."""
         now = self._clock()
         shown: list[Text] = []
         with self._lock:
             for step, since in self._running.items():
                 shown.append(Text.assemble((f"{step:<{NAME_WIDTH}}", STRONG), (f"{seconds(now - since):>10}", QUIET)))
                 items = self._items_of(step)
-                longest = max((len(item.progress.item) for item in items), default=0)
-                for item in items:
-                    line = Text(f"  {item.progress.item:<{longest}}  {item.activity}")
-                    if item.activity:
-                        tail = f"  {seconds(now - item.since)}"
+                longest = max((len(progress.item) for progress, _ in items), default=0)
+                for progress, started in items:
+                    activity = _activity(progress)
+                    line = Text(f"  {progress.item:<{longest}}  {activity}")
+                    if activity:
+                        tail = f"  {seconds(now - started)}"
                         line.truncate(max(width - len(tail), 10), overflow="ellipsis")
                         line.append(tail, style=QUIET)
                     shown.append(line)
@@ -106,8 +76,8 @@ class Board:
         with self._lock:
             for step, since in self._running.items():
                 by_activity: dict[str, list[str]] = {}
-                for item in self._items_of(step):
-                    by_activity.setdefault(item.activity, []).append(item.progress.item)
+                for progress, _ in self._items_of(step):
+                    by_activity.setdefault(_activity(progress), []).append(progress.item)
                 doing = "; ".join(
                     f"{', '.join(names)}: {activity}" for activity, names in by_activity.items() if activity
                 )
@@ -126,7 +96,7 @@ class Board:
         header = Text(f"{'step':<{wide}}{'seconds':>8}", style=STRONG)
         return [header, *(Text(f"{name:<{wide}}{spent:>8.1f}", style=style) for name, spent, style in rows)]
 
-    def _items_of(self, step: str) -> list[_Item]:
+    def _items_of(self, step: str) -> list[tuple[Progress, float]]:
         return [item for (of, _), item in self._items.items() if of == step]
 
     def _step_finished(self, event: StepFinished) -> list[Text]:
@@ -141,26 +111,22 @@ class Board:
     def _progress(self, event: Progress, now: float) -> list[Text]:
         key = (event.step, event.item)
         if event.finished:
-            item = self._items.pop(key, None)
-            elapsed = now - item.since if item else 0.0
+            elapsed = now - self._items.pop(key, (event, now))[1]
             is_shown = event.doing and (elapsed >= MIN_SECONDS_SHOWN or self._verbose)
             return [Text.assemble(f"  {event.item}: {event.doing}  ", (seconds(elapsed), QUIET))] if is_shown else []
-        before = self._items.get(key)
-        self._items[key] = _Item(event, before.since if before and before.progress.doing else now)
+        before, since = self._items.get(key, (event, now))
+        self._items[key] = (event, since if before.doing else now)
         return []
 
     def _task_finished(self, event: TaskFinished, now: float) -> list[Text]:
         host = (ROLES, event.host)
         if host in self._items:  # its line stays while it waits for the other hosts
-            self._items[host] = _Item(Progress(ROLES, event.host, ""), now)
-        finished = []
-        if self._role is None or self._role.name != event.role:
-            finished = self._role_finished()
-            self._role = _Role(event.role, now - event.seconds)
-        role = self._role
-        role.seconds = now - role.started
-        role.hosts.add(event.host)
-        role.changed += event.status == "changed"
+            self._items[host] = (Progress(ROLES, event.host, ""), now)
+        finished = self._role_finished() if self._tasks and self._tasks[0].role != event.role else []
+        if not self._tasks:
+            self._role_started = now - event.seconds
+        self._role_ended = now
+        self._tasks.append(event)
         if self._verbose or event.status in ("failed", "unreachable"):
             where = " : ".join(part for part in (event.role, event.task) if part)
             status = (f"{event.status:<11}", STYLES[event.status])
@@ -169,10 +135,16 @@ class Board:
         return finished
 
     def _role_finished(self) -> list[Text]:
-        role, self._role = self._role, None
-        if role is None or not role.name:
+        tasks, self._tasks = self._tasks, []
+        if not tasks or not tasks[0].role:
             return []
-        self._role_seconds[role.name] = self._role_seconds.get(role.name, 0.0) + role.seconds
-        changes = (f"changed={role.changed}", CHANGE if role.changed else GOOD)
-        name = f"  {role.name:<{NAME_WIDTH - 2}}{seconds(role.seconds):>10}  "
-        return [Text.assemble(name, changes, f" on {len(role.hosts)} host{'' if len(role.hosts) == 1 else 's'}")]
+        name, spent = tasks[0].role, self._role_ended - self._role_started
+        self._role_seconds[name] = self._role_seconds.get(name, 0.0) + spent
+        changed, hosts = sum(task.status == "changed" for task in tasks), len({task.host for task in tasks})
+        line = Text(f"  {name:<{NAME_WIDTH - 2}}{seconds(spent):>10}  ")
+        line.append(f"changed={changed}", CHANGE if changed else GOOD)
+        return [line.append(f" on {hosts} host{'' if hosts == 1 else 's'}")]
+
+
+def _activity(progress: Progress) -> str:
+    return f"{progress.doing} {amount(progress)}".strip()

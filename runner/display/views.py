@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -103,8 +102,7 @@ def live_view(console: Console, board: Board) -> Iterator[View]:
 def as_json(event: Event | RunnerError) -> str:
     """Return an event, or the error that ended a run, as one line of JSON; users' programs read these names."""
     if isinstance(event, RunnerError):
-        fields: dict[str, Any] = {"message": event.message, "remedy": event.remedy, "details": event.details}
-        name, fields["exit_code"] = "Failure", int(event.exit_code)
+        name, fields = "Failure", {key: getattr(event, key) for key in ("message", "remedy", "details", "exit_code")}
     else:
         name, fields = type(event).__name__, asdict(event)
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -127,12 +125,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def choose_view(*, as_events: bool, verbose: bool) -> AbstractContextManager[View]:
-    """Return the view that suits standard output.
-
-    Args:
-        as_events: write JSON in place of text.
-        verbose: show every task and item.
-    """
+    """Return the view that suits standard output; with `verbose`, the text has every task and item."""
     board, out = Board(verbose=verbose), console()
     if as_events:
         return nullcontext(JsonView(out, board))
