@@ -61,6 +61,8 @@ class JsonView(View):
 
 
 class _PlainView(View):
+    """Says also when a step starts, since its line comes only at its end."""
+
     def report(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self.print_lines([Text(event.step)])
