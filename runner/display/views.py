@@ -50,14 +50,14 @@ class JsonView(View):
 
     def report(self, event: Event) -> None:
         """Write the event."""
-        self._console.out(as_json(event))
+        self._console.out(as_json(event), highlight=False)
 
     def print_lines(self, lines: Iterable[Text]) -> None:
         """Print nothing."""
 
     def fail(self, error: RunnerError) -> None:
         """Write the run's last line."""
-        self._console.out(as_json(error))
+        self._console.out(as_json(error), highlight=False)
 
 
 class _PlainView(View):
