@@ -9,7 +9,7 @@ from typing import Self
 
 from rich.text import Text
 
-from runner.display import as_json, choose_view, failure_as_json
+from runner.display import as_json, choose_view
 from runner.display.lines import key_value_lines
 from runner.errors import RunnerError
 from runner.events import Event, Report
@@ -35,7 +35,7 @@ class RunLog:
 
     def fail(self, error: RunnerError) -> None:
         """Append the error that ended the run."""
-        self._write(failure_as_json(error))
+        self._write(as_json(error))
 
     def _write(self, line: str) -> None:
         with self._lock:

@@ -5,10 +5,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import IO, Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -24,16 +24,12 @@ PIPE_WIDTH = 160  # columns: a file or a pipe has no width of its own
 
 
 class View:
-    """Shows a run while its context lasts; `report` may be called from any thread."""
+    """The lines of a run on a console; `report` may be called from any thread."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, console: Console, board: Board) -> None:
         self.board = board
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to end."""
+        self.printed_at = time.monotonic()
+        self._console = console
 
     def report(self, event: Event) -> None:
         """Show one event."""
@@ -41,126 +37,76 @@ class View:
 
     def print_lines(self, lines: Iterable[Text]) -> None:
         """Print lines for people, such as the table at the end; programs have the events."""
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+            self.printed_at = time.monotonic()
 
     def fail(self, error: RunnerError) -> None:
         """Write why the run ends, for programs; people read it on standard error."""
 
 
-class PlainView(View):
-    """A line for each thing that has ended, and a heartbeat while nothing ends."""
-
-    def __init__(self, console: Console, board: Board, heartbeat_interval: float = HEARTBEAT_INTERVAL) -> None:
-        super().__init__(board)
-        self._console = console
-        self._interval = heartbeat_interval
-        self._printed_at = time.monotonic()
-        self._lock = threading.RLock()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def report(self, event: Event) -> None:
-        """Print the lines that the event leaves; a step also has one when it starts."""
-        with self._lock:
-            lines = self.board.apply(event)
-            self.print_lines([Text(event.step)] if isinstance(event, StepStarted) else lines)
-
-    def print_lines(self, lines: Iterable[Text]) -> None:
-        """Print lines."""
-        with self._lock:
-            for line in lines:
-                self._console.print(line, soft_wrap=True)
-                self._printed_at = time.monotonic()
-
-    def _beat(self) -> None:
-        while not self._closed.wait(self._interval / 10):
-            with self._lock:
-                if time.monotonic() - self._printed_at >= self._interval:
-                    self.print_lines(self.board.heartbeat())
-
-
-class LiveView(View):
-    """One line for each host, download or build, redrawn; the lines of what has ended stand above."""
-
-    def __init__(self, console: Console, board: Board) -> None:
-        super().__init__(board)
-        self._console = console
-        self._lock = threading.RLock()
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REDRAWS, transient=True)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def report(self, event: Event) -> None:
-        """Print the lines that the event leaves above the live ones."""
-        with self._lock:
-            lines = self.board.apply(event)
-        self.print_lines(lines)
-
-    def print_lines(self, lines: Iterable[Text]) -> None:
-        """Print lines above the live ones."""
-        for line in lines:
-            self._console.print(line, soft_wrap=True)
-
-    def _draw(self) -> Group:
-        width, height = self._console.size
-        with self._lock:
-            return Group(*self.board.live(width - 1, height - 2))
-
-
 class JsonView(View):
     """One JSON object a line: the event's name, its time and its fields."""
 
-    def __init__(self, stream: IO[str], board: Board) -> None:
-        super().__init__(board)
-        self._stream = stream
-        self._is_read = True
-        self._lock = threading.Lock()
-
     def report(self, event: Event) -> None:
         """Write the event."""
-        with self._lock:
-            self.board.apply(event)
-            self._write(as_json(event))
+        self._console.out(as_json(event), highlight=False)
+
+    def print_lines(self, lines: Iterable[Text]) -> None:
+        """Print nothing."""
 
     def fail(self, error: RunnerError) -> None:
         """Write the run's last line."""
-        with self._lock:
-            self._write(failure_as_json(error))
-
-    def _write(self, line: str) -> None:
-        if self._is_read:
-            try:
-                self._stream.write(line + "\n")
-                self._stream.flush()
-            except BrokenPipeError:
-                self._is_read = False
-                discard_output()
+        self._console.out(as_json(error), highlight=False)
 
 
-def as_json(event: Event) -> str:
-    """Return an event as one line of JSON; the fields are those of runner/events.py."""
-    return _object(type(event).__name__, asdict(event))
+class _PlainView(View):
+    """Says also when a step starts, since its line comes only at its end."""
+
+    def report(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self.print_lines([Text(event.step)])
+        super().report(event)
 
 
-def failure_as_json(error: RunnerError) -> str:
-    """Return the error that ended a run as one line of JSON like an event's."""
-    fields = {"message": error.message, "remedy": error.remedy, "details": error.details}
-    return _object("Failure", {**fields, "exit_code": int(error.exit_code)})
+@contextmanager
+def plain_view(console: Console, board: Board, heartbeat_interval: float = HEARTBEAT_INTERVAL) -> Iterator[View]:
+    """Print a line for each thing that has ended, and a heartbeat while nothing ends."""
+    view = _PlainView(console, board)
+    closed = threading.Event()
+
+    def beat() -> None:
+        while not closed.wait(heartbeat_interval / 10):
+            if time.monotonic() - view.printed_at >= heartbeat_interval:
+                view.print_lines(board.heartbeat())
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield view
+    finally:
+        closed.set()
+        thread.join()
 
 
-def _object(name: str, fields: dict[str, Any]) -> str:
+@contextmanager
+def live_view(console: Console, board: Board) -> Iterator[View]:
+    """Redraw one line for each host, download or build; the lines of what has ended stand above."""
+
+    def draw() -> Group:
+        width, height = console.size
+        return Group(*board.live(width - 1, height - 2))
+
+    with Live(console=console, get_renderable=draw, refresh_per_second=REDRAWS, transient=True):
+        yield View(console, board)
+
+
+def as_json(event: Event | RunnerError) -> str:
+    """Return an event, or the error that ended a run, as one line of JSON; users' programs read these names."""
+    if isinstance(event, RunnerError):
+        name, fields = "Failure", {key: getattr(event, key) for key in ("message", "remedy", "details", "exit_code")}
+    else:
+        name, fields = type(event).__name__, asdict(event)
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"event": name, "time": stamp, **fields}, ensure_ascii=False)
 
@@ -169,13 +115,8 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Continue without output when its reader has gone (`… | head`), since a run must not stop halfway."""
         self.quiet = True
-        discard_output()
-
-
-def discard_output() -> None:
-    """Redirect stdout to /dev/null, so that a closed pipe raises no BrokenPipeError at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+        # Or the closed pipe would raise BrokenPipeError again when Python flushes stdout at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -185,17 +126,11 @@ def console(*, stderr: bool = False) -> Console:
     return _Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
-def choose_view(*, as_events: bool, verbose: bool) -> View:
-    """Return the view that suits standard output.
-
-    Args:
-        as_events: write JSON in place of text.
-        verbose: show every task and item.
-    """
-    board = Board(verbose=verbose)
+def choose_view(*, as_events: bool, verbose: bool) -> AbstractContextManager[View]:
+    """Return the view that suits standard output; with `verbose`, the text has every task and item."""
+    board, out = Board(verbose=verbose), console()
     if as_events:
-        return JsonView(sys.stdout, board)
-    terminal = console()
-    if terminal.is_terminal and not terminal.is_dumb_terminal:
-        return LiveView(terminal, board)
-    return PlainView(terminal, board)
+        return nullcontext(JsonView(out, board))
+    if out.is_terminal and not out.is_dumb_terminal:
+        return live_view(out, board)
+    return plain_view(out, board)

@@ -26,9 +26,7 @@ class Container:
     id: str
     host: str
     checkout: Path
-    cluster: str
     address: IPv4Address
-    image: str
     running: bool
     has_address: bool
     ssh_port: int | None
@@ -54,12 +52,8 @@ class Network:
 
 
 @contextmanager
-def translate_errors(action: str) -> Iterator[None]:
-    """Turn the errors of the Docker client, and of its connection, into a MachineError; NotFound is the caller's.
-
-    Args:
-        action: completes "Docker does not …".
-    """
+def _translate_errors(action: str) -> Iterator[None]:
+    """Turn errors of the Docker client into a MachineError, "Docker does not ACTION"; NotFound is the caller's."""
     try:
         yield
     except NotFound:
@@ -75,7 +69,7 @@ class Docker:
     """Docker's containers and networks, from the daemon that DOCKER_HOST names or the usual socket."""
 
     def __init__(self) -> None:
-        with translate_errors("answer"):
+        with _translate_errors("answer"):
             self._api = docker.from_env(timeout=60).api
             self._api.ping()
 
@@ -88,23 +82,23 @@ class Docker:
     def containers(self, checkout: Path | None = None) -> list[Container]:
         """Return the hosts of one checkout, or of every checkout, running or stopped."""
         label = f"{LABEL}.checkout" + (f"={checkout}" if checkout else "")
-        with translate_errors("list the hosts"):
+        with _translate_errors("list the hosts"):
             return [_container(data) for data in self._api.containers(all=True, filters={"label": [label]})]
 
     def stop(self, container: Container) -> None:
         """Shut a host down; its checkout's `vagrant up` brings it back."""
-        with suppress(NotFound), translate_errors(f"stop {container.host}"):
+        with suppress(NotFound), _translate_errors(f"stop {container.host}"):
             self._api.stop(container.id, timeout=30)
 
     def remove(self, container: Container) -> None:
         """Remove a host and its volumes; one that is gone already is fine."""
-        with suppress(NotFound), translate_errors(f"remove {container.host}"):
+        with suppress(NotFound), _translate_errors(f"remove {container.host}"):
             self._api.remove_container(container.id, v=True, force=True)
 
     def networks(self) -> list[Network]:
         """Return Docker's bridge networks, its default one included."""
         found = []
-        with translate_errors("list its networks"):
+        with _translate_errors("list its networks"):
             for listed in self._api.networks(filters={"driver": "bridge"}):
                 # The list has no members, so each is asked for; it may be removed meanwhile.
                 with suppress(NotFound):
@@ -113,19 +107,18 @@ class Docker:
 
     def remove_network(self, name: str) -> None:
         """Remove a network that no container uses; one that is gone already is fine."""
-        with suppress(NotFound), translate_errors(f"remove the network {name}"):
+        with suppress(NotFound), _translate_errors(f"remove the network {name}"):
             self._api.remove_network(name)
 
     def running_containers(self) -> int:
         """Return the number of running containers, also of other projects."""
-        with translate_errors("list its containers"):
+        with _translate_errors("list its containers"):
             return len(self._api.containers(quiet=True))
 
     def info(self) -> Mapping[str, Any]:
         """Return the output of `docker info`."""
-        with translate_errors("describe itself"):
-            info: Mapping[str, Any] = self._api.info()
-        return info
+        with _translate_errors("describe itself"):
+            return dict(self._api.info())
 
 
 def _container(data: Mapping[str, Any]) -> Container:
@@ -137,9 +130,7 @@ def _container(data: Mapping[str, Any]) -> Container:
         id=data["Id"],
         host=labels[f"{LABEL}.host"],
         checkout=Path(labels[f"{LABEL}.checkout"]),
-        cluster=labels[f"{LABEL}.cluster"],
         address=IPv4Address(address),
-        image=data["Image"],
         running=data["State"] == "running",
         has_address=any(network["IPAddress"] == address for network in attached),
         ssh_port=ports[0] if ports else None,
@@ -163,6 +154,6 @@ def _network(data: Mapping[str, Any]) -> Network:
 def _reason(error: Exception) -> str:
     """The last cause, which is what a person can act on ("Permission denied", "No such file")."""
     cause: BaseException = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
+    while earlier := cause.__cause__ or cause.__context__:
+        cause = earlier
     return str(cause)

@@ -4,12 +4,12 @@ Vagrant makes and removes them (vagrant.py). Where hosts are containers, Docker 
 they answer: that takes milliseconds, and seconds with Vagrant.
 """
 
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address
 from pathlib import Path
+
+import psutil
 
 from runner import process
 from runner.declaration import Declaration, Host
@@ -37,20 +37,16 @@ def up(
         HostsError: with the end of Vagrant's output.
     """
     vagrant = Vagrant(checkout, declaration.provider)
-    wanted = _select_hosts(declaration, names)
-    missing = [host.name for host in wanted]
-    if declaration.provider == "docker":
-        running = _running_containers(vagrant, wanted, report)
-        missing = [name for name in missing if name not in running]
-    if missing:
-        vagrant.up(missing, partial(_report_line, report))
+    wanted = {host.name: host for host in declaration.hosts if names is None or host.name in names}
+    running = _running_containers(vagrant, wanted, report) if declaration.provider == "docker" else set()
+    if missing := [name for name in wanted if name not in running]:
+        vagrant.bring_up(missing, partial(_report_line, report))
     targets = _targets(declaration, vagrant)
-    if absent := [host.name for host in wanted if host.name not in targets]:
-        raise HostsError(
-            f"{', '.join(absent)} stopped right after the start.", f"See `docker logs` or {vagrant.log} for the reason."
-        )
+    if absent := [name for name in wanted if name not in targets]:
+        remedy = f"See `docker logs` or {vagrant.state.vagrant_log} for the reason."
+        raise HostsError(f"{', '.join(absent)} stopped right after the start.", remedy)
     wait_for_ssh(
-        (targets[host.name] for host in wanted),
+        (targets[name] for name in wanted),
         BOOT_SECONDS,
         lambda target: report(Progress(STEP, target.host, "answers", finished=True)),
     )
@@ -58,26 +54,37 @@ def up(
 
 def destroy(declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT) -> None:
     """Remove every host of this checkout, with its volumes, and the hosts' network if it is unused then."""
-    vagrant = Vagrant(checkout, declaration.provider)
+
+    def remove(container: Container) -> None:
+        docker.remove(container)
+        report(Progress(STEP, container.host, "removed", finished=True))
+
     try:
         with Docker() as docker:
-            _remove(docker, docker.containers(checkout), report)
-            _remove_unused_network(docker, declaration)
+            containers = docker.containers(checkout)
+            process.JobRunner().run_parallel([partial(remove, one) for one in containers], len(containers))
+            for network in docker.networks():
+                # Vagrant named it, and a host of another checkout may be on it.
+                ours = network.name.startswith("vagrant_network") and declaration.network in network.subnets
+                if ours and not network.members:
+                    docker.remove_network(network.name)
     except MachineError:
         if declaration.provider == "docker":
             raise
+    vagrant = Vagrant(checkout, declaration.provider)
     if vagrant.any_created():
-        vagrant.destroy()
-    vagrant.clear_cache()
+        vagrant.destroy()  # also from Vagrant's own index
+    # The ssh keys and addresses of machines that are gone.
+    vagrant.state.known_hosts.unlink(missing_ok=True)
+    vagrant.state.ssh_config.unlink(missing_ok=True)
 
 
 def status(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, str]:
     """Return the state of every declared host: running, stopped, not_created, or a provider's own word."""
     vagrant = Vagrant(checkout, declaration.provider)
     if declaration.provider != "docker":
-        return vagrant.status()
-    with Docker() as docker:
-        states = {one.host: "running" if one.running else "stopped" for one in _current(docker, vagrant)}
+        return {one.name: one.state for one in vagrant.status()}
+    states = {one.host: "running" if one.running else "stopped" for one in _containers(vagrant)}
     return {host.name: states.get(host.name, "not_created") for host in declaration.hosts}
 
 
@@ -100,9 +107,8 @@ def bridge_present(declaration: Declaration) -> bool:
     Where it has not, a packet to a host leaves by the default route into somebody else's network:
     nothing may connect to a host's address before this is true.
     """
-    links = json.loads(process.run(["ip", "-4", "-json", "address"]))
-    addresses = (one["local"] for link in links for one in link.get("addr_info", ()))
-    return declaration.gateway in map(IPv4Address, addresses)
+    gateway = str(declaration.gateway)
+    return any(address.address == gateway for link in psutil.net_if_addrs().values() for address in link)
 
 
 def is_orphaned(container: Container) -> bool:
@@ -110,25 +116,17 @@ def is_orphaned(container: Container) -> bool:
     return Vagrant(container.checkout, "docker").machine_id(container.host) != container.id
 
 
-def _select_hosts(declaration: Declaration, names: Sequence[str] | None) -> list[Host]:
-    hosts = {host.name: host for host in declaration.hosts}
-    if unknown := [name for name in names or () if name not in hosts]:
-        raise HostsError(f"{', '.join(unknown)} is not declared.", f"The hosts are {', '.join(hosts)}.")
-    return [hosts[name] for name in (hosts if names is None else names)]
+def _containers(vagrant: Vagrant) -> list[Container]:
+    with Docker() as docker:
+        return [one for one in docker.containers(vagrant.state.checkout) if not is_orphaned(one)]
 
 
-def _current(docker: Docker, vagrant: Vagrant) -> list[Container]:
-    return [one for one in docker.containers(vagrant.checkout) if not is_orphaned(one)]
-
-
-def _running_containers(vagrant: Vagrant, wanted: Iterable[Host], report: Report) -> set[str]:
+def _running_containers(vagrant: Vagrant, wanted: Mapping[str, Host], report: Report) -> set[str]:
     """Return the hosts that need no `vagrant up`, and remove or stop what it would fail on."""
-    declared = {host.name: host for host in wanted}
     running: set[str] = set()
     with Docker() as docker:
-        for container in docker.containers(vagrant.checkout):
-            host = declared.get(container.host)
-            if host is None:
+        for container in docker.containers(vagrant.state.checkout):
+            if not (host := wanted.get(container.host)):
                 continue
             if is_orphaned(container):
                 report(Note(STEP, f"{host.name} is left over from an earlier run or checkout and is created again"))
@@ -147,43 +145,18 @@ def _running_containers(vagrant: Vagrant, wanted: Iterable[Host], report: Report
 
 
 def _targets(declaration: Declaration, vagrant: Vagrant) -> dict[str, SshTarget]:
+    """Return the ssh targets of the declared hosts that run, in the order of the declaration."""
     if declaration.provider != "docker":
         found = vagrant.targets()
     else:
-        with Docker() as docker:
-            containers = _current(docker, vagrant)
-        found = {one.host: _container_target(one, one.ssh_port, vagrant) for one in containers if one.ssh_port}
+        found = {
+            one.host: vagrant.target(one.host, "127.0.0.1", one.ssh_port, CONTAINER_USER, vagrant.state.ssh_key)
+            for one in _containers(vagrant)
+            if one.ssh_port
+        }
     return {host.name: found[host.name] for host in declaration.hosts if host.name in found}
-
-
-def _container_target(container: Container, port: int, vagrant: Vagrant) -> SshTarget:
-    return SshTarget(
-        host=container.host,
-        address="127.0.0.1",
-        port=port,
-        user=CONTAINER_USER,
-        key=vagrant.key,
-        known_hosts=vagrant.known_hosts,
-        host_key_alias=container.id[:12],
-    )
 
 
 def _report_line(report: Report, line: str) -> None:
     if found := VAGRANT_LINE.match(line):
         report(Progress(STEP, found["host"], found["text"]))
-
-
-def _remove(docker: Docker, containers: Sequence[Container], report: Report) -> None:
-    def remove(container: Container) -> None:
-        docker.remove(container)
-        report(Progress(STEP, container.host, "removed", finished=True))
-
-    process.JobRunner().run_parallel([partial(remove, container) for container in containers], len(containers))
-
-
-def _remove_unused_network(docker: Docker, declaration: Declaration) -> None:
-    """Remove the hosts' network, which Vagrant named, unless a host of another checkout is on it."""
-    for network in docker.networks():
-        ours = network.name.startswith("vagrant_network") and declaration.network in network.subnets
-        if ours and not network.members:
-            docker.remove_network(network.name)

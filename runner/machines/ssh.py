@@ -47,8 +47,7 @@ class SshTarget:
         """Return an ssh command line that runs `remote`, or opens a shell; in batch mode it never asks."""
         options = [*self.options, *(("BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS}") if batch else ())]
         flags = [part for option in options for part in ("-o", option)]
-        where = ["-p", str(self.port), "-l", self.user, "-i", str(self.key), self.address]
-        return ["ssh", *flags, *where, *remote]
+        return ["ssh", *flags, "-p", str(self.port), "-l", self.user, "-i", str(self.key), self.address, *remote]
 
     @property
     def host_key_known(self) -> bool:
@@ -65,16 +64,11 @@ def wait_for_ssh(
 ) -> None:
     """Log in to all hosts in parallel, until each answers; adds their keys to known_hosts.
 
-    Args:
-        targets: the hosts.
-        seconds: the time limit for each.
-        answered: called with each host that answers, from another thread.
+    `answered` is called with each host that does, from another thread.
 
     Raises:
         HostsError: a host does not answer in time; with the last output of ssh.
-        KeyboardInterrupt: there was a signal.
     """
-    targets = list(targets)
     jobs = JobRunner()
 
     def log_in(target: SshTarget) -> None:
@@ -82,6 +76,7 @@ def wait_for_ssh(
         while True:
             try:
                 jobs.run(target.command("true"), timeout=LOGIN_SECONDS)
+                break
             except CommandError as error:
                 if time.monotonic() > deadline:
                     raise HostsError(
@@ -89,9 +84,8 @@ def wait_for_ssh(
                         f"`vagrant reload {target.host}` restarts it.",
                         error.output,
                     ) from None
-                jobs.sleep(POLL_SECONDS)
-            else:
-                answered(target)
-                return
+            jobs.sleep(POLL_SECONDS)
+        answered(target)
 
-    jobs.run_parallel([partial(log_in, target) for target in targets], len(targets))
+    logins = [partial(log_in, target) for target in targets]
+    jobs.run_parallel(logins, len(logins))

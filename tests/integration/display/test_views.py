@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from runner.display.board import Board
-from runner.display.views import JsonView, LiveView, PlainView
+from runner.display.views import JsonView, live_view, plain_view
 from runner.events import Event, Progress, StepFinished, StepStarted, TaskFinished
 from runner.run import RunLog
 from runner.state import CHECKOUT, MAX_RUNS, State
@@ -39,7 +39,7 @@ with choose_view(as_events=False, verbose=True) as view:
 
 def test_plain_lines_without_escapes() -> None:
     written = io.StringIO()
-    with PlainView(Console(file=written, width=20), Board()) as view:
+    with plain_view(Console(file=written, width=20), Board()) as view:
         for event in RUN:
             view.report(event)
     assert written.getvalue().splitlines() == [
@@ -51,7 +51,7 @@ def test_plain_lines_without_escapes() -> None:
 
 def test_plain_view_speaks_during_a_long_task() -> None:
     written = io.StringIO()
-    with PlainView(Console(file=written), Board(), heartbeat_interval=0.1) as view:
+    with plain_view(Console(file=written), Board(), heartbeat_interval=0.1) as view:
         view.report(RUN[0])
         view.report(RUN[1])
         wait_until(written.getvalue, "a line says that the task goes on", lambda text: "…" in text, seconds=30)
@@ -60,9 +60,9 @@ def test_plain_view_speaks_during_a_long_task() -> None:
 
 def test_json_is_one_event_a_line() -> None:
     written = io.StringIO()
-    with JsonView(written, Board()) as view:
-        for event in RUN:
-            view.report(event)
+    view = JsonView(Console(file=written, width=20), Board())
+    for event in RUN:
+        view.report(event)
     events = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [event["event"] for event in events] == ["StepStarted", "Progress", "TaskFinished", "StepFinished"]
     assert all(event.pop("time") for event in events)
@@ -79,7 +79,7 @@ def test_json_is_one_event_a_line() -> None:
 def test_live_view_draws_and_leaves_only_what_ended() -> None:
     written = io.StringIO()
     terminal = Console(file=written, force_terminal=True, width=60, height=20, color_system=None)
-    with LiveView(terminal, Board()) as view:
+    with live_view(terminal, Board()) as view:
         for event in RUN:
             view.report(event)
     assert "changed=1 on 1 host" in written.getvalue()

@@ -12,7 +12,7 @@ import pytest
 from runner.errors import MachineError
 from runner.machines.containers import Container, Docker
 
-HOST = Container("4ddc", "node-1", Path("/src"), "demo", IPv4Address("172.17.8.31"), "", True, True, 2200)  # noqa: FBT003 - a record
+HOST = Container("4ddc", "node-1", Path("/src"), IPv4Address("172.17.8.31"), True, True, 2200)  # noqa: FBT003 - a record
 
 
 class Daemon(http.server.BaseHTTPRequestHandler):

@@ -1,6 +1,7 @@
 """Connections to a host: the options of ssh, the settings of Vagrant, and the host's key."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from runner.errors import HostsError
 from runner.machines import ssh
 from runner.machines.ssh import SshTarget, wait_for_ssh
-from runner.machines.vagrant import Vagrant, parse_ssh_config
+from runner.machines.vagrant import Vagrant
 from runner.state import CHECKOUT
 from tests.support.polling import wait_until
 
@@ -56,13 +57,6 @@ def fixture_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     return program
 
 
-def test_the_sections_of_an_ssh_config() -> None:
-    found = parse_ssh_config(TWO_MACHINES)
-    assert list(found) == ["controller", "node-1"]
-    assert found["controller"]["IdentityFile"].startswith("/home/ada/my checkout/")
-    assert found["node-1"]["Port"] == "2200"
-
-
 def test_a_host_key_belongs_to_a_machine_not_to_a_port(tmp_path: Path) -> None:
     one = target(tmp_path)
     assert not one.host_key_known
@@ -102,20 +96,36 @@ def test_a_host_that_answers_later_is_waited_for(
     assert tries.read_text(encoding="utf-8").count("x") == 3
 
 
-def test_vagrant_is_asked_again_only_after_it_touched_a_machine(
-    tmp_path: Path, program: Callable[[str, str], None]
-) -> None:
+@pytest.fixture(name="vagrant")
+def fixture_vagrant(tmp_path: Path, program: Callable[[str, str], None]) -> Callable[[str], Path]:
+    """A stand-in whose machines run and have this ssh configuration; returns the file that gets its calls."""
+
+    def vagrant(config: str) -> Path:
+        (tmp_path / "config").write_text(config, encoding="utf-8")
+        states = "".join(f"1,{name},state,running\\n" for name in re.findall(r"Host (\S+)", config))
+        program(
+            "vagrant",
+            f'echo "$1" >> {tmp_path}/calls\n'
+            f'if [ "$1" = status ]; then printf "{states}"; else cat {tmp_path}/config; fi',
+        )
+        return tmp_path / "calls"
+
+    return vagrant
+
+
+def test_the_sections_of_an_ssh_config(tmp_path: Path, vagrant: Callable[[str], Path]) -> None:
+    vagrant(TWO_MACHINES)
+    found = Vagrant(tmp_path, "virtualbox").targets()
+    assert list(found) == ["controller", "node-1"]
+    assert str(found["controller"].key).startswith("/home/ada/my checkout/")
+    assert found["node-1"].port == 2200
+
+
+def test_vagrant_is_asked_again_only_after_it_touched_a_machine(tmp_path: Path, vagrant: Callable[[str], Path]) -> None:
     machine = tmp_path / ".vagrant" / "machines" / "controller" / "virtualbox"
     machine.mkdir(parents=True)
     (machine / "id").write_text("0b5c", encoding="utf-8")
-    calls = tmp_path / "calls"
-    (tmp_path / "config").write_text(TWO_MACHINES.partition("\n\n")[0], encoding="utf-8")
-    program(
-        "vagrant",
-        f'echo "$1" >> {calls}\n'
-        'if [ "$1" = status ]; then echo "1,controller,provider-name,virtualbox"; echo "1,controller,state,running"\n'
-        f"else cat {tmp_path}/config; fi",
-    )
+    calls = vagrant(TWO_MACHINES.partition("\n\n")[0])
     machines = Vagrant(tmp_path, "virtualbox")
 
     first, second = machines.targets(), machines.targets()
@@ -131,7 +141,7 @@ def test_vagrant_is_asked_again_only_after_it_touched_a_machine(
 def test_a_failure_of_vagrant_shows_the_end_of_its_output(tmp_path: Path, program: Callable[[str, str], None]) -> None:
     program("vagrant", 'echo "==> node-1: Creating the container..."; echo "port is already allocated" >&2; exit 1')
     with pytest.raises(HostsError, match="`vagrant up` failed with exit code 1") as caught:
-        Vagrant(tmp_path, "docker").up(["node-1"], lambda _: None)
+        Vagrant(tmp_path, "docker").bring_up(["node-1"], lambda _: None)
     assert "port is already allocated" in caught.value.details
     assert str(tmp_path / ".cluster" / "logs" / "vagrant.log") in caught.value.remedy
 
@@ -188,7 +198,7 @@ def test_a_signal_gives_vagrant_time_to_end(
         f"trap 'echo done > {tmp_path}/cleanup; exit 1' INT\n"
         f"echo $$ > {tmp_path}/pid; while :; do sleep 600 & wait; done",
     )
-    with start('Vagrant(place, "docker").up(["node-1"], print)', tmp_path) as child:
+    with start('Vagrant(place, "docker").bring_up(["node-1"], print)', tmp_path) as child:
         pid = started(tmp_path / "pid")
         child.send_signal(number)
         output, _ = child.communicate()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ansible.play import HostRecap, PlaybookOptions, run_playbook
+from runner.ansible.play import PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
 from runner.stopping import kill, with_env_marker
@@ -57,9 +57,9 @@ def test_reports_every_task_with_its_seconds_and_what_it_changed(
 
     recap = run_playbook(PlaybookOptions(str(play), inventory=inventory), events.append, log=log)
 
-    assert recap.hosts == {
-        name: HostRecap(ok=1, changed=1, skipped=1, failed=0, unreachable=0) for name in ("one", "two")
-    }
+    both = {"one": 1, "two": 1}
+    counts = {name: recap.stats[name] for name in ("processed", "ok", "changed", "skipped", "failures", "dark")}
+    assert counts == {"processed": both, "ok": both, "changed": both, "skipped": both, "failures": {}, "dark": {}}
     assert recap.summary() == "changed=2 on 2 hosts"
     assert Progress("roles", "two", "Write a file") in events
     finished = [event for event in events if isinstance(event, TaskFinished)]
@@ -131,7 +131,8 @@ def test_ignored_and_rescued_failures_are_none(inventory: Path, playbook: Write)
       ansible.builtin.command: /bin/true
       changed_when: false
 """)
-    assert run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None).changed == 0
+    recap = run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
+    assert recap.tasks("changed") == 0
 
 
 def test_unreachable_host_is_an_error_of_the_hosts(tmp_path: Path, playbook: Write) -> None:
