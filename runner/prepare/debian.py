@@ -4,64 +4,43 @@ import os
 import re
 from pathlib import Path
 
-from runner.events import Progress, Report
-from runner.prepare.archive import EPOCH, files_below, pack
-from runner.prepare.cache import CacheKey, tree_digest
-from runner.prepare.catalogue import Debian, RootFilesystem
-from runner.prepare.tools import NETWORK_HINT, run_tool
-from runner.process import JobRunner, command_output
+from runner.prepare.artifacts import NETWORK_HINT, Artifact, Work
+from runner.prepare.cache import EPOCH, CacheKey, files_below, pack, tree_digest
+from runner.prepare.catalogue import RootFilesystem
+from runner.process import command_output
 
-_HOOKS = ("setup", "extract", "customize")
 _STEP = re.compile(r"I: (running apt-get update|downloading|extracting|installing|cleaning|creating)([^.]*)")
 
 
-def cache_key(image: str, root: RootFilesystem, debian: Debian, directory: Path) -> CacheKey:
-    """Return the cache key of a root file system, which depends on its definition, not on the day's packages."""
-    inputs = {
-        "suite": debian.suite,
-        "variant": root.variant,
-        "packages": list(root.packages),
-        "files": tree_digest(files_below(directory)),
-        "epoch": EPOCH,
-    }
-    return CacheKey("rootfs", f"{image} (Debian)", inputs)
+def root_filesystem(image: str, root: RootFilesystem, suite: str, directory: Path, work: Work) -> Artifact:
+    """Describe a root file system, whose key depends on its definition, not on the day's packages.
 
-
-def bootstrap(
-    item: str, root: RootFilesystem, debian: Debian, directory: Path, jobs: JobRunner, report: Report, scratch: Path
-) -> dict[str, Path]:
-    """Run mmdebstrap with this machine's own Debian mirrors.
-
-    Args:
-        item: the name of the root file system's line on the display.
-        root: the packages.
-        debian: the suite.
-        directory: the image's rootfs/, with hooks and, below files/, files to add.
-        jobs: runs the command.
-        report: receives the progress.
-        scratch: where the archive is written.
+    Below files/, `directory` has files to add, and beside it hooks.
     """
-    target = scratch / "rootfs.tar"
-    command = ["mmdebstrap", f"--variant={root.variant}", f"--include={','.join(root.packages)}"]
-    command += [f"--dpkgopt=path-exclude=/usr/share/{unneeded}/*" for unneeded in ("doc", "info", "locale", "man")]
-    overlay = directory / "files"
-    if overlay.is_dir():
-        pack(scratch / "files.tar", files_below(overlay))
-        command.append(f"--customize-hook=tar-in {scratch}/files.tar /")
-    # As text: without root, mmdebstrap runs hooks as users who may not read this user's files.
-    command += [
-        f"--{hook}-hook={path.read_text('utf-8')}" for hook in _HOOKS if (path := directory / f"{hook}.sh").exists()
-    ]
-    command += [debian.suite, str(target), *_mirrors(debian.suite)]
+    inputs = {"suite": suite, "files": tree_digest(files_below(directory)), "epoch": EPOCH}
+    key = CacheKey("rootfs", f"{image} (Debian)", inputs | root.model_dump(mode="json"))
 
     def on_line(line: str) -> None:
         if step := _STEP.match(line):
-            report(Progress("prepare", item, "".join(step.groups())))
+            work.progress(key.name, "".join(step.groups()))
 
-    environment = os.environ | _proxies() | {"SOURCE_DATE_EPOCH": str(EPOCH)}
-    failure = f"mmdebstrap could not make {item}."
-    run_tool(jobs, command, failure, NETWORK_HINT, env=environment, on_line=on_line)
-    return {"rootfs.tar": target}
+    def bootstrap(scratch: Path) -> dict[str, Path]:
+        command = ["mmdebstrap", f"--variant={root.variant}", f"--include={','.join(root.packages)}"]
+        command += [f"--dpkgopt=path-exclude=/usr/share/{unneeded}/*" for unneeded in ("doc", "info", "locale", "man")]
+        if overlay := files_below(directory / "files"):
+            pack(scratch / "files.tar", overlay)
+            command.append(f"--customize-hook=tar-in {scratch}/files.tar /")
+        for hook in ("setup", "extract", "customize"):
+            if (path := directory / f"{hook}.sh").exists():
+                # As text: without root, mmdebstrap runs hooks as users who may not read this user's files.
+                command.append(f"--{hook}-hook={path.read_text('utf-8')}")
+        target = scratch / "rootfs.tar"
+        command += [suite, str(target), *_mirrors(suite)]
+        environment = os.environ | _proxies() | {"SOURCE_DATE_EPOCH": str(EPOCH)}
+        work.run(command, f"mmdebstrap could not make {key.name}.", NETWORK_HINT, env=environment, on_line=on_line)
+        return {"rootfs.tar": target}
+
+    return Artifact(key, [bootstrap])
 
 
 def _mirrors(suite: str) -> list[str]:

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.events import Progress, Report
+from runner.prepare.artifacts import Artifact, Work
 from runner.prepare.cache import CacheKey, tree_digest
-from runner.prepare.tools import run_tool
-from runner.process import JobRunner
 
 # Where the bundle looks for it, beside its own files.
 LIBRARY = "native.so"
@@ -23,15 +21,15 @@ def bundles(directory: Path) -> dict[str, dict[str, Path]]:
     return found
 
 
-def cache_key(bundle: str, files: Mapping[str, Path]) -> CacheKey:
-    """Return the cache key of a bundle's library."""
-    return CacheKey("native", f"{bundle} (C)", {"files": tree_digest(files), "flags": list(_FLAGS)})
+def library(bundle: str, files: Mapping[str, Path], work: Work) -> Artifact:
+    """Describe a bundle's library, which is compiled from its C files."""
+    key = CacheKey("native", f"{bundle} (C)", {"files": tree_digest(files), "flags": list(_FLAGS)})
 
+    def compile_(scratch: Path) -> dict[str, Path]:
+        work.progress(key.name, "compile")
+        target = scratch / LIBRARY
+        sources = [str(path) for name, path in files.items() if name.endswith(".c")]
+        work.run(["gcc", *_FLAGS, "-o", str(target), *sources], f"{key.name} could not be compiled.")
+        return {LIBRARY: target}
 
-def build(item: str, files: Mapping[str, Path], jobs: JobRunner, report: Report, scratch: Path) -> dict[str, Path]:
-    """Compile a bundle's C files into its library."""
-    report(Progress("prepare", item, "compile"))
-    target = scratch / LIBRARY
-    sources = [str(path) for name, path in files.items() if name.endswith(".c")]
-    run_tool(jobs, ["gcc", *_FLAGS, "-o", str(target), *sources], f"{item} could not be compiled.")
-    return {LIBRARY: target}
+    return Artifact(key, [compile_])

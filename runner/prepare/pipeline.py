@@ -4,22 +4,29 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import docker
 
 from runner.errors import PrepareError
-from runner.events import Note, Report
-from runner.prepare import debian, golang, images, native, release, sources, wheels
-from runner.prepare.cache import Blob, Cache, CacheKey
+from runner.events import Report
+from runner.prepare import ReleaseManifest, images, release
+from runner.prepare.artifacts import Artifact, Source, Work
+from runner.prepare.cache import Cache, CacheKey, files_below, tree_digest
 from runner.prepare.catalogue import Catalogue, load
-from runner.prepare.download import Downloader
-from runner.prepare.manifest import ReleaseManifest
+from runner.prepare.debian import root_filesystem
+from runner.prepare.golang import Go
+from runner.prepare.images import ImageInputs
+from runner.prepare.native import bundles, library
+from runner.prepare.sources import Downloader
+from runner.prepare.wheels import wheels
 from runner.process import JobRunner
 from runner.state import CHECKOUT, State
 
 _ARTIFACTS = CHECKOUT / "artifacts"
+_IMAGES = _ARTIFACTS / "images"
 _DEMONSTRATOR = CHECKOUT / "demonstrator"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
@@ -39,8 +46,12 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
         PrepareError: an artifact, an image or the release could not be made.
     """
     with translate_errors(cache), images.docker_client() as client:
-        found = _prepare(Cache(cache), client, report, mirror)
-        replace_symlink(state.release, found.directory)
+        found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
+        state.create()
+        new = state.release.with_name(".release.new")
+        new.unlink(missing_ok=True)
+        new.symlink_to(found.directory)
+        new.rename(state.release)
     return found
 
 
@@ -61,90 +72,81 @@ def translate_errors(cache: Path) -> Iterator[None]:
         raise
 
 
-def _prepare(cache: Cache, client: docker.DockerClient, report: Report, mirror: str | None) -> ReleaseManifest:
+def _prepare(work: Work, client: docker.DockerClient, mirror: str | None) -> ReleaseManifest:
     catalogue = load(_ARTIFACTS / "catalogue.yml")
-    jobs = JobRunner()
-    artifacts = _artifacts(catalogue, cache, jobs, report, mirror)
-
-    cached = {name: blobs for name, artifact in artifacts.items() if (blobs := cache.lookup(artifact.key)) is not None}
+    artifacts = _artifacts(catalogue, work, mirror)
+    cached = {
+        name: files for name, artifact in artifacts.items() if (files := work.cache.lookup(artifact.key)) is not None
+    }
     if len(cached) == len(artifacts):
-        binaries, inputs = _contents(catalogue, cached)
-        found = release.find(cache, release.release_id(binaries, inputs))
+        found = ReleaseManifest.read(work.cache.releases / _contents(catalogue, cached).id)
         if found and images.exists(client, found.host_image):
             return found
-
-    def on_wait() -> None:
-        report(Note("prepare", f"Another prepare is using {cache.root}: waiting for it to finish."))
-
-    with cache.locked(on_wait):
+    with work.cache.locked(lambda: work.note(f"Another prepare is using {work.cache.root}: waiting for it to finish.")):
         # At least two workers: a download waits for the network while a build uses a processor.
-        stored = jobs.run_parallel(
-            [partial(sources.fetch_or_build, cache, artifact, report) for artifact in artifacts.values()],
+        stored = work.jobs.run_parallel(
+            [partial(work.provide, artifact) for artifact in artifacts.values()],
             max(2, os.cpu_count() or 1),
         )
-        binaries, inputs = _contents(catalogue, dict(zip(artifacts, stored, strict=True)))
-        release_id = release.release_id(binaries, inputs)
-        found = release.find(cache, release_id)
-        for name, image in inputs.items():
+        contents = _contents(catalogue, dict(zip(artifacts, stored, strict=True)))
+        found = ReleaseManifest.read(work.cache.releases / contents.id)
+        for name, image in contents.images.items():
             if found is None or name == "host":
-                images.build(client, image, catalogue.debian.python, cache, jobs, report)
-        return found or release.build(release_id, binaries, inputs, binaries["registry"].path, client, cache, report)
+                images.build(client, image, catalogue.debian.python, work)
+        return found or release.build(contents, client, work)
 
 
-def _artifacts(
-    catalogue: Catalogue, cache: Cache, jobs: JobRunner, report: Report, mirror: str | None
-) -> dict[str, sources.Artifact]:
-    """Return every artifact that the catalogue asks for, by its name in `images.image_inputs`."""
-    artifacts: dict[str, sources.Artifact] = {}
-    downloader = Downloader(jobs, report)
-    go = golang.Go(catalogue.go, cache, jobs, report)
-
-    def add(name: str, key: CacheKey, *fetchers: sources.Fetcher, mode: int = 0o644) -> None:
-        copies = () if mirror is None else (partial(sources.mirror, mirror, key, downloader),)
-        artifacts[name] = sources.Artifact(key, (*copies, *fetchers), mode)
-
-    python = catalogue.debian.python
+def _artifacts(catalogue: Catalogue, work: Work, mirror: str | None) -> dict[str, Artifact]:
+    """Return every artifact: a component's binaries, native/BUNDLE, rootfs/IMAGE and wheels/IMAGE."""
+    artifacts = {
+        f"native/{bundle}": library(bundle, files, work) for bundle, files in bundles(_DEMONSTRATOR / "bundles").items()
+    }
     for name, image in catalogue.images.items():
-        directory = _ARTIFACTS / "images" / name
+        directory = _IMAGES / name
         if (root := image.rootfs) is not None:
-            hooks = directory / "rootfs"
-            key = debian.cache_key(name, root, catalogue.debian, hooks)
-            add(f"rootfs/{name}", key, partial(debian.bootstrap, key.name, root, catalogue.debian, hooks, jobs, report))
+            suite = catalogue.debian.suite
+            artifacts[f"rootfs/{name}"] = root_filesystem(name, root, suite, directory / "rootfs", work)
         if image.application:
             requirements = directory / "requirements.txt"
-            key = wheels.cache_key(name, requirements, python)
-            add(f"wheels/{name}", key, partial(wheels.download, key.name, requirements, python, jobs, report))
-    for name, files in native.bundles(_DEMONSTRATOR / "bundles").items():
-        key = native.cache_key(name, files)
-        add(f"native/{name}", key, partial(native.build, key.name, files, jobs, report))
+            artifacts[f"wheels/{name}"] = wheels(name, requirements, catalogue.debian.python, work)
+    downloader = Downloader(work)
+    go = Go(catalogue.go, work)
     for name, component in catalogue.components.items():
         module = _ARTIFACTS / "go" / name
-        fetchers: list[sources.Fetcher] = [partial(go.build, name, component, module)]
+        inputs = {"go": catalogue.go.version, "module": tree_digest(files_below(module))}
+        key = CacheKey("binaries", name, {**inputs, "component": component.model_dump(mode="json")})
+        sources: list[Source] = [partial(go.build, name, component, module)]
         if component.release is not None:
-            fetchers.insert(0, partial(sources.published, name, component, component.release, downloader))
-        add(name, golang.cache_key(name, component, catalogue.go, module), *fetchers, mode=0o755)
-    return artifacts
-
-
-def _contents(
-    catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Blob]]
-) -> tuple[dict[str, Blob], dict[str, images.ImageInputs]]:
-    """Return the binaries for hosts, and the inputs of the images."""
-    binaries = {
-        name: blob
-        for component, details in catalogue.components.items()
-        if details.on_hosts
-        for name, blob in artifacts[component].items()
+            sources.insert(0, partial(downloader.release, name, component, component.release))
+        artifacts[name] = Artifact(key, sources, mode=0o755)
+    if mirror is None:
+        return artifacts
+    return {
+        name: replace(artifact, sources=[partial(downloader.mirror, mirror, artifact.key), *artifact.sources])
+        for name, artifact in artifacts.items()
     }
-    return binaries, images.image_inputs(catalogue, _ARTIFACTS / "images", _DEMONSTRATOR, artifacts)
 
 
-def replace_symlink(link: Path, target: Path) -> None:
-    """Point a symbolic link at `target` in one step."""
-    link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if link.is_symlink() and link.readlink() == target:
-        return
-    new = link.with_name(".release.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.rename(link)
+def _contents(catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Path]]) -> release.Contents:
+    """Return the contents of the release that these files in the cache make, by their names in `_artifacts`."""
+    binaries: dict[str, Path] = {}
+    for_hosts: dict[str, Path] = {}
+    for name, component in catalogue.components.items():
+        binaries |= artifacts[name]
+        if component.on_hosts:
+            for_hosts |= artifacts[name]
+    code = {name: path for name, path in files_below(_DEMONSTRATOR).items() if "__pycache__" not in path.parts}
+    for bundle in bundles(_DEMONSTRATOR / "bundles"):
+        code |= {f"bundles/{bundle}/{name}": blob for name, blob in artifacts[f"native/{bundle}"].items()}
+    inputs: dict[str, ImageInputs] = {}
+    for name, image in catalogue.images.items():
+        inputs[name] = ImageInputs(
+            name=name,
+            directory=_IMAGES / name,
+            blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: binaries[binary] for binary in image.binaries}},
+            wheels=artifacts.get(f"wheels/{name}", {}),
+            demonstrator=code if image.application else {},
+            base=None if image.base is None else inputs[image.base].tag,
+            repository=image.repository,
+        )
+    return release.Contents(for_hosts, inputs)

