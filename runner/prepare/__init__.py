@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from runner.errors import PrepareError
 from runner.state import State
@@ -11,13 +11,12 @@ from runner.state import State
 FILE_NAME = "manifest.json"
 
 
-class ReleaseManifest(BaseModel):
+class ReleaseManifest(BaseModel, frozen=True, extra="forbid"):
     """One release: its binaries by name with their SHA-256, its images by repository with their digests.
 
     `directory` is where the release lies; it is not in the file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     host_image: str
     binaries: dict[str, str]

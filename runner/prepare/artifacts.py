@@ -17,7 +17,7 @@ from runner.process import NOT_FOUND, CommandError, JobRunner
 MIRROR_HINT = "name a copy of another machine's cache: prepare --mirror DIRECTORY_OR_URL."
 NETWORK_HINT = f"Correct the errors below; without a network, {MIRROR_HINT}"
 
-# Fills a scratch directory and returns its files by the names that they have in the artifact.
+# Fills a scratch directory and returns its files by the names that they have in the artifact, or is unavailable.
 Source = Callable[[Path], dict[str, Path]]
 
 
@@ -27,11 +27,10 @@ class UnavailableError(Exception):
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact's key in the cache, its sources in the order in which they are tried, and its files' mode."""
+    """An artifact's key in the cache, and its sources in the order in which they are tried."""
 
     key: CacheKey
-    sources: Sequence[Source]
-    mode: int = 0o644
+    sources: list[Source]
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ class Work:
         """Report the progress of an item; `details` are fields of Progress."""
         self.report(Progress("prepare", item, doing, **details))
 
-    def run(
-        self, command: Sequence[str], failure: str, hint: str = "Correct the errors below.", **options: Any
-    ) -> None:
+    def run(self, command: Sequence[str], failure: str, hint: str, **options: Any) -> None:
         """Run a program, with options of JobRunner.run.
 
         Raises:
@@ -81,7 +78,7 @@ class Work:
                 except UnavailableError as reason:
                     reasons.append(str(reason))
                     continue
-                blobs = self.cache.store(artifact.key, files, artifact.mode)
+                blobs = self.cache.store(artifact.key, files)
             self.progress(artifact.key.name, "in the cache", finished=True)
             return blobs
         raise PrepareError(
@@ -92,11 +89,7 @@ class Work:
 
 
 def verify(path: Path, description: str, expected: str) -> None:
-    """Compare a file with its SHA-256.
-
-    Raises:
-        PrepareError: they differ; the message begins with `description`.
-    """
+    """Raise PrepareError, whose message begins with `description`, unless a file has the expected SHA-256."""
     if (found := file_digest(path)) != expected:
         raise PrepareError(
             f"{description} has the wrong checksum: expected sha256 {expected}, found {found}.",

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runner.prepare.catalogue import Sha256
 
@@ -43,10 +43,9 @@ class CacheKey:
         return digest(asdict(self))
 
 
-class CacheEntry(BaseModel):
+class CacheEntry(BaseModel, frozen=True, extra="forbid"):
     """The content of recipes/KEY.json: the artifact's files by name with their SHA-256."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: str
     name: str
     files: dict[str, Sha256]
@@ -137,11 +136,11 @@ class Cache:
         blobs = {name: self.blobs / sha256 for name, sha256 in entry.files.items()}
         return blobs if all(blob.is_file() for blob in blobs.values()) else None
 
-    def store(self, key: CacheKey, files: Mapping[str, Path], mode: int = 0o644) -> dict[str, Path]:
-        """Move an artifact's finished files into the cache, give them `mode`, and return the blobs by name."""
+    def store(self, key: CacheKey, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Move an artifact's finished files into the cache, and return the blobs by name."""
         blobs = {name: self.blobs / file_digest(path) for name, path in files.items()}
         for name, path in files.items():
-            path.chmod(mode)
+            path.chmod(0o755 if key.kind == "binaries" else 0o644)
             publish(path, blobs[name])
         entry = CacheEntry(kind=key.kind, name=key.name, files=checksums(blobs))
         with self.scratch() as scratch:

@@ -1,27 +1,30 @@
 """Images built by Docker without a network: everything they consist of is in the cache beforehand."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import docker
 import requests
 import urllib3
-from docker.errors import DockerException, ImageNotFound
+from docker import DockerClient
+from docker.errors import DockerException
 
 from runner.errors import MachineError, PrepareError
-from runner.prepare import wheels
 from runner.prepare.artifacts import Work
+from runner.prepare.builds import install_wheels
 from runner.prepare.cache import checksums, digest, files_below, pack, tree_digest
+from runner.process import in_background
 
-_HOME = "/opt/inaetics"
 # A push or the import of a root file system may be silent for long.
 _SECONDS = 600
-_LAST_LINES = 30
+# About 15 seconds until the registry has started, with any answer that is not an error.
+_START = urllib3.Retry(total=34, backoff_factor=0.05, backoff_max=0.5, status_forcelist=range(400, 600))
 _BUILD: dict[str, Any] = {"custom_context": True, "network_mode": "none", "rm": True, "forcerm": True, "decode": True}
 # Docker's client lets errors of the libraries below it pass, when the daemon ends or does not answer in time.
 _DOCKER_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
@@ -57,7 +60,7 @@ class ImageInputs:
 
 
 @contextmanager
-def docker_client() -> Iterator[docker.DockerClient]:
+def docker_client() -> Iterator[DockerClient]:
     """Connect to this machine's Docker, and translate the errors of everything that is done with it.
 
     Raises:
@@ -65,7 +68,7 @@ def docker_client() -> Iterator[docker.DockerClient]:
         PrepareError: Docker fails later.
     """
     try:
-        client = docker.from_env(timeout=_SECONDS)
+        client = DockerClient.from_env(timeout=_SECONDS)
         client.ping()
     except _DOCKER_ERRORS as error:
         raise MachineError(f"Docker does not answer: {error}", "Run `make site` or `doctor --fix`.") from error
@@ -78,22 +81,13 @@ def docker_client() -> Iterator[docker.DockerClient]:
         ) from error
 
 
-def exists(client: docker.DockerClient, tag: str) -> bool:
-    """Tell whether Docker has an image."""
-    try:
-        client.images.get(tag)
-    except ImageNotFound:
-        return False
-    return True
-
-
-def build(client: docker.DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
+def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
     """Build an image unless Docker has it.
 
     Raises:
         PrepareError: a step of the Dockerfile fails.
     """
-    if exists(client, inputs.tag):
+    if client.images.list(inputs.tag):
         return
     item = f"image {inputs.name}"
     work.progress(item, "assemble")
@@ -108,19 +102,34 @@ def build(client: docker.DockerClient, inputs: ImageInputs, python: str, work: W
                 output.append(str(step.get("stream", step.get("error", ""))).rstrip())
                 if output[-1].startswith("Step "):
                     work.progress(item, output[-1])
-    if not exists(client, inputs.tag):
-        raise PrepareError(f"Image {inputs.name} could not be built.", details="\n".join(output[-_LAST_LINES:]))
+    if not client.images.list(inputs.tag):
+        raise PrepareError(f"Image {inputs.name} could not be built.", details="\n".join(output[-30:]))
     work.progress(item, inputs.tag, finished=True)
 
 
-def push(client: docker.DockerClient, inputs: ImageInputs, registry: str, work: Work) -> None:
-    """Push an image to a registry on loopback under its name in the cluster.
+def push(
+    client: DockerClient, images: Iterable[ImageInputs], registry: Path, storage: Path, work: Work
+) -> dict[str, str]:
+    """Push the images that are for the cluster to a registry on loopback, and return their digests by name.
+
+    The registry's program writes `storage`.
 
     Raises:
-        PrepareError: the registry does not accept it.
+        PrepareError: the registry does not start, or does not accept an image.
     """
+    digests = {}
+    with work.cache.scratch() as scratch, _serve(registry, storage, scratch) as address:
+        for image in images:
+            if image.repository is not None:
+                _push(client, image, f"{address}/{image.repository}", work)
+                name, _, tag = image.repository.rpartition(":")
+                tags = storage / "docker/registry/v2/repositories" / name / "_manifests/tags"
+                digests[image.repository] = (tags / tag / "current/link").read_text("ascii").strip()
+    return digests
+
+
+def _push(client: DockerClient, inputs: ImageInputs, target: str, work: Work) -> None:
     item = f"image {inputs.name}"
-    target = f"{registry}/{inputs.repository}"
     work.progress(item, "push to the registry's storage")
     client.images.get(inputs.tag).tag(target)
     try:
@@ -132,13 +141,35 @@ def push(client: docker.DockerClient, inputs: ImageInputs, registry: str, work: 
     work.progress(item, "in the registry's storage", finished=True)
 
 
-def _application(
-    client: docker.DockerClient, inputs: ImageInputs, python: str, work: Work, scratch: Path
-) -> dict[str, Path]:
+@contextmanager
+def _serve(program: Path, storage: Path, scratch: Path) -> Iterator[str]:
+    """Run the registry on a free port of loopback, and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    configuration, log = scratch / "registry.json", scratch / "registry.log"
+    settings = {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}},
+        "http": {"addr": address},
+    }
+    configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
+    with in_background([str(program), "serve", str(configuration)], log, os.environ | {"OTEL_TRACES_EXPORTER": "none"}):
+        try:
+            # Not by requests, which would look for a proxy.
+            urllib3.request("GET", f"http://{address}/v2/", retries=_START, timeout=5)
+        except urllib3.exceptions.HTTPError as error:
+            details = log.read_text("utf-8", errors="replace")[-2000:]
+            raise PrepareError("The registry did not start.", details=details) from error
+        yield address
+
+
+def _application(client: DockerClient, inputs: ImageInputs, python: str, work: Work, scratch: Path) -> dict[str, Path]:
     """Return the files of site-packages/ and demonstrator/, compiled by the Python that will run them."""
     assert inputs.base is not None  # the catalogue demands one for an application image
     application = scratch / "application"
-    wheels.install(inputs.wheels, python, application / "site-packages", scratch, work)
+    install_wheels(inputs.wheels, python, application / "site-packages", scratch, work)
     for name, path in inputs.demonstrator.items():
         copy = application / "demonstrator" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +180,7 @@ def _application(
     client.containers.run(
         inputs.base,
         entrypoint=["python3"],  # the base may be an application itself
-        command=[*compile_all, "-s", "/application", "-p", _HOME, "/application"],
+        command=[*compile_all, "-s", "/application", "-p", "/opt/inaetics", "/application"],
         volumes={str(application): {"bind": "/application", "mode": "rw"}},
         user=f"{os.getuid()}:{os.getgid()}",
         network_mode="none",

@@ -2,32 +2,32 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import docker
+from docker import DockerClient
 
 from runner.errors import PrepareError
 from runner.events import Report
-from runner.prepare import ReleaseManifest, images, release
-from runner.prepare.artifacts import Artifact, Source, Work
-from runner.prepare.cache import Cache, CacheKey, files_below, tree_digest
+from runner.prepare import FILE_NAME, ReleaseManifest, images
+from runner.prepare.artifacts import Artifact, Work
+from runner.prepare.builds import binaries, native_bundles, native_library, root_filesystem, wheels
+from runner.prepare.cache import Cache, checksums, digest, files_below, pack, publish
 from runner.prepare.catalogue import Catalogue, load
-from runner.prepare.debian import root_filesystem
-from runner.prepare.golang import Go
 from runner.prepare.images import ImageInputs
-from runner.prepare.native import bundles, library
 from runner.prepare.sources import Downloader
-from runner.prepare.wheels import wheels
 from runner.process import JobRunner
 from runner.state import CHECKOUT, State
 
 _ARTIFACTS = CHECKOUT / "artifacts"
 _IMAGES = _ARTIFACTS / "images"
 _DEMONSTRATOR = CHECKOUT / "demonstrator"
+_BUNDLES = _DEMONSTRATOR / "bundles"
+# To be changed with the layout of a release's directory, so that no older release is taken for a new one.
+_LAYOUT = "bin/ registry.tar"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
 
@@ -35,11 +35,7 @@ _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIS
 def prepare(cache: Path, state: State, report: Report, mirror: str | None = None) -> ReleaseManifest:
     """Download, build and assemble what the catalogue names and the cache lacks.
 
-    Args:
-        cache: the cache that all checkouts share.
-        state: this checkout's files; its link `release` will point to the release.
-        report: receives every event.
-        mirror: a copy of another machine's cache, as a directory or a URL.
+    `state.release` becomes a link to the release. `mirror` is a copy of another machine's cache, as a directory or URL.
 
     Raises:
         MachineError: Docker does not answer.
@@ -72,81 +68,97 @@ def translate_errors(cache: Path) -> Iterator[None]:
         raise
 
 
-def _prepare(work: Work, client: docker.DockerClient, mirror: str | None) -> ReleaseManifest:
-    catalogue = load(_ARTIFACTS / "catalogue.yml")
+def _prepare(work: Work, client: DockerClient, mirror: str | None) -> ReleaseManifest:
+    catalogue, cache = load(_ARTIFACTS / "catalogue.yml"), work.cache
     artifacts = _artifacts(catalogue, work, mirror)
-    cached = {
-        name: files for name, artifact in artifacts.items() if (files := work.cache.lookup(artifact.key)) is not None
-    }
+    cached = {name: files for name, artifact in artifacts.items() if (files := cache.lookup(artifact.key)) is not None}
     if len(cached) == len(artifacts):
-        found = ReleaseManifest.read(work.cache.releases / _contents(catalogue, cached).id)
-        if found and images.exists(client, found.host_image):
+        plan, _ = _plan(catalogue, cached, cache)
+        found = ReleaseManifest.read(plan.directory)
+        if found and client.images.list(found.host_image):
             return found
-    with work.cache.locked(lambda: work.note(f"Another prepare is using {work.cache.root}: waiting for it to finish.")):
+    with cache.locked(lambda: work.note(f"Another prepare is using {cache.root}: waiting for it to finish.")):
         # At least two workers: a download waits for the network while a build uses a processor.
-        stored = work.jobs.run_parallel(
-            [partial(work.provide, artifact) for artifact in artifacts.values()],
-            max(2, os.cpu_count() or 1),
-        )
-        contents = _contents(catalogue, dict(zip(artifacts, stored, strict=True)))
-        found = ReleaseManifest.read(work.cache.releases / contents.id)
-        for name, image in contents.images.items():
+        jobs = [partial(work.provide, artifact) for artifact in artifacts.values()]
+        stored = work.jobs.run_parallel(jobs, max(2, os.cpu_count() or 1))
+        plan, inputs = _plan(catalogue, dict(zip(artifacts, stored, strict=True)), cache)
+        found = ReleaseManifest.read(plan.directory)
+        for name, image in inputs.items():
             if found is None or name == "host":
                 images.build(client, image, catalogue.debian.python, work)
-        return found or release.build(contents, client, work)
+        return found or _assemble(plan, inputs.values(), client, work)
 
 
 def _artifacts(catalogue: Catalogue, work: Work, mirror: str | None) -> dict[str, Artifact]:
     """Return every artifact: a component's binaries, native/BUNDLE, rootfs/IMAGE and wheels/IMAGE."""
-    artifacts = {
-        f"native/{bundle}": library(bundle, files, work) for bundle, files in bundles(_DEMONSTRATOR / "bundles").items()
-    }
+    artifacts = {f"native/{bundle.name}": native_library(bundle, work) for bundle in native_bundles(_BUNDLES)}
     for name, image in catalogue.images.items():
-        directory = _IMAGES / name
-        if (root := image.rootfs) is not None:
+        if image.rootfs is not None:
             suite = catalogue.debian.suite
-            artifacts[f"rootfs/{name}"] = root_filesystem(name, root, suite, directory / "rootfs", work)
+            artifacts[f"rootfs/{name}"] = root_filesystem(_IMAGES / name, image.rootfs, suite, work)
         if image.application:
-            requirements = directory / "requirements.txt"
-            artifacts[f"wheels/{name}"] = wheels(name, requirements, catalogue.debian.python, work)
+            artifacts[f"wheels/{name}"] = wheels(_IMAGES / name, catalogue.debian.python, work)
     downloader = Downloader(work)
-    go = Go(catalogue.go, work)
     for name, component in catalogue.components.items():
-        module = _ARTIFACTS / "go" / name
-        inputs = {"go": catalogue.go.version, "module": tree_digest(files_below(module))}
-        key = CacheKey("binaries", name, {**inputs, "component": component.model_dump(mode="json")})
-        sources: list[Source] = [partial(go.build, name, component, module)]
+        artifacts[name] = binaries(_ARTIFACTS / "go" / name, component, catalogue.go, work)
         if component.release is not None:
-            sources.insert(0, partial(downloader.release, name, component, component.release))
-        artifacts[name] = Artifact(key, sources, mode=0o755)
-    if mirror is None:
-        return artifacts
-    return {
-        name: replace(artifact, sources=[partial(downloader.mirror, mirror, artifact.key), *artifact.sources])
-        for name, artifact in artifacts.items()
-    }
+            release = partial(downloader.release, name, component, component.release)
+            artifacts[name].sources.insert(0, release)
+    if mirror is not None:
+        for artifact in artifacts.values():
+            artifact.sources.insert(0, partial(downloader.mirror, mirror, artifact.key))
+    return artifacts
 
 
-def _contents(catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Path]]) -> release.Contents:
-    """Return the contents of the release that these files in the cache make, by their names in `_artifacts`."""
-    binaries: dict[str, Path] = {}
+def _plan(
+    catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Path]], cache: Cache
+) -> tuple[ReleaseManifest, dict[str, ImageInputs]]:
+    """Return the release that these artifacts make, which has no images yet, and the inputs of its images."""
+    programs: dict[str, Path] = {}
     for_hosts: dict[str, Path] = {}
     for name, component in catalogue.components.items():
-        binaries |= artifacts[name]
+        programs |= artifacts[name]
         if component.on_hosts:
             for_hosts |= artifacts[name]
     code = {name: path for name, path in files_below(_DEMONSTRATOR).items() if "__pycache__" not in path.parts}
-    for bundle in bundles(_DEMONSTRATOR / "bundles"):
-        code |= {f"bundles/{bundle}/{name}": blob for name, blob in artifacts[f"native/{bundle}"].items()}
+    for bundle in native_bundles(_BUNDLES):
+        code |= {f"bundles/{bundle.name}/{name}": blob for name, blob in artifacts[f"native/{bundle.name}"].items()}
     inputs: dict[str, ImageInputs] = {}
     for name, image in catalogue.images.items():
         inputs[name] = ImageInputs(
             name=name,
             directory=_IMAGES / name,
-            blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: binaries[binary] for binary in image.binaries}},
+            blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: programs[binary] for binary in image.binaries}},
             wheels=artifacts.get(f"wheels/{name}", {}),
             demonstrator=code if image.application else {},
             base=None if image.base is None else inputs[image.base].tag,
             repository=image.repository,
         )
-    return release.Contents(for_hosts, inputs)
+    sums, tags = checksums(for_hosts), {name: image.tag for name, image in inputs.items()}
+    release_id = digest({"layout": _LAYOUT, "binaries": sums, "images": tags})[:12]
+    directory = cache.releases / release_id
+    plan = ReleaseManifest(id=release_id, host_image=tags["host"], binaries=sums, images={}, directory=directory)
+    return plan, inputs
+
+
+def _assemble(
+    plan: ReleaseManifest, inputs: Iterable[ImageInputs], client: DockerClient, work: Work
+) -> ReleaseManifest:
+    """Make a release, which is one directory that hosts read, and publish it in the cache."""
+    with work.cache.scratch() as scratch:
+        directory, storage = scratch / plan.id, scratch / "registry"
+        (directory / "bin").mkdir(parents=True)
+        for name, sha256 in plan.binaries.items():
+            (directory / "bin" / name).hardlink_to(work.cache.blobs / sha256)
+        pushed = images.push(client, inputs, directory / "bin" / "registry", storage, work)
+        release = plan.model_copy(update={"images": pushed})
+        # Its members are below docker/: unpacking leaves the mode of the registry's own directory alone.
+        pack(directory / "registry.tar", files_below(storage))
+        (directory / FILE_NAME).write_text(release.model_dump_json(indent=2) + "\n", "utf-8")
+        # Services on hosts read it as users of their own, whatever this user's umask says.
+        for path in [directory, *directory.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        if release.directory.exists():  # without a manifest that can be read
+            shutil.rmtree(release.directory)
+        publish(directory, release.directory)
+    return release

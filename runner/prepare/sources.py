@@ -29,14 +29,15 @@ _RETRY = Retry(
 )
 # Small enough that Ctrl-C takes effect soon on a slow line.
 _CHUNK = 1 << 16
-_REPORT_EVERY_SECONDS = 0.2
+_SILENT = "no data for too long"
+_CUT = "the connection was closed too early"
 # The first that fits.
 _REASONS = (
     (http.ConnectTimeoutError, "no connection in time"),
-    (http.ReadTimeoutError, "no data for too long"),
+    (http.ReadTimeoutError, _SILENT),
     (http.NameResolutionError, "its name cannot be resolved"),
     (http.NewConnectionError, "no connection"),
-    (http.ProtocolError, "the connection was closed too early"),
+    (http.ProtocolError, _CUT),
 )
 
 
@@ -44,15 +45,13 @@ class Downloader:
     """Reads files and URLs.
 
     A server that cannot be reached is not tried again in the same run: forty files would be forty waits.
-
-    Args:
-        work: reports a download, and ends it when the run is over.
-        timeout: the longest wait in seconds for a connection, and for an answer and each next piece of it.
     """
 
-    def __init__(self, work: Work, timeout: tuple[float, float] = (3, 10)) -> None:
+    # Seconds to wait for a connection, and for an answer and each next piece of it.
+    timeout = (3.0, 10.0)
+
+    def __init__(self, work: Work) -> None:
         self._work = work
-        self._timeout = timeout
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = "identity"
         for scheme in ("http://", "https://"):
@@ -65,7 +64,6 @@ class Downloader:
 
         Raises:
             PrepareError: the copy is damaged, or is not a cache.
-            UnavailableError: it lacks the artifact, or cannot be reached.
         """
         root = root.rstrip("/")
         location = f"{root}/recipes/{key.sha256}.json"
@@ -85,7 +83,6 @@ class Downloader:
 
         Raises:
             PrepareError: a checksum is wrong or missing, or the archive does not contain a binary.
-            UnavailableError: the server lacks a file, or cannot be reached.
         """
         archive = scratch / "archive.tar"
         files = {binary: scratch / binary for binary in component.binaries}
@@ -124,15 +121,16 @@ class Downloader:
         if server in self._unreachable_servers:
             raise UnavailableError(self._unreachable_servers[server])
         try:
-            response = self._session.get(location, stream=True, timeout=self._timeout)
+            response = self._session.get(location, stream=True, timeout=self.timeout)
         except ValueError as error:  # requests' classes for what is wrong with a URL
             raise PrepareError(
                 f"{location} is not a valid address: {error}.", "Use a directory, or a URL with http:// or https://."
             ) from error
         except requests.RequestException as error:
-            if server in self._answered and isinstance(_cause(error), (http.ReadTimeoutError, http.ProtocolError)):
-                raise self._unavailable(f"{location} cannot be read ({_reason(error)})") from error
-            reason = f"{server} cannot be reached ({_reason(error)})"
+            reason = _reason(error)
+            if server in self._answered and reason in (_SILENT, _CUT):
+                raise self._unavailable(f"{location} cannot be read ({reason})") from error
+            reason = f"{server} cannot be reached ({reason})"
             # In one step, so that of several threads one tells of it.
             first = self._unreachable_servers.setdefault(server, reason) is reason
             raise (self._unavailable(reason) if first else UnavailableError(reason)) from error
@@ -161,7 +159,7 @@ class Downloader:
             for chunk in chunks:
                 self._work.jobs.check()
                 file.write(chunk)
-                if item and (now := time.monotonic()) - reported >= _REPORT_EVERY_SECONDS:
+                if item and (now := time.monotonic()) - reported >= 0.2:
                     reported = now
                     self._work.progress(item, doing, done=file.tell(), total=total, unit="bytes")
         return target
@@ -178,14 +176,10 @@ def find_checksum(text: str, name: str) -> str | None:
     return found[1] if found else None
 
 
-def _cause(error: requests.RequestException) -> object:
-    """Return urllib3's error behind an error of requests, which says more."""
-    cause = error.args[0] if error.args else error
-    return getattr(cause, "reason", None) or cause
-
-
 def _reason(error: requests.RequestException) -> str:
-    cause = _cause(error)
+    """Return the reason for an error of requests, which urllib3's error behind it tells."""
+    cause = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", None) or cause
     return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), type(error).__name__)
 
 

@@ -15,7 +15,7 @@ KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
 
 def get(work: Work, key: CacheKey, *sources: Source) -> dict[str, Path]:
     """Return the artifact with these sources, from the cache or the first that provides it."""
-    return work.provide(Artifact(key, sources, 0o755))
+    return work.provide(Artifact(key, list(sources)))
 
 
 def last_resort(scratch: Path) -> dict[str, Path]:

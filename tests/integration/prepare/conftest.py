@@ -36,4 +36,6 @@ def work(cache: Cache, events: list[Event]) -> Work:
 
 @pytest.fixture
 def downloader(work: Work) -> Downloader:
-    return Downloader(work, timeout=(1, 0.5))
+    impatient = Downloader(work)
+    impatient.timeout = (1, 0.5)
+    return impatient
