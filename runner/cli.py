@@ -175,7 +175,7 @@ def doctor(
 def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = False) -> None:
     """Download or build every binary and image, so that `site` needs no network."""
     from runner.events import step
-    from runner.prepare import prepare as run_prepare
+    from runner.prepare.pipeline import prepare as run_prepare
     from runner.run import run_session
 
     state = State()

@@ -10,7 +10,7 @@ from runner.declaration import Declaration, pki
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import hosts
-from runner.prepare import prepare
+from runner.prepare.pipeline import prepare
 from runner.state import State, relative_to_cwd
 
 

@@ -1,19 +1,45 @@
-"""Binaries and images: downloaded, built and stored in the cache."""
+"""Binaries and images, stored in the cache by module `pipeline`; and the manifest of what it prepared."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Self
 
-from runner.prepare.manifest import ReleaseManifest, load_release
+from pydantic import BaseModel, Field, ValidationError
 
-if TYPE_CHECKING:
-    from runner.prepare.pipeline import prepare
+from runner.errors import PrepareError
+from runner.state import State
 
-__all__ = ["ReleaseManifest", "load_release", "prepare"]
+FILE_NAME = "manifest.json"
 
 
-def __getattr__(name: str) -> Any:
-    """Import `prepare` on first use: Docker's client and requests are slow to load."""
-    if name == "prepare":
-        from runner.prepare.pipeline import prepare
+class ReleaseManifest(BaseModel, frozen=True, extra="forbid"):
+    """One release: its binaries by name with their SHA-256, its images by repository with their digests.
 
-        return prepare
-    raise AttributeError(name)
+    `directory` is where the release lies; it is not in the file.
+    """
+
+    id: str
+    host_image: str
+    binaries: dict[str, str]
+    images: dict[str, str]
+    directory: Path = Field(default=Path(), exclude=True)
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """Read a release's manifest; None if there is none, or none that this version of the runner has written."""
+        try:
+            manifest = cls.model_validate_json((directory / FILE_NAME).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        return manifest.model_copy(update={"directory": directory})
+
+
+def load_release(state: State) -> ReleaseManifest:
+    """Read the release that `prepare` made for a checkout.
+
+    Raises:
+        PrepareError: `prepare` has not run in this checkout, or its release is gone.
+    """
+    release = ReleaseManifest.read(state.release.resolve())
+    if release is None:
+        raise PrepareError("Nothing is prepared for this checkout yet.", "Run `make prepare` first.")
+    return release

@@ -1,4 +1,4 @@
-"""The cache: files addressed by content, shared by every checkout.
+"""The cache: files addressed by content, shared by every checkout; digests and archives of files.
 
 blobs/SHA256           a file, complete and synced before it gets this name
 recipes/KEY.json       an entry: the files of an artifact (a component at a version, a root file system …)
@@ -13,16 +13,20 @@ import hashlib
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from runner.prepare.catalogue import Sha256
+
+# The modification time of every file that a build makes (9 October 2025), so that equal files give equal bytes.
+EPOCH = 1760000000
 
 
 @dataclass(frozen=True)
@@ -31,29 +35,42 @@ class CacheKey:
 
     kind: str
     name: str
-    inputs: Mapping[str, Any]
+    inputs: dict[str, Any]
 
     @property
     def sha256(self) -> str:
-        """Return the name of the artifact's entry, in the cache and in a mirror."""
-        return digest({"kind": self.kind, "name": self.name, "inputs": self.inputs})
+        """The name of the artifact's entry, in the cache and in a mirror."""
+        return digest(asdict(self))
 
 
-@dataclass(frozen=True)
-class Blob:
-    """A file in the cache."""
-
-    sha256: str
-    path: Path
-
-
-class CacheEntry(BaseModel):
+class CacheEntry(BaseModel, frozen=True, extra="forbid"):
     """The content of recipes/KEY.json: the artifact's files by name with their SHA-256."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: str
     name: str
     files: dict[str, Sha256]
+
+
+def files_below(directory: Path) -> dict[str, Path]:
+    """Return every file below a directory by its relative name, sorted."""
+    return {path.relative_to(directory).as_posix(): path for path in sorted(directory.rglob("*")) if path.is_file()}
+
+
+def pack(target: Path, files: Mapping[str, Path]) -> None:
+    """Write a tar archive of files, by their names in it; everything belongs to root and has the same time."""
+    directories = {str(parent) for name in files for parent in Path(name).parents} - {"."}
+    with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
+        for name in sorted(directories | set(files)):
+            entry = tarfile.TarInfo(name)
+            entry.mtime = EPOCH
+            if name in directories:
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(entry)
+            else:
+                entry.mode = 0o755 if os.access(files[name], os.X_OK) else 0o644
+                entry.size = files[name].stat().st_size
+                with files[name].open("rb") as content:
+                    tar.addfile(entry, content)
 
 
 def digest(data: object) -> str:
@@ -72,21 +89,26 @@ def tree_digest(files: Mapping[str, Path]) -> str:
     return digest({name: [file_digest(path), os.access(path, os.X_OK)] for name, path in files.items()})
 
 
+def checksums(blobs: Mapping[str, Path]) -> dict[str, str]:
+    """Return the SHA-256 of files in the cache, whose names there they are."""
+    return {name: blob.name for name, blob in blobs.items()}
+
+
 class Cache:
-    """The cache below `root`, which is created if it does not exist."""
+    """The cache below `root`, which is created if it does not exist; a blob is the path of a file in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.blobs, self.recipes, self.releases, self.toolchains, self.tmp = (
+        self.blobs, self.recipes, self.releases, self.toolchains, self.tmp = directories = [
             root / name for name in ("blobs", "recipes", "releases", "toolchains", "tmp")
-        )
-        for directory in (self.blobs, self.recipes, self.releases, self.toolchains, self.tmp):
+        ]
+        for directory in directories:
             directory.mkdir(parents=True, exist_ok=True)
         # Hosts read releases through a mount as users of their own, whatever this user's umask says.
         self.releases.chmod(0o755)
 
     @contextmanager
-    def locked(self, on_wait: Callable[[], None]) -> Iterator[None]:
+    def locked(self, on_wait: Callable[[], object]) -> Iterator[None]:
         """Hold the cache's lock; `on_wait` is called once if another process holds it."""
         with (self.root / "lock").open("w") as lock:
             try:
@@ -102,30 +124,25 @@ class Cache:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Create a directory for unfinished work in the cache's file system, and remove it afterwards."""
-        path = Path(tempfile.mkdtemp(dir=self.tmp))
-        try:
-            yield path
-        finally:
-            shutil.rmtree(path)
+        with tempfile.TemporaryDirectory(dir=self.tmp) as path:
+            yield Path(path)
 
-    def lookup(self, key: CacheKey) -> dict[str, Blob] | None:
-        """Return the artifact's files by name, or None unless all of them are in the cache."""
+    def lookup(self, key: CacheKey) -> dict[str, Path] | None:
+        """Return the artifact's blobs by name, or None unless all of them are in the cache."""
         try:
             entry = CacheEntry.model_validate_json((self.recipes / f"{key.sha256}.json").read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
-        blobs = {name: Blob(sha256, self.blobs / sha256) for name, sha256 in entry.files.items()}
-        return blobs if all(blob.path.is_file() for blob in blobs.values()) else None
+        blobs = {name: self.blobs / sha256 for name, sha256 in entry.files.items()}
+        return blobs if all(blob.is_file() for blob in blobs.values()) else None
 
-    def store(self, key: CacheKey, files: Mapping[str, Path], mode: int = 0o644) -> dict[str, Blob]:
-        """Move an artifact's finished files into the cache and give them `mode`."""
-        blobs: dict[str, Blob] = {}
+    def store(self, key: CacheKey, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Move an artifact's finished files into the cache, and return the blobs by name."""
+        blobs = {name: self.blobs / file_digest(path) for name, path in files.items()}
         for name, path in files.items():
-            path.chmod(mode)
-            sha256 = file_digest(path)
-            blobs[name] = Blob(sha256, self.blobs / sha256)
-            publish(path, blobs[name].path)
-        entry = CacheEntry(kind=key.kind, name=key.name, files={name: blob.sha256 for name, blob in blobs.items()})
+            path.chmod(0o755 if key.kind == "binaries" else 0o644)
+            publish(path, blobs[name])
+        entry = CacheEntry(kind=key.kind, name=key.name, files=checksums(blobs))
         with self.scratch() as scratch:
             path = scratch / "entry"
             path.write_text(entry.model_dump_json(indent=2) + "\n", "utf-8")
@@ -135,7 +152,7 @@ class Cache:
 
 def publish(source: Path, target: Path) -> None:
     """Give finished work its final name, after all of it is on the disk."""
-    for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
+    for path in [source, *source.rglob("*")]:
         if not path.is_symlink():
             _sync(path)
     source.rename(target)

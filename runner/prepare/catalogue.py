@@ -44,10 +44,7 @@ class Toolchain(_Model):
 
 
 class PublishedFile(_Model):
-    """A publisher's release address and the checksum file beside it.
-
-    With `member`, the address is that of a tar archive, and `member` is the binary's name in it.
-    """
+    """A publisher's file and its checksum file; with `member`, a tar archive, and the binary's name in it."""
 
     url: Url
     checksum: Url
@@ -85,14 +82,9 @@ class Component(_Model):
                 raise ValueError(f"{name}: a binary has a sha256 exactly where cgo is off")
         return self
 
-    @property
-    def number(self) -> str:
-        """Return the version without its v."""
-        return self.version.removeprefix("v")
-
     def expand(self, template: str, binary: str = "") -> str:
         """Replace the placeholders of a template."""
-        return template.format(binary=binary, version=self.version, number=self.number)
+        return template.format(binary=binary, version=self.version, number=self.version.removeprefix("v"))
 
 
 class RootFilesystem(_Model):

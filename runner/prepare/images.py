@@ -1,68 +1,66 @@
 """Images built by Docker without a network: everything they consist of is in the cache beforehand."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import docker
 import requests
 import urllib3
-from docker.errors import DockerException, ImageNotFound
+from docker import DockerClient
+from docker.errors import DockerException
 
 from runner.errors import MachineError, PrepareError
-from runner.events import Progress, Report
-from runner.prepare.archive import files_below, pack, sources_below
-from runner.prepare.cache import Blob, Cache, digest, tree_digest
-from runner.prepare.catalogue import Catalogue, Image
-from runner.prepare.wheels import install
-from runner.process import JobRunner
+from runner.prepare.artifacts import Work
+from runner.prepare.builds import install_wheels
+from runner.prepare.cache import checksums, digest, files_below, pack, tree_digest
+from runner.process import in_background
 
-_PREFIX = "inaetics-demo-cluster"
-_HOME = "/opt/inaetics"
 # A push or the import of a root file system may be silent for long.
 _SECONDS = 600
-_LAST_LINES = 30
+# About 15 seconds until the registry has started, with any answer that is not an error.
+_START = urllib3.Retry(total=34, backoff_factor=0.05, backoff_max=0.5, status_forcelist=range(400, 600))
+_BUILD: dict[str, Any] = {"custom_context": True, "network_mode": "none", "rm": True, "forcerm": True, "decode": True}
 # Docker's client lets errors of the libraries below it pass, when the daemon ends or does not answer in time.
 _DOCKER_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """Everything an image is made of, in the cache or the checkout."""
+    """Everything an image is made of, and its name in the cluster's registry if it has one."""
 
     name: str
-    image: Image
     directory: Path
-    rootfs: Mapping[str, Blob]
-    binaries: Mapping[str, Blob]
-    wheels: Mapping[str, Blob]
+    blobs: Mapping[str, Path]
+    wheels: Mapping[str, Path]
     demonstrator: Mapping[str, Path]
-    base: str | None
+    base: str | None = None
+    repository: str | None = None
 
     @cached_property
     def tag(self) -> str:
         """The image's name in Docker, which is the same for the same inputs; all of them are read for it, once."""
         inputs = {
             "context": tree_digest(self.context),
-            "blobs": {
-                name: blob.sha256 for part in (self.rootfs, self.binaries, self.wheels) for name, blob in part.items()
-            },
+            "blobs": checksums({**self.blobs, **self.wheels}),
             "demonstrator": tree_digest(self.demonstrator),
             "base": self.base,
         }
-        return f"{_PREFIX}/{self.name}:{digest(inputs)[:12]}"
+        return f"inaetics-demo-cluster/{self.name}:{digest(inputs)[:12]}"
 
     @property
     def context(self) -> dict[str, Path]:
-        """Return the files beside the Dockerfile; those in rootfs/ are part of the root file system."""
+        """The files beside the Dockerfile; those in rootfs/ are part of the root file system."""
         return {name: path for name, path in files_below(self.directory).items() if not name.startswith("rootfs/")}
 
 
 @contextmanager
-def docker_client() -> Iterator[docker.DockerClient]:
+def docker_client() -> Iterator[DockerClient]:
     """Connect to this machine's Docker, and translate the errors of everything that is done with it.
 
     Raises:
@@ -70,7 +68,7 @@ def docker_client() -> Iterator[docker.DockerClient]:
         PrepareError: Docker fails later.
     """
     try:
-        client = docker.from_env(timeout=_SECONDS)
+        client = DockerClient.from_env(timeout=_SECONDS)
         client.ping()
     except _DOCKER_ERRORS as error:
         raise MachineError(f"Docker does not answer: {error}", "Run `make site` or `doctor --fix`.") from error
@@ -83,99 +81,56 @@ def docker_client() -> Iterator[docker.DockerClient]:
         ) from error
 
 
-def exists(client: docker.DockerClient, tag: str) -> bool:
-    """Tell whether Docker has an image."""
-    try:
-        client.images.get(tag)
-    except ImageNotFound:
-        return False
-    return True
-
-
-def image_inputs(
-    catalogue: Catalogue, images: Path, demonstrator: Path, artifacts: Mapping[str, Mapping[str, Blob]]
-) -> dict[str, ImageInputs]:
-    """Collect the inputs of every image, in the catalogue's order.
-
-    Args:
-        catalogue: names the images.
-        images: the directory with one directory for each image.
-        demonstrator: the demonstrator's sources.
-        artifacts: the files of each artifact in the cache: a component's binaries, rootfs/IMAGE, wheels/IMAGE,
-            and native/BUNDLE, whose library is put among the bundle's own files.
-    """
-    binaries = {name: blob for component in catalogue.components for name, blob in artifacts[component].items()}
-    code = {name: path for name, path in sources_below(demonstrator).items() if not name.startswith("tests/")}
-    for artifact, files in artifacts.items():
-        kind, _, bundle = artifact.partition("/")
-        if kind == "native":
-            code |= {f"bundles/{bundle}/{name}": blob.path for name, blob in files.items()}
-    inputs: dict[str, ImageInputs] = {}
-    for name, image in catalogue.images.items():
-        inputs[name] = ImageInputs(
-            name=name,
-            image=image,
-            directory=images / name,
-            rootfs=artifacts.get(f"rootfs/{name}", {}),
-            binaries={binary: binaries[binary] for binary in image.binaries},
-            wheels=artifacts.get(f"wheels/{name}", {}),
-            demonstrator=code if image.application else {},
-            base=None if image.base is None else inputs[image.base].tag,
-        )
-    return inputs
-
-
-def build(
-    client: docker.DockerClient, inputs: ImageInputs, python: str, cache: Cache, jobs: JobRunner, report: Report
-) -> None:
+def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
     """Build an image unless Docker has it.
 
     Raises:
         PrepareError: a step of the Dockerfile fails.
     """
-    if exists(client, inputs.tag):
+    if client.images.list(inputs.tag):
         return
     item = f"image {inputs.name}"
-    report(Progress("prepare", item, "assemble"))
-    with cache.scratch() as scratch:
-        content = dict(inputs.context)
-        content |= {name: blob.path for part in (inputs.rootfs, inputs.binaries) for name, blob in part.items()}
-        if inputs.image.application:
-            application = scratch / "application"
-            _assemble_application(client, inputs, python, application, jobs)
-            content |= files_below(application)
+    work.progress(item, "assemble")
+    with work.cache.scratch() as scratch:
+        application = _application(client, inputs, python, work, scratch) if inputs.demonstrator else {}
         context = scratch / "context.tar"
-        pack(context, content)
+        pack(context, {**inputs.context, **inputs.blobs, **application})
         with context.open("rb") as file:
-            steps = client.api.build(
-                fileobj=file,
-                custom_context=True,
-                tag=inputs.tag,
-                buildargs={} if inputs.base is None else {"BASE": inputs.base},
-                network_mode="none",
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
+            arguments = {} if inputs.base is None else {"BASE": inputs.base}
             output = []
-            for step in steps:
+            for step in client.api.build(fileobj=file, tag=inputs.tag, buildargs=arguments, **_BUILD):
                 output.append(str(step.get("stream", step.get("error", ""))).rstrip())
                 if output[-1].startswith("Step "):
-                    report(Progress("prepare", item, output[-1]))
-    if not exists(client, inputs.tag):
-        raise PrepareError(f"Image {inputs.name} could not be built.", details="\n".join(output[-_LAST_LINES:]))
-    report(Progress("prepare", item, inputs.tag, finished=True))
+                    work.progress(item, output[-1])
+    if not client.images.list(inputs.tag):
+        raise PrepareError(f"Image {inputs.name} could not be built.", details="\n".join(output[-30:]))
+    work.progress(item, inputs.tag, finished=True)
 
 
-def push(client: docker.DockerClient, inputs: ImageInputs, registry: str, report: Report) -> None:
-    """Push an image to a registry on loopback under its name in the cluster.
+def push(
+    client: DockerClient, images: Iterable[ImageInputs], registry: Path, storage: Path, work: Work
+) -> dict[str, str]:
+    """Push the images that are for the cluster to a registry on loopback, and return their digests by name.
+
+    The registry's program writes `storage`.
 
     Raises:
-        PrepareError: the registry does not accept it.
+        PrepareError: the registry does not start, or does not accept an image.
     """
+    digests = {}
+    with work.cache.scratch() as scratch, _serve(registry, storage, scratch) as address:
+        for image in images:
+            if image.repository is not None:
+                _push(client, image, f"{address}/{image.repository}", work)
+                name, _, tag = image.repository.rpartition(":")
+                tags = storage / "docker/registry/v2/repositories" / name / "_manifests/tags"
+                digests[image.repository] = (tags / tag / "current/link").read_text("ascii").strip()
+    return digests
+
+
+def _push(client: DockerClient, inputs: ImageInputs, target: str, work: Work) -> None:
     item = f"image {inputs.name}"
-    target = f"{registry}/{inputs.image.repository}"
-    report(Progress("prepare", item, "push to the registry's storage"))
+    work.progress(item, "push to the registry's storage")
     client.images.get(inputs.tag).tag(target)
     try:
         lines = list(client.images.push(target, stream=True, decode=True))
@@ -183,32 +138,52 @@ def push(client: docker.DockerClient, inputs: ImageInputs, registry: str, report
         client.images.remove(target)
     if errors := [line["error"] for line in lines if "error" in line]:
         raise PrepareError(f"Image {inputs.name} could not be pushed: {errors[0]}")
-    report(Progress("prepare", item, "in the registry's storage", finished=True))
+    work.progress(item, "in the registry's storage", finished=True)
 
 
-def _assemble_application(
-    client: docker.DockerClient, inputs: ImageInputs, python: str, target: Path, jobs: JobRunner
-) -> None:
-    """Create site-packages/ and demonstrator/ below `target`, compiled by the Python that will run them.
+@contextmanager
+def _serve(program: Path, storage: Path, scratch: Path) -> Iterator[str]:
+    """Run the registry on a free port of loopback, and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    configuration, log = scratch / "registry.json", scratch / "registry.log"
+    settings = {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}},
+        "http": {"addr": address},
+    }
+    configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
+    with in_background([str(program), "serve", str(configuration)], log, os.environ | {"OTEL_TRACES_EXPORTER": "none"}):
+        try:
+            # Not by requests, which would look for a proxy.
+            urllib3.request("GET", f"http://{address}/v2/", retries=_START, timeout=5)
+        except urllib3.exceptions.HTTPError as error:
+            details = log.read_text("utf-8", errors="replace")[-2000:]
+            raise PrepareError("The registry did not start.", details=details) from error
+        yield address
 
-    The containers' root is read-only, so nothing could be compiled later; unchecked, since the
-    sources in an image do not change.
-    """
+
+def _application(client: DockerClient, inputs: ImageInputs, python: str, work: Work, scratch: Path) -> dict[str, Path]:
+    """Return the files of site-packages/ and demonstrator/, compiled by the Python that will run them."""
     assert inputs.base is not None  # the catalogue demands one for an application image
-    wheels = target.parent / "wheels"
-    wheels.mkdir()
-    install(inputs.wheels, python, target / "site-packages", wheels, jobs)
+    application = scratch / "application"
+    install_wheels(inputs.wheels, python, application / "site-packages", scratch, work)
     for name, path in inputs.demonstrator.items():
-        copy = target / "demonstrator" / name
+        copy = application / "demonstrator" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
+    # The containers' root is read-only, so nothing could be compiled later; unchecked, since the sources in an
+    # image do not change.
     compile_all = ["-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
     client.containers.run(
         inputs.base,
         entrypoint=["python3"],  # the base may be an application itself
-        command=[*compile_all, "-s", "/application", "-p", _HOME, "/application"],
-        volumes={str(target): {"bind": "/application", "mode": "rw"}},
+        command=[*compile_all, "-s", "/application", "-p", "/opt/inaetics", "/application"],
+        volumes={str(application): {"bind": "/application", "mode": "rw"}},
         user=f"{os.getuid()}:{os.getgid()}",
         network_mode="none",
         remove=True,
     )
+    return files_below(application)

@@ -2,25 +2,32 @@
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import docker
+from docker import DockerClient
 
 from runner.errors import PrepareError
-from runner.events import Note, Report
-from runner.prepare import debian, golang, images, native, release, sources, wheels
-from runner.prepare.cache import Blob, Cache, CacheKey
+from runner.events import Report
+from runner.prepare import FILE_NAME, ReleaseManifest, images
+from runner.prepare.artifacts import Artifact, Work
+from runner.prepare.builds import binaries, native_bundles, native_library, root_filesystem, wheels
+from runner.prepare.cache import Cache, checksums, digest, files_below, pack, publish
 from runner.prepare.catalogue import Catalogue, load
-from runner.prepare.download import Downloader
-from runner.prepare.manifest import ReleaseManifest
+from runner.prepare.images import ImageInputs
+from runner.prepare.sources import Downloader
 from runner.process import JobRunner
 from runner.state import CHECKOUT, State
 
 _ARTIFACTS = CHECKOUT / "artifacts"
+_IMAGES = _ARTIFACTS / "images"
 _DEMONSTRATOR = CHECKOUT / "demonstrator"
+_BUNDLES = _DEMONSTRATOR / "bundles"
+# To be changed with the layout of a release's directory, so that no older release is taken for a new one.
+_LAYOUT = "bin/ registry.tar"
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
 
@@ -28,19 +35,19 @@ _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIS
 def prepare(cache: Path, state: State, report: Report, mirror: str | None = None) -> ReleaseManifest:
     """Download, build and assemble what the catalogue names and the cache lacks.
 
-    Args:
-        cache: the cache that all checkouts share.
-        state: this checkout's files; its link `release` will point to the release.
-        report: receives every event.
-        mirror: a copy of another machine's cache, as a directory or a URL.
+    `state.release` becomes a link to the release. `mirror` is a copy of another machine's cache, as a directory or URL.
 
     Raises:
         MachineError: Docker does not answer.
         PrepareError: an artifact, an image or the release could not be made.
     """
     with translate_errors(cache), images.docker_client() as client:
-        found = _prepare(Cache(cache), client, report, mirror)
-        replace_symlink(state.release, found.directory)
+        found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
+        state.create()
+        new = state.release.with_name(".release.new")
+        new.unlink(missing_ok=True)
+        new.symlink_to(found.directory)
+        new.rename(state.release)
     return found
 
 
@@ -61,90 +68,97 @@ def translate_errors(cache: Path) -> Iterator[None]:
         raise
 
 
-def _prepare(cache: Cache, client: docker.DockerClient, report: Report, mirror: str | None) -> ReleaseManifest:
-    catalogue = load(_ARTIFACTS / "catalogue.yml")
-    jobs = JobRunner()
-    artifacts = _artifacts(catalogue, cache, jobs, report, mirror)
-
-    cached = {name: blobs for name, artifact in artifacts.items() if (blobs := cache.lookup(artifact.key)) is not None}
+def _prepare(work: Work, client: DockerClient, mirror: str | None) -> ReleaseManifest:
+    catalogue, cache = load(_ARTIFACTS / "catalogue.yml"), work.cache
+    artifacts = _artifacts(catalogue, work, mirror)
+    cached = {name: files for name, artifact in artifacts.items() if (files := cache.lookup(artifact.key)) is not None}
     if len(cached) == len(artifacts):
-        binaries, inputs = _contents(catalogue, cached)
-        found = release.find(cache, release.release_id(binaries, inputs))
-        if found and images.exists(client, found.host_image):
+        plan, _ = _plan(catalogue, cached, cache)
+        found = ReleaseManifest.read(plan.directory)
+        if found and client.images.list(found.host_image):
             return found
-
-    def on_wait() -> None:
-        report(Note("prepare", f"Another prepare is using {cache.root}: waiting for it to finish."))
-
-    with cache.locked(on_wait):
+    with cache.locked(lambda: work.note(f"Another prepare is using {cache.root}: waiting for it to finish.")):
         # At least two workers: a download waits for the network while a build uses a processor.
-        stored = jobs.run_parallel(
-            [partial(sources.fetch_or_build, cache, artifact, report) for artifact in artifacts.values()],
-            max(2, os.cpu_count() or 1),
-        )
-        binaries, inputs = _contents(catalogue, dict(zip(artifacts, stored, strict=True)))
-        release_id = release.release_id(binaries, inputs)
-        found = release.find(cache, release_id)
+        jobs = [partial(work.provide, artifact) for artifact in artifacts.values()]
+        stored = work.jobs.run_parallel(jobs, max(2, os.cpu_count() or 1))
+        plan, inputs = _plan(catalogue, dict(zip(artifacts, stored, strict=True)), cache)
+        found = ReleaseManifest.read(plan.directory)
         for name, image in inputs.items():
             if found is None or name == "host":
-                images.build(client, image, catalogue.debian.python, cache, jobs, report)
-        return found or release.build(release_id, binaries, inputs, binaries["registry"].path, client, cache, report)
+                images.build(client, image, catalogue.debian.python, work)
+        return found or _assemble(plan, inputs.values(), client, work)
 
 
-def _artifacts(
-    catalogue: Catalogue, cache: Cache, jobs: JobRunner, report: Report, mirror: str | None
-) -> dict[str, sources.Artifact]:
-    """Return every artifact that the catalogue asks for, by its name in `images.image_inputs`."""
-    artifacts: dict[str, sources.Artifact] = {}
-    downloader = Downloader(jobs, report)
-    go = golang.Go(catalogue.go, cache, jobs, report)
-
-    def add(name: str, key: CacheKey, *fetchers: sources.Fetcher, mode: int = 0o644) -> None:
-        copies = () if mirror is None else (partial(sources.mirror, mirror, key, downloader),)
-        artifacts[name] = sources.Artifact(key, (*copies, *fetchers), mode)
-
-    python = catalogue.debian.python
+def _artifacts(catalogue: Catalogue, work: Work, mirror: str | None) -> dict[str, Artifact]:
+    """Return every artifact: a component's binaries, native/BUNDLE, rootfs/IMAGE and wheels/IMAGE."""
+    artifacts = {f"native/{bundle.name}": native_library(bundle, work) for bundle in native_bundles(_BUNDLES)}
     for name, image in catalogue.images.items():
-        directory = _ARTIFACTS / "images" / name
-        if (root := image.rootfs) is not None:
-            hooks = directory / "rootfs"
-            key = debian.cache_key(name, root, catalogue.debian, hooks)
-            add(f"rootfs/{name}", key, partial(debian.bootstrap, key.name, root, catalogue.debian, hooks, jobs, report))
+        if image.rootfs is not None:
+            suite = catalogue.debian.suite
+            artifacts[f"rootfs/{name}"] = root_filesystem(_IMAGES / name, image.rootfs, suite, work)
         if image.application:
-            requirements = directory / "requirements.txt"
-            key = wheels.cache_key(name, requirements, python)
-            add(f"wheels/{name}", key, partial(wheels.download, key.name, requirements, python, jobs, report))
-    for name, files in native.bundles(_DEMONSTRATOR / "bundles").items():
-        key = native.cache_key(name, files)
-        add(f"native/{name}", key, partial(native.build, key.name, files, jobs, report))
+            artifacts[f"wheels/{name}"] = wheels(_IMAGES / name, catalogue.debian.python, work)
+    downloader = Downloader(work)
     for name, component in catalogue.components.items():
-        module = _ARTIFACTS / "go" / name
-        fetchers: list[sources.Fetcher] = [partial(go.build, name, component, module)]
+        artifacts[name] = binaries(_ARTIFACTS / "go" / name, component, catalogue.go, work)
         if component.release is not None:
-            fetchers.insert(0, partial(sources.published, name, component, component.release, downloader))
-        add(name, golang.cache_key(name, component, catalogue.go, module), *fetchers, mode=0o755)
+            release = partial(downloader.release, name, component, component.release)
+            artifacts[name].sources.insert(0, release)
+    if mirror is not None:
+        for artifact in artifacts.values():
+            artifact.sources.insert(0, partial(downloader.mirror, mirror, artifact.key))
     return artifacts
 
 
-def _contents(
-    catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Blob]]
-) -> tuple[dict[str, Blob], dict[str, images.ImageInputs]]:
-    """Return the binaries for hosts, and the inputs of the images."""
-    binaries = {
-        name: blob
-        for component, details in catalogue.components.items()
-        if details.on_hosts
-        for name, blob in artifacts[component].items()
-    }
-    return binaries, images.image_inputs(catalogue, _ARTIFACTS / "images", _DEMONSTRATOR, artifacts)
+def _plan(
+    catalogue: Catalogue, artifacts: Mapping[str, Mapping[str, Path]], cache: Cache
+) -> tuple[ReleaseManifest, dict[str, ImageInputs]]:
+    """Return the release that these artifacts make, which has no images yet, and the inputs of its images."""
+    programs: dict[str, Path] = {}
+    for_hosts: dict[str, Path] = {}
+    for name, component in catalogue.components.items():
+        programs |= artifacts[name]
+        if component.on_hosts:
+            for_hosts |= artifacts[name]
+    code = {name: path for name, path in files_below(_DEMONSTRATOR).items() if "__pycache__" not in path.parts}
+    for bundle in native_bundles(_BUNDLES):
+        code |= {f"bundles/{bundle.name}/{name}": blob for name, blob in artifacts[f"native/{bundle.name}"].items()}
+    inputs: dict[str, ImageInputs] = {}
+    for name, image in catalogue.images.items():
+        inputs[name] = ImageInputs(
+            name=name,
+            directory=_IMAGES / name,
+            blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: programs[binary] for binary in image.binaries}},
+            wheels=artifacts.get(f"wheels/{name}", {}),
+            demonstrator=code if image.application else {},
+            base=None if image.base is None else inputs[image.base].tag,
+            repository=image.repository,
+        )
+    sums, tags = checksums(for_hosts), {name: image.tag for name, image in inputs.items()}
+    release_id = digest({"layout": _LAYOUT, "binaries": sums, "images": tags})[:12]
+    directory = cache.releases / release_id
+    plan = ReleaseManifest(id=release_id, host_image=tags["host"], binaries=sums, images={}, directory=directory)
+    return plan, inputs
 
 
-def replace_symlink(link: Path, target: Path) -> None:
-    """Point a symbolic link at `target` in one step."""
-    link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if link.is_symlink() and link.readlink() == target:
-        return
-    new = link.with_name(".release.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.rename(link)
+def _assemble(
+    plan: ReleaseManifest, inputs: Iterable[ImageInputs], client: DockerClient, work: Work
+) -> ReleaseManifest:
+    """Make a release, which is one directory that hosts read, and publish it in the cache."""
+    with work.cache.scratch() as scratch:
+        directory, storage = scratch / plan.id, scratch / "registry"
+        (directory / "bin").mkdir(parents=True)
+        for name, sha256 in plan.binaries.items():
+            (directory / "bin" / name).hardlink_to(work.cache.blobs / sha256)
+        pushed = images.push(client, inputs, directory / "bin" / "registry", storage, work)
+        release = plan.model_copy(update={"images": pushed})
+        # Its members are below docker/: unpacking leaves the mode of the registry's own directory alone.
+        pack(directory / "registry.tar", files_below(storage))
+        (directory / FILE_NAME).write_text(release.model_dump_json(indent=2) + "\n", "utf-8")
+        # Services on hosts read it as users of their own, whatever this user's umask says.
+        for path in [directory, *directory.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+        if release.directory.exists():  # without a manifest that can be read
+            shutil.rmtree(release.directory)
+        publish(directory, release.directory)
+    return release

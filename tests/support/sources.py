@@ -1,24 +1,21 @@
 """Sources of a file named `thing` and what they report: parts of the tests of releases and of mirrors."""
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from runner.events import Event, Note
-from runner.prepare.cache import Blob, Cache, CacheKey
-from runner.prepare.sources import Artifact, Fetcher, fetch_or_build
+from runner.prepare.artifacts import Artifact, Source, Work
+from runner.prepare.cache import CacheKey
 
 CONTENT = b"#!/bin/sh\necho a program\n" * 5000
 OTHER = b"another program"
 SUM = hashlib.sha256(CONTENT).hexdigest()
 KEY = CacheKey("binaries", "thing", {"version": "v1.2.3"})
 
-Report = Callable[[Event], None]
 
-
-def get(cache: Cache, key: CacheKey, report: Report, *fetchers: Fetcher) -> dict[str, Blob]:
+def get(work: Work, key: CacheKey, *sources: Source) -> dict[str, Path]:
     """Return the artifact with these sources, from the cache or the first that provides it."""
-    return fetch_or_build(cache, Artifact(key, fetchers, 0o755), report)
+    return work.provide(Artifact(key, list(sources)))
 
 
 def last_resort(scratch: Path) -> dict[str, Path]:

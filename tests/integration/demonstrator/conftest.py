@@ -7,7 +7,9 @@ import pytest
 import pytest_asyncio
 
 from demonstrator.lib.native import Library, open_library
-from runner.prepare import native
+from runner.prepare import builds
+from runner.prepare.artifacts import Work
+from runner.prepare.cache import Cache
 from runner.process import JobRunner
 from tests.support.demonstrator.local import SOURCE, Local
 
@@ -26,11 +28,10 @@ async def local(tmp_path: Path) -> AsyncIterator[Local]:
 @pytest.fixture(scope="session")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """The library of each native bundle, by the bundle's directory."""
+    work = Work(Cache(tmp_path_factory.mktemp("cache")), lambda event: None, JobRunner())
     return {
-        bundle: native.build(bundle, files, JobRunner(), lambda event: None, tmp_path_factory.mktemp(bundle))[
-            native.LIBRARY
-        ]
-        for bundle, files in native.bundles(BUNDLES).items()
+        bundle.name: work.provide(builds.native_library(bundle, work))[builds.LIBRARY]
+        for bundle in builds.native_bundles(BUNDLES)
     }
 
 

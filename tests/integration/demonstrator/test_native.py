@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import ExitCode, PrepareError
-from runner.prepare import native
+from runner.prepare import builds
+from runner.prepare.artifacts import Work
+from runner.prepare.cache import Cache
 from runner.process import JobRunner
 from tests.integration.demonstrator.conftest import BUNDLES
 
@@ -23,7 +25,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("driver") / "driver"
     sources = sorted((BUNDLES / "queue_celix").glob("*.c"))
     command: list[str | Path]
-    command = ["gcc", *native.WARNINGS, *SANITIZERS, f"-I{BUNDLES / 'queue_celix'}", "-o", program, DRIVER, *sources]
+    command = ["gcc", *builds.WARNINGS, *SANITIZERS, f"-I{BUNDLES / 'queue_celix'}", "-o", program, DRIVER, *sources]
     subprocess.run(command, check=True)
     return program
 
@@ -60,17 +62,18 @@ def test_c_that_does_not_compile_is_told_with_gccs_words(tmp_path: Path) -> None
     source = tmp_path / "thing" / "thing.c"
     source.parent.mkdir()
     source.write_text("int thing(void) { int unused; return 0; }\n")
-    ((bundle, files),) = native.bundles(tmp_path).items()
-    with pytest.raises(PrepareError, match="thing could not be compiled") as error:
-        native.build(bundle, files, JobRunner(), lambda event: None, tmp_path)
+    (bundle,) = builds.native_bundles(tmp_path)
+    work = Work(Cache(tmp_path / "cache"), lambda event: None, JobRunner())
+    with pytest.raises(PrepareError, match=r"thing \(C\) could not be compiled") as error:
+        work.provide(builds.native_library(bundle, work))
     assert "unused variable" in error.value.details
     assert error.value.exit_code == ExitCode.PREPARE
 
 
 def test_a_library_is_known_by_its_sources(tmp_path: Path) -> None:
     (tmp_path / "thing.c").write_text("int thing;\n")
-    files = {"thing.c": tmp_path / "thing.c"}
-    before = native.cache_key("thing", files).sha256
-    assert native.cache_key("thing", files).sha256 == before
+    work = Work(Cache(tmp_path / "cache"), lambda event: None, JobRunner())
+    before = builds.native_library(tmp_path, work).key.sha256
+    assert builds.native_library(tmp_path, work).key.sha256 == before
     (tmp_path / "thing.c").write_text("int thing = 1;\n")
-    assert native.cache_key("thing", files).sha256 != before
+    assert builds.native_library(tmp_path, work).key.sha256 != before

@@ -1,13 +1,14 @@
 """A cache in a temporary directory, a server on loopback, and the events of a step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from runner.events import Event
+from runner.prepare.artifacts import Work
 from runner.prepare.cache import Cache
-from runner.prepare.download import Downloader
+from runner.prepare.sources import Downloader
 from runner.process import JobRunner
 from tests.support.http_server import Server, serving
 
@@ -29,10 +30,12 @@ def events() -> list[Event]:
 
 
 @pytest.fixture
-def report(events: list[Event]) -> Callable[[Event], None]:
-    return events.append
+def work(cache: Cache, events: list[Event]) -> Work:
+    return Work(cache, events.append, JobRunner())
 
 
 @pytest.fixture
-def downloader(report: Callable[[Event], None]) -> Downloader:
-    return Downloader(JobRunner(), report, connect_seconds=1, silence_seconds=0.5)
+def downloader(work: Work) -> Downloader:
+    impatient = Downloader(work)
+    impatient.timeout = (1, 0.5)
+    return impatient

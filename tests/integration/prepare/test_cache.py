@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.prepare import ReleaseManifest
 from runner.prepare.cache import Cache, CacheKey
-from runner.prepare.release import find
 from runner.state import CHECKOUT
 from tests.support.http_server import Server, is_clean
 from tests.support.polling import wait_until
@@ -22,26 +22,24 @@ CHILD = """
 import resource, sys
 from functools import partial
 from pathlib import Path
-from runner.prepare.pipeline import translate_errors
+from runner.prepare.artifacts import Artifact, Work
 from runner.prepare.cache import Cache, CacheKey
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.download import Downloader
-from runner.prepare.sources import Artifact, fetch_or_build, published
+from runner.prepare.pipeline import translate_errors
+from runner.prepare.sources import Downloader
 from runner.process import JobRunner
 
 root, url, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 release = PublishedFile(url=url + "/thing", checksum=url + "/thing.sha256")
 component = Component(version="v1.2.3", release=release, binaries={"thing": Binary(package="x", sha256="0" * 64)})
-jobs = JobRunner()
-report = lambda event: None
 with translate_errors(root):
-    cache = Cache(root)
+    work = Work(Cache(root), lambda event: None, JobRunner())
     key = CacheKey("binaries", "thing", {"version": "v1.2.3"})
-    with cache.locked(lambda: print("waiting", flush=True)):
+    with work.cache.locked(lambda: print("waiting", flush=True)):
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        fetch = partial(published, "thing", component, release, Downloader(jobs, report))
-        jobs.run_parallel([lambda: fetch_or_build(cache, Artifact(key, (fetch,)), report)], 2)
+        source = partial(Downloader(work).release, "thing", component, release)
+        work.jobs.run_parallel([lambda: work.provide(Artifact(key, [source]))], 2)
 """
 
 
@@ -103,7 +101,7 @@ def test_an_entry_with_a_lost_blob_is_none(cache: Cache, tmp_path: Path) -> None
     (tmp_path / "thing").write_bytes(b"x")
     blobs = cache.store(KEY, {"thing": tmp_path / "thing"})
     assert cache.lookup(KEY) == blobs
-    blobs["thing"].path.unlink()
+    blobs["thing"].unlink()
     assert cache.lookup(KEY) is None
 
 
@@ -120,7 +118,7 @@ def test_a_key_depends_on_its_inputs() -> None:
 
 def test_a_release_without_a_manifest_is_none(cache: Cache) -> None:
     (cache.releases / "0123456789ab").mkdir()
-    assert find(cache, "0123456789ab") is None
+    assert ReleaseManifest.read(cache.releases / "0123456789ab") is None
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])

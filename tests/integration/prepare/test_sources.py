@@ -12,12 +12,12 @@ import pytest
 
 from runner.errors import PrepareError
 from runner.events import Event, Progress
+from runner.prepare.artifacts import Source, UnavailableError, Work
 from runner.prepare.cache import Cache
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.download import Downloader, UnavailableError
-from runner.prepare.sources import Fetcher, find_checksum, published
+from runner.prepare.sources import Downloader, find_checksum
 from tests.support.http_server import Server, is_clean
-from tests.support.sources import CONTENT, KEY, SUM, Report, get, last_resort, never, notes
+from tests.support.sources import CONTENT, KEY, SUM, get, last_resort, never, notes
 
 
 def component(server: Server, *names: str) -> Component:
@@ -26,34 +26,34 @@ def component(server: Server, *names: str) -> Component:
     return Component(version="v1.2.3", release=release, binaries=binaries)
 
 
-def release(server: Server, downloader: Downloader, *names: str) -> Fetcher:
+def release(server: Server, downloader: Downloader, *names: str) -> Source:
     described = component(server, *(names or ("thing",)))
     assert described.release is not None
-    return partial(published, "thing", described, described.release, downloader)
+    return partial(downloader.release, "thing", described, described.release)
 
 
 def test_a_release_is_checked_and_stored(
-    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
+    server: Server, cache: Cache, downloader: Downloader, work: Work, events: list[Event]
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
-    blobs = get(cache, KEY, report, release(server, downloader))["thing"]
-    assert blobs.sha256 == SUM
-    assert blobs.path.read_bytes() == CONTENT
-    assert blobs.path.stat().st_mode & 0o777 == 0o755
+    blob = get(work, KEY, release(server, downloader))["thing"]
+    assert blob.name == SUM
+    assert blob.read_bytes() == CONTENT
+    assert blob.stat().st_mode & 0o777 == 0o755
     progress = [event for event in events if isinstance(event, Progress)]
     assert progress[0].total == len(CONTENT)
     assert progress[-1].finished
 
 
 def test_what_is_in_the_cache_is_not_asked_for_again(
-    server: Server, cache: Cache, downloader: Downloader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, work: Work
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
-    first = get(cache, KEY, report, release(server, downloader))
-    assert get(cache, KEY, report, never) == first
+    first = get(work, KEY, release(server, downloader))
+    assert get(work, KEY, never) == first
 
 
-def test_a_release_inside_an_archive(server: Server, cache: Cache, downloader: Downloader, report: Report) -> None:
+def test_a_release_inside_an_archive(server: Server, cache: Cache, downloader: Downloader, work: Work) -> None:
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         for name, content in (("./thing-1.2.3/README", b"no"), ("./thing-1.2.3/thing", CONTENT)):
@@ -66,16 +66,16 @@ def test_a_release_inside_an_archive(server: Server, cache: Cache, downloader: D
     publication = PublishedFile(
         url=server.url + "/thing-{number}.tgz", checksum=server.url + "/SHA256SUMS", member="thing-{number}/{binary}"
     )
-    source = partial(published, "thing", component(server, "thing"), publication, downloader)
-    assert get(cache, KEY, report, source)["thing"].sha256 == SUM
+    source = partial(downloader.release, "thing", component(server, "thing"), publication)
+    assert get(work, KEY, source)["thing"].name == SUM
 
 
 def test_a_wrong_checksum_is_an_error_and_no_other_source_is_tried(
-    server: Server, cache: Cache, downloader: Downloader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, work: Work
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT, checksum="a" * 64)
     with pytest.raises(PrepareError) as error:
-        get(cache, KEY, report, release(server, downloader), never)
+        get(work, KEY, release(server, downloader), never)
     assert f"{server.url}/v1.2.3/thing" in error.value.message
     assert f"expected sha256 {'a' * 64}" in error.value.message
     assert f"found {SUM}" in error.value.message
@@ -83,19 +83,19 @@ def test_a_wrong_checksum_is_an_error_and_no_other_source_is_tried(
 
 
 def test_a_checksum_file_without_the_checksum_is_an_error(
-    server: Server, cache: Cache, downloader: Downloader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, work: Work
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT, checksum="<html>")
     with pytest.raises(PrepareError, match="has no SHA-256"):
-        get(cache, KEY, report, release(server, downloader), never)
+        get(work, KEY, release(server, downloader), never)
 
 
 def test_a_download_that_breaks_off_each_time_is_no_file(
-    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
+    server: Server, cache: Cache, downloader: Downloader, work: Work, events: list[Event]
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
     server.faults["/v1.2.3/thing"] = ["cut", "cut", "cut"]
-    assert get(cache, KEY, report, release(server, downloader), last_resort)["thing"].sha256 != SUM
+    assert get(work, KEY, release(server, downloader), last_resort)["thing"].name != SUM
     assert len(notes(events)) == 1
     assert "closed too early" in notes(events)[0]
     assert not any(cache.tmp.iterdir())
@@ -107,14 +107,14 @@ def test_a_download_that_breaks_off_once_is_started_again(
     server: Server,
     cache: Cache,
     downloader: Downloader,
-    report: Report,
+    work: Work,
     events: list[Event],
     path: str,
     fault: Literal["cut", "stall", "silence"],
 ) -> None:
     server.publish("/v1.2.3/thing", CONTENT)
     server.faults[path] = [fault]
-    assert get(cache, KEY, report, release(server, downloader), never)["thing"].sha256 == SUM
+    assert get(work, KEY, release(server, downloader), never)["thing"].name == SUM
     assert server.asked.count(path) == 2
     assert notes(events) == []
 
@@ -135,9 +135,9 @@ def test_a_server_stays_reachable_after_a_file_that_it_does_not_deliver(
 
 
 def test_a_missing_file_is_one_line(
-    server: Server, cache: Cache, downloader: Downloader, report: Report, events: list[Event]
+    server: Server, cache: Cache, downloader: Downloader, work: Work, events: list[Event]
 ) -> None:
-    get(cache, KEY, report, release(server, downloader), last_resort)
+    get(work, KEY, release(server, downloader), last_resort)
     assert notes(events) == [f"{server.url}/v1.2.3/thing.sha256 answers 404 Not Found: the next source is tried"]
 
 
@@ -167,10 +167,10 @@ def test_a_server_that_is_not_there_is_one_line(
 
 
 def test_without_any_source_the_error_says_what_was_tried(
-    server: Server, cache: Cache, downloader: Downloader, report: Report
+    server: Server, cache: Cache, downloader: Downloader, work: Work
 ) -> None:
     with pytest.raises(PrepareError) as error:
-        get(cache, KEY, report, release(server, downloader))
+        get(work, KEY, release(server, downloader))
     assert "No source could provide thing." in error.value.message
     assert "404" in error.value.details
     assert "--mirror" in error.value.remedy

@@ -37,7 +37,7 @@ def test_every_image_has_a_dockerfile_and_the_tag_of_what_it_carries(catalogue: 
         for component in catalogue.components.values():
             if set(image.binaries) & set(component.binaries):
                 assert image.repository is not None
-                assert image.repository.rpartition(":")[2] in (component.version, component.number)
+                assert image.repository.rpartition(":")[2] in (component.version, component.version.removeprefix("v"))
 
 
 def test_applications_pin_their_wheels_by_hash(catalogue: Catalogue) -> None:
