@@ -2,14 +2,14 @@
 
 import aiohttp
 
-from demonstrator.agent import archive
+from demonstrator.agent.archive import BundleError
 from demonstrator.lib import codec
 from demonstrator.platform import Identity
 from demonstrator.platform.manifest import BundleState, Offer, Report
 
+_ARCHIVE_LIMIT = 16 * 2**20
 # Longer than the server holds a poll without a change.
 _POLL = aiohttp.ClientTimeout(total=40, sock_connect=5)
-
 # The address is a service's: a connection that is kept open stays with the pod that it once reached, even if the node's
 # rules were outdated then and it is the wrong one.
 _NO_KEEPALIVE = {"Connection": "close"}
@@ -24,14 +24,9 @@ class ProvisioningClient:
         self._identity = identity
 
     async def offers(self, revision: str) -> tuple[str, tuple[Offer, ...] | None]:
-        """Wait until the target has another revision than this one.
+        """Wait until the target has another revision than this one ("" for none), and return it with its bundles.
 
-        Args:
-            revision: of the last answer; "" for none.
-
-        Returns:
-            The target's revision and its bundles; None for the bundles if the revision is still the same after the
-            server's time limit.
+        None stands for the bundles if the revision is still the same after the server's time limit.
         """
         url = f"{self._url}/targets/{self._identity.target}"
         parameters = {"known": revision} if revision else {}
@@ -44,16 +39,13 @@ class ProvisioningClient:
             return offered, codec.decode(tuple[Offer, ...], await response.read(), "bundles")
 
     async def fetch(self, offer: Offer) -> bytes:
-        """Return the archive that is offered; raises BundleError if it is another one or too large."""
+        """Return the archive that is offered; raises BundleError if it is too large."""
+        content = bytearray()
         async with self._session.get(self._url + offer.path, headers=_NO_KEEPALIVE, raise_for_status=True) as response:
-            content = bytearray()
             async for chunk in response.content.iter_chunked(2**16):
                 content += chunk
-                if len(content) > archive.ARCHIVE_LIMIT:
-                    raise archive.BundleError(
-                        f"{offer.name} {offer.version} is larger than {archive.ARCHIVE_LIMIT} bytes"
-                    )
-        archive.check(bytes(content), offer)
+                if len(content) > _ARCHIVE_LIMIT:
+                    raise BundleError(f"{offer.name} {offer.version} is larger than {_ARCHIVE_LIMIT} bytes")
         return bytes(content)
 
     async def report(self, bundles: tuple[BundleState, ...]) -> None:

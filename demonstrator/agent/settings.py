@@ -14,17 +14,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The agent's settings.
+    """The agent's settings, from the variables that `read` names.
 
-    Attributes:
-        identity: AGENT_TARGET_ID, POD_NAME, POD_NAMESPACE and NODE_NAME.
-        provisioning_url: PROVISIONING_URL, where the agent's bundles come from.
-        kubernetes_url: KUBERNETES_URL, or the address that Kubernetes gives every pod.
-        service_account: SERVICE_ACCOUNT_DIR, with the files token and ca.crt.
-        listen: AGENT_LISTEN, the address to listen on.
-        pages_port: AGENT_PAGES_PORT, for browsers and probes: pages of bundles, /services and /ready.
-        services_port: AGENT_SERVICES_PORT, for other agents: calls of exported services.
-        state: AGENT_STATE_DIR, the directory of the health file and of received bundles.
+    The port for pages is for browsers and probes, that for services is for other agents. The service account is a
+    directory with the files token and ca.crt; the directory `state` has the health file and received bundles.
     """
 
     identity: Identity
@@ -51,13 +44,9 @@ class Settings:
                 raise SettingsError(f"{name}={value!r} is not a port number")
             return int(value)
 
+        variables = ("AGENT_TARGET_ID", "POD_NAME", "POD_NAMESPACE", "NODE_NAME")
         return cls(
-            identity=Identity(
-                target=required("AGENT_TARGET_ID"),
-                pod=required("POD_NAME"),
-                namespace=required("POD_NAMESPACE"),
-                node=required("NODE_NAME"),
-            ),
+            identity=Identity(*map(required, variables)),
             provisioning_url=required("PROVISIONING_URL").rstrip("/"),
             kubernetes_url=api_url(environment),
             service_account=Path(environment.get("SERVICE_ACCOUNT_DIR", SERVICE_ACCOUNT)),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ _logger = logging.getLogger(__name__)
 _LINE_LIMIT = 2**20
 _WATCH_SECONDS = 300
 _PAUSE = 1.0
-_READ_SECONDS = 10.0
+_ANSWER = aiohttp.ClientTimeout(total=10.0)
 # Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
-_PATCH_SECONDS = 3.0
+_PATCHED = aiohttp.ClientTimeout(total=3.0)
+# A bookmark comes about once a minute: longer silence means a dead connection.
+_WATCHED = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, sock_connect=5, sock_read=150)
 # Where the kubelet puts the token and the API's authority.
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-_MERGE = "application/merge-patch+json"
 
 
 class KubernetesError(Exception):
@@ -43,7 +44,10 @@ def api_url(environment: Mapping[str, str]) -> str:
 
 
 class Kubernetes:
-    """A client for one API server, with the rights of the pod's service account."""
+    """A client for one API server, with the rights of the pod's service account.
+
+    Every request but `follow` raises KubernetesError where there is no answer, or a refusal.
+    """
 
     def __init__(self, url: str, service_account: Path, session: aiohttp.ClientSession) -> None:
         self._url = url
@@ -54,28 +58,24 @@ class Kubernetes:
             self._tls = ssl.create_default_context(cafile=service_account / "ca.crt")
 
     async def read(self, path: str) -> dict[str, Any]:
-        """Get an object or a list.
-
-        Raises:
-            KubernetesError: of this and of every other method here: no answer, or a refusal.
-        """
-        return await self._send("GET", path, _READ_SECONDS, None)
+        """Get an object or a list."""
+        return await self._send("GET", path)
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge a change into an object; with a resourceVersion in it, only into that version."""
-        return await self._send("PATCH", path, _PATCH_SECONDS, change)
+        """Merge a change into an object; with a resourceVersion in it, only into that version, or else status 409."""
+        return await self._send("PATCH", path, change, _PATCHED)
 
     async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Add an object to a collection; status 409 where one of that name exists."""
-        return await self._send("POST", path, _READ_SECONDS, item)
+        return await self._send("POST", path, item)
 
     async def replace(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an object; with a resourceVersion in it, only that version, or else status 409."""
-        return await self._send("PUT", path, _READ_SECONDS, item)
+        return await self._send("PUT", path, item)
 
     async def delete(self, path: str) -> None:
         """Remove an object."""
-        await self._send("DELETE", path, _READ_SECONDS, None)
+        await self._send("DELETE", path)
 
     async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
         """Yield the objects of a collection by name, now and after each change, until cancelled.
@@ -102,16 +102,6 @@ class Kubernetes:
                     _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], last_error)
                 await asyncio.sleep(_PAUSE)
 
-    async def _send(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
-        body = None if item is None else codec.encode(item)
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        try:
-            async with self._request(method, path, {}, timeout, body) as response:
-                await _check(response)
-                return _decode_object(await response.read())
-        except REQUEST_ERRORS as error:
-            raise KubernetesError(f"{path}: {format_error(error)}") from error
-
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events since `version` as they happen, until the server ends the watch."""
         parameters = {
@@ -120,42 +110,34 @@ class Kubernetes:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
-        # A bookmark comes about once a minute: longer silence means a dead connection.
-        timeout = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, sock_connect=5, sock_read=150)
-        async with self._request("GET", path, parameters, timeout, None) as response:
-            await _check(response)
+        async with self._request("GET", path, _WATCHED, params=parameters) as response:
             async for line in response.content:
-                event = _decode_object(line)
+                event = codec.decode(dict[str, Any], line, "event")
                 if event.get("type") == "ERROR":
                     raise KubernetesError(f"watch of {path} ended: {event['object'].get('message')}")
                 yield event
 
-    def _request(
-        self, method: str, path: str, parameters: dict[str, str], timeout: aiohttp.ClientTimeout, body: bytes | None
-    ) -> Any:
-        # The kubelet renews the token in its file long before the old one ends.
-        headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
-        if body is not None:
-            headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
-        return self._session.request(
-            method,
-            self._url + path,
-            params=parameters,
-            headers=headers,
-            data=body,
-            ssl=self._tls,
-            timeout=timeout,
-            read_bufsize=_LINE_LIMIT,
-        )
+    async def _send(
+        self, method: str, path: str, item: Mapping[str, Any] | None = None, limit: aiohttp.ClientTimeout = _ANSWER
+    ) -> dict[str, Any]:
+        body = None if item is None else codec.encode(item)
+        try:
+            async with self._request(method, path, limit, data=body) as response:
+                return codec.decode(dict[str, Any], await response.read(), "object")
+        except REQUEST_ERRORS as error:
+            raise KubernetesError(f"{path}: {format_error(error)}") from error
 
-
-async def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status not in (200, 201):
-        raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
-
-
-def _decode_object(text: bytes) -> dict[str, Any]:
-    data = codec.loads(text)
-    if not isinstance(data, dict):
-        raise KubernetesError(f"an object expected, not {text[:100]!r}")
-    return data
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, limit: aiohttp.ClientTimeout, **content: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = {
+            # The kubelet renews the token in its file long before the old one ends.
+            "Authorization": f"Bearer {self._token.read_text().strip()}",
+            "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
+        }
+        content |= {"headers": headers, "ssl": self._tls, "timeout": limit, "read_bufsize": _LINE_LIMIT}
+        async with self._session.request(method, self._url + path, **content) as response:
+            if response.status not in (200, 201):
+                raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
+            yield response

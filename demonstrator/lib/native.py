@@ -20,14 +20,10 @@ class Library:
 
 
 def load(package: str, header: str) -> Library:
-    """Load the library of a bundle's package, with the functions that a header beside it declares.
+    """Load the library of a bundle's package, with the functions that the header file beside it declares.
 
     The dynamic linker loads only files, so a library from an archive is a temporary file for that moment, which only
     this user can read.
-
-    Args:
-        package: the bundle's module.
-        header: the file name of the header in that package.
     """
     files = resources.files(package)
     with resources.as_file(files / LIBRARY) as path:

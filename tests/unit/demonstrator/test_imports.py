@@ -120,8 +120,9 @@ async def own(server: TestServer) -> AsyncIterator[Own]:
     async with aiohttp.ClientSession() as session:
         own = Own(framework.get_bundle_context(), session)
         yield own
-        await own.runtime.close()
+        own.imports.follow(())
         assert not own.proxies
+        await own.runtime.close()
     framework.stop()
     FrameworkFactory.delete_framework(framework)
 
