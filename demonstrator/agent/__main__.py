@@ -26,11 +26,6 @@ from demonstrator.remote.imports import Imports
 
 _logger = logging.getLogger("demonstrator.agent")
 
-# For requests that set no timeout of their own.
-_ANSWER_SECONDS = 10.0
-# Seconds of silence until the first probe, seconds between probes, and number of probes: a peer is gone after 12 s.
-_KEEPALIVE = 3
-
 
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
@@ -45,9 +40,10 @@ async def _run(settings: Settings) -> None:
     exports = Exports(context, identity.pod)
     # Streams stay open for as long as both ends live: the connector sets no limit.
     connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
+    # For requests that set no timeout of their own.
+    timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        imports = Imports(context, identity.pod, session, runtime.spawn)
+        imports = Imports(context, session, runtime)
         kubernetes = KubernetesApi(settings.kubernetes_url, settings.service_account, session)
         pods = PodWatch(kubernetes, identity.namespace, imports.follow)
         bundles = Bundles(context, imports)
@@ -56,10 +52,10 @@ async def _run(settings: Settings) -> None:
         context.register_service(Runtime, runtime, {})
         context.register_service(PodDirectory, pods, {})
         context.register_service(KubernetesApi, kubernetes, {})
-        web_server = WebServer(context, exports, installer.ready)
+        pages = WebServer(context, exports, installer.ready)
         listeners = [
             await _listen(exports.make_app(), settings.listen, settings.services_port),
-            await _listen(web_server.make_app(), settings.listen, settings.pages_port),
+            await _listen(pages.make_app(), settings.listen, settings.pages_port),
         ]
         health.start()
         installing = runtime.spawn(installer.run(), "installer")
@@ -82,28 +78,23 @@ async def _run(settings: Settings) -> None:
 
 
 def _start_framework() -> Framework:
-    """Start iPOPO, and keep `demonstrator` open for the bundles that archives add to it.
-
-    The framework replaces every package's search path by a plain list, in which a namespace package finds no further
-    parts.
-    """
+    """Start iPOPO, and keep `demonstrator` open for the bundles that archives add to it."""
+    # The framework replaces the search path by a plain list, in which a namespace package finds no further parts.
     search_path = demonstrator.__path__
-    framework = create_framework(("pelix.ipopo.core",))
-    framework.start()
+    framework = create_framework(("pelix.ipopo.core",), auto_start=True)
     demonstrator.__path__ = search_path
     return framework
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket with keepalive probes every few seconds.
-
-    A watch of the API server may be silent for a minute, but so is a host that has lost its power.
-    """
+    """Make a socket with keepalive probes every few seconds."""
+    # A watch of the API server may be silent for a minute, but so is a host that has lost its power.
     family, kind, protocol, *_ = address
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
-        made.setsockopt(socket.IPPROTO_TCP, option, _KEEPALIVE)
+        # Seconds until the first probe, seconds between probes, and number of probes: a peer is gone after 12 s.
+        made.setsockopt(socket.IPPROTO_TCP, option, 3)
     return made
 
 
@@ -118,6 +109,6 @@ async def _listen(app: web.Application, address: str, port: int) -> web.AppRunne
 if __name__ == "__main__":
     log.set_up()
     try:
-        asyncio.run(_run(Settings.read(os.environ)))
+        asyncio.run(_run(Settings(os.environ)))
     except SettingsError as error:
         sys.exit(f"error: {error}")

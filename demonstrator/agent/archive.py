@@ -49,15 +49,10 @@ class Archive:
         for entry in [entry for entry in sys.path_importer_cache if entry == path or entry.startswith(path + os.sep)]:
             del sys.path_importer_cache[entry]
 
-    def delete(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
-
 
 def store(content: bytes, offer: Offer, directory: Path) -> Archive:
     """Store the archive that is offered in `directory`; raises BundleError unless it is one, with the right digest."""
-    found = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    if found != offer.digest:
+    if (found := f"sha256:{hashlib.sha256(content).hexdigest()}") != offer.digest:
         raise DamagedError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

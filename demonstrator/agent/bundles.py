@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-from itertools import chain
 
-from pelix.constants import OBJECTCLASS
 from pelix.framework import Bundle, BundleContext, BundleException
 from pelix.ipopo.constants import IPOPO_FACTORY_CONTEXT, IPopoEvent, use_ipopo
 from pelix.ipopo.instance import StoredInstance
 
 from demonstrator.agent.archive import Archive, BundleError
 from demonstrator.lib.notifier import Notifier
-from demonstrator.platform import Drainable, service_name
+from demonstrator.platform import Drainable
 from demonstrator.platform.manifest import BundleState
 from demonstrator.remote.imports import Imports
 
@@ -37,11 +35,7 @@ class Bundles:
         self.changes.notify_all()
 
     def start(self, archive: Archive) -> None:
-        """Import a bundle's code from its archive and start it.
-
-        Raises:
-            BundleError: its code has raised something; nothing is left of the bundle then, nor its archive.
-        """
+        """Import a bundle's code from its archive and start it; raises BundleError, with nothing left of the bundle."""
         name = archive.manifest.name
         try:
             archive.open()
@@ -54,15 +48,15 @@ class Bundles:
             _logger.info("%s cannot be started", archive, exc_info=error)
             if name in self.archives:
                 self.stop(name)
-            archive.delete()
+            archive.path.unlink(missing_ok=True)
             raise BundleError(str(error)) from error
         self.changes.notify_all()
 
     async def drain(self, *names: str) -> None:
         """Let the components of these bundles hand on what they hold, all at the same time."""
-        services = chain.from_iterable(self._started[name].get_registered_services() for name in names)
-        drainable = (each for each in services if service_name(Drainable) in each.get_property(OBJECTCLASS))
-        drains = (self._context.get_service(reference).drain() for reference in drainable)
+        asked = [self._started[name] for name in names]
+        services = self._context.get_all_service_references(Drainable) or ()
+        drains = (self._context.get_service(each).drain() for each in services if each.get_bundle() in asked)
         for outcome in await asyncio.gather(*drains, return_exceptions=True):
             if isinstance(outcome, Exception):
                 _logger.error("a bundle could not be drained", exc_info=outcome)
@@ -92,9 +86,9 @@ class Bundles:
         classes = (item for item in vars(self._started[name].get_module()).values() if isinstance(item, type))
         module = self.archives[name].manifest.module
         contexts = (vars(cls).get(IPOPO_FACTORY_CONTEXT) for cls in classes if cls.__module__ == module)
-        declared = chain.from_iterable(context.get_instances() for context in contexts if context)
+        declared = {instance for context in contexts if context for instance in context.get_instances()}
         # A component whose constructor fails has no instance.
-        if set(declared) - states.keys() or StoredInstance.ERRONEOUS in states.values():
+        if declared - states.keys() or StoredInstance.ERRONEOUS in states.values():
             return FAILED
         return RUNNING if set(states.values()) <= {StoredInstance.VALID} else WAITING
 

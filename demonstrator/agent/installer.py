@@ -14,29 +14,21 @@ from demonstrator.platform.manifest import BundleState, Manifest, Offer
 
 # A new version that has not started by then is rolled back.
 _START_SECONDS = 10.0
-# What a bundle still holds after that is lost; one processor empties a full queue in half of it.
-_DRAIN_SECONDS = 60.0
-_RETRY_SECONDS = 1.0
-_DAMAGED_SECONDS = 5.0
-_REPORT_SECONDS = 10.0
 
 _logger = logging.getLogger(__name__)
 
 
 class Installer:
-    """Follows the target's offers: installs, updates and removes one bundle after the other.
-
-    A version that was rolled back is not tried again until another digest is offered in its place; a first version that
-    could not be installed is tried again at each change of the target.
-    """
+    """Follows the target's offers: installs, updates and removes one bundle after the other."""
 
     def __init__(self, bundles: Bundles, client: ProvisioningClient, directory: Path) -> None:
         self._bundles = bundles
         self._client = client
         self._directory = directory
         self._offered: tuple[Offer, ...] | None = None
+        # Tried again at each change of the target.
         self._refused: list[BundleState] = []
-        # By the digest of the version that did not start.
+        # By digest, none of which is tried again until another one is offered in its place.
         self._rolled_back: dict[str, BundleState] = {}
         self._reported: tuple[BundleState, ...] | None = None
 
@@ -63,22 +55,22 @@ class Installer:
                     self._bundles.changes.notify_all()
                 if offers is not None and not await self._follow_offers(offers):
                     revision = ""
-                    await asyncio.sleep(_DAMAGED_SECONDS)
+                    await asyncio.sleep(5)
                 elif offered == revision:
-                    await asyncio.sleep(_RETRY_SECONDS)
+                    await asyncio.sleep(1)
                 else:
                     revision = offered
             except REQUEST_ERRORS as error:
                 if last_error != (last_error := format_error(error)):
                     _logger.info("the provisioning server does not answer: %s", last_error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(1)
 
     async def _follow_offers(self, offers: tuple[Offer, ...]) -> bool:
         """Install, update and remove until the offered bundles run; return False if one was damaged on its way."""
         self._offered = offers
         for name in self._bundles.archives.keys() - {offer.name for offer in offers}:
             removed = await self._drain_and_stop(name)
-            removed.delete()
+            removed.path.unlink(missing_ok=True)
             _logger.info("removed %s", removed)
         digests = {offer.digest for offer in offers}
         self._rolled_back = {digest: state for digest, state in self._rolled_back.items() if digest in digests}
@@ -116,7 +108,7 @@ class Installer:
                 raise BundleError(f"{old.manifest.version} no longer starts: {again}") from again
             _logger.info("runs %s again", old)
         else:
-            old.delete()
+            old.path.unlink(missing_ok=True)
             _logger.info("runs %s (%s) in place of %s", new, new.digest, old.manifest.version)
 
     async def _start(self, new: Archive, started: set[str]) -> None:
@@ -126,18 +118,19 @@ class Installer:
         await self._bundles.changes.wait_for(lambda: self._bundles.state(name) in {*started, FAILED}, _START_SECONDS)
         if (state := self._bundles.state(name)) not in started:
             reason = self._bundles.failure_reason(name) if state == FAILED else f"{state} after {_START_SECONDS:g} s"
-            self._bundles.stop(name).delete()
+            self._bundles.stop(name).path.unlink(missing_ok=True)
             raise BundleError(reason)
 
     async def _drain_and_stop(self, name: str) -> Archive:
         """Stop a bundle after it has handed on what it holds."""
+        # What it still holds after that is lost; one processor empties a full queue in half of it.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
+            async with asyncio.timeout(60):
                 await self._bundles.drain(name)
         return self._bundles.stop(name)
 
     async def _report(self) -> None:
-        """Report at each change, and at least every _REPORT_SECONDS."""
+        """Report at each change, and at least every 10 s."""
         last_error = ""
         while True:
             self._reported = self._states()
@@ -147,7 +140,7 @@ class Installer:
             except REQUEST_ERRORS as error:
                 if last_error != (last_error := format_error(error)):
                     _logger.info("cannot report: %s", last_error)
-            await self._bundles.changes.wait_for(lambda: self._states() != self._reported, _REPORT_SECONDS)
+            await self._bundles.changes.wait_for(lambda: self._states() != self._reported, 10)
 
     def _states(self) -> tuple[BundleState, ...]:
         return (*self._bundles.states(), *self._refused, *self._rolled_back.values())

@@ -1,5 +1,7 @@
 """The provisioning server's client: offers, archives and reports."""
 
+from typing import Any
+
 import aiohttp
 
 from demonstrator.agent.archive import BundleError
@@ -12,7 +14,7 @@ _ARCHIVE_LIMIT = 16 * 2**20
 _POLL = aiohttp.ClientTimeout(total=40, sock_connect=5)
 # The address is a service's: a connection that is kept open stays with the pod that it once reached, even if the node's
 # rules were outdated then and it is the wrong one.
-_NO_KEEPALIVE = {"Connection": "close"}
+_OPTIONS: dict[str, Any] = {"headers": {"Connection": "close"}, "raise_for_status": True}
 
 
 class ProvisioningClient:
@@ -24,15 +26,10 @@ class ProvisioningClient:
         self._identity = identity
 
     async def offers(self, revision: str) -> tuple[str, tuple[Offer, ...] | None]:
-        """Wait until the target has another revision than this one ("" for none), and return it with its bundles.
-
-        None stands for the bundles if the revision is still the same after the server's time limit.
-        """
+        """Wait until the target has another revision, and return it with its bundles; None if it has not changed."""
         url = f"{self._url}/targets/{self._identity.target}"
-        parameters = {"known": revision} if revision else {}
-        async with self._session.get(
-            url, params=parameters, headers=_NO_KEEPALIVE, timeout=_POLL, raise_for_status=True
-        ) as response:
+        known = {"known": revision} if revision else {}
+        async with self._session.get(url, params=known, timeout=_POLL, **_OPTIONS) as response:
             offered = response.headers.get("ETag", "").strip('"')
             if response.status == 304:
                 return offered, None
@@ -41,7 +38,7 @@ class ProvisioningClient:
     async def fetch(self, offer: Offer) -> bytes:
         """Return the archive that is offered; raises BundleError if it is too large."""
         content = bytearray()
-        async with self._session.get(self._url + offer.path, headers=_NO_KEEPALIVE, raise_for_status=True) as response:
+        async with self._session.get(self._url + offer.path, **_OPTIONS) as response:
             async for chunk in response.content.iter_chunked(2**16):
                 content += chunk
                 if len(content) > _ARCHIVE_LIMIT:
@@ -52,5 +49,5 @@ class ProvisioningClient:
         """Report the states of the agent's bundles."""
         report = Report(self._identity.target, self._identity.node, bundles)
         url = f"{self._url}/agents/{self._identity.pod}"
-        async with self._session.put(url, data=codec.encode(report), headers=_NO_KEEPALIVE, raise_for_status=True):
+        async with self._session.put(url, data=codec.encode(report), **_OPTIONS):
             pass

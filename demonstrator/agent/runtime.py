@@ -13,21 +13,13 @@ _logger = logging.getLogger(__name__)
 
 
 class Health:
-    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed.
+    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed."""
 
-    A thread of its own calls the event loop and waits for the answer, so that a blocked loop loses the file and the
-    kubelet restarts the container.
-    """
-
-    def __init__(
-        self, path: Path, loop: asyncio.AbstractEventLoop, interval: float = 2.0, timeout: float = 10.0
-    ) -> None:
-        self._path = path
-        self._loop = loop
-        self._interval = interval
-        self._timeout = timeout
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float = 2, timeout: float = 10) -> None:
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
+        # It calls the loop and waits for the answer: a blocked loop loses the file, and the kubelet restarts the agent.
+        arguments = (path, loop, interval, timeout)
+        self._thread = threading.Thread(target=self._watch, args=arguments, name="health", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -44,16 +36,16 @@ class Health:
         # Not joined here: the thread may be waiting for an answer of this very loop.
         await asyncio.to_thread(self._thread.join)
 
-    def _watch(self) -> None:
+    def _watch(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float, timeout: float) -> None:
         while not self._stopped.is_set():
             alive = threading.Event()
-            self._loop.call_soon_threadsafe(alive.set)
-            if alive.wait(self._timeout):
-                self._path.touch()
+            loop.call_soon_threadsafe(alive.set)
+            if alive.wait(timeout):
+                path.touch()
             else:
-                self._path.unlink(missing_ok=True)
-            self._stopped.wait(self._interval)
-        self._path.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+            self._stopped.wait(interval)
+        path.unlink(missing_ok=True)
 
 
 class AgentRuntime:

@@ -2,7 +2,6 @@
 
 from collections import ChainMap
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 from pelix.framework import BundleContext
@@ -44,11 +43,10 @@ class WebServer:
         return app
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
-        handlers = ChainMap[Any, Any](*self._handlers.values())
+        handlers = ChainMap(*self._handlers.values())
         method = "GET" if request.method == "HEAD" else request.method
         if handler := handlers.get((method, request.path)):
-            response: web.StreamResponse = await handler(request)
-            return response
+            return await handler(request)
         if allowed := {method for method, path in handlers if path == request.path}:
             raise web.HTTPMethodNotAllowed(request.method, allowed)
         raise web.HTTPNotFound
@@ -57,5 +55,4 @@ class WebServer:
         return web.Response(body=codec.encode(self._exports.listing()), content_type="application/json")
 
     async def _readiness(self, _request: web.Request) -> web.Response:
-        ready = self._ready()
-        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not yet\n")
+        return web.Response(text="ready\n") if self._ready() else web.Response(text="not yet\n", status=503)

@@ -15,15 +15,11 @@ from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 
 _logger = logging.getLogger(__name__)
 
-# An event carries a whole object on one line: a large pod is some 20 KiB.
-_LINE_LIMIT = 2**20
-_WATCH_SECONDS = 300
-_PAUSE = 1.0
 _ANSWER = aiohttp.ClientTimeout(total=10.0)
 # Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
 _PATCHED = aiohttp.ClientTimeout(total=3.0)
-# A bookmark comes about once a minute: longer silence means a dead connection.
-_WATCHED = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, sock_connect=5, sock_read=150)
+# The server ends a watch after 300 s. A bookmark comes about once a minute: longer silence means a dead connection.
+_WATCHED = aiohttp.ClientTimeout(total=330, sock_connect=5, sock_read=150)
 # Where the kubelet puts the token and the API's authority.
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -44,18 +40,14 @@ def api_url(environment: Mapping[str, str]) -> str:
 
 
 class Kubernetes:
-    """A client for one API server, with the rights of the pod's service account.
-
-    Every request but `follow` raises KubernetesError where there is no answer, or a refusal.
-    """
+    """A client with the rights of the pod's service account; a request that fails raises KubernetesError."""
 
     def __init__(self, url: str, service_account: Path, session: aiohttp.ClientSession) -> None:
         self._url = url
         self._token = service_account / "token"
         self._session = session
-        self._tls: ssl.SSLContext | bool = True
-        if url.startswith("https:"):
-            self._tls = ssl.create_default_context(cafile=service_account / "ca.crt")
+        authority = service_account / "ca.crt"
+        self._tls = ssl.create_default_context(cafile=authority) if url.startswith("https:") else True
 
     async def read(self, path: str) -> dict[str, Any]:
         """Get an object or a list."""
@@ -78,11 +70,8 @@ class Kubernetes:
         await self._send("DELETE", path)
 
     async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-        """Yield the objects of a collection by name, now and after each change, until cancelled.
-
-        Lists, then watches, and starts again whenever the watch ends. Nothing comes while the API server does not
-        answer: the last answer stays in use.
-        """
+        """Yield the objects of a collection by name, now and after each change, until cancelled."""
+        # Nothing comes while the API server does not answer: the last answer stays in use.
         last_error = ""
         while True:
             try:
@@ -100,17 +89,12 @@ class Kubernetes:
             except (*REQUEST_ERRORS, KubernetesError) as error:
                 if last_error != (last_error := format_error(error)):
                     _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], last_error)
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(1)
 
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events since `version` as they happen, until the server ends the watch."""
-        parameters = {
-            "watch": "1",
-            "resourceVersion": version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(_WATCH_SECONDS),
-        }
-        async with self._request("GET", path, _WATCHED, params=parameters) as response:
+        query = {"watch": 1, "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": 300}
+        async with self._request("GET", path, _WATCHED, params=query) as response:
             async for line in response.content:
                 event = codec.decode(dict[str, Any], line, "event")
                 if event.get("type") == "ERROR":
@@ -136,7 +120,8 @@ class Kubernetes:
             "Authorization": f"Bearer {self._token.read_text().strip()}",
             "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
         }
-        content |= {"headers": headers, "ssl": self._tls, "timeout": limit, "read_bufsize": _LINE_LIMIT}
+        # An event carries a whole object on one line, which the buffer limits: a large pod is some 20 KiB.
+        content |= {"headers": headers, "ssl": self._tls, "timeout": limit, "read_bufsize": 2**20}
         async with self._session.request(method, self._url + path, **content) as response:
             if response.status not in (200, 201):
                 raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)

@@ -23,11 +23,6 @@ def local_service(name: str) -> Callable[[_Class], _Class]:
     return declare
 
 
-def service_name(cls: type) -> str:
-    """Return the name of a local service or a contract."""
-    return str(cls.__SPECIFICATION__[0])  # type: ignore[attr-defined]
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The agent's target, and the pod and node it runs on."""
@@ -40,14 +35,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of a pod.
-
-    Its state is running, waiting or terminated, "" until its node has reported it; the reason is that of its waiting or
-    its end, or else of its previous end.
-    """
+    """A container of a pod."""
 
     name: str
+    # running, waiting or terminated; "" until its node has reported it.
     state: str
+    # Of its waiting or its end, or else of its previous end.
     reason: str
     restarts: int
 
@@ -72,10 +65,7 @@ class Runtime(Protocol):
     identity: Identity
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run a coroutine in the background until it is cancelled; the log knows it by this name.
-
-        If it ends with an exception, the agent becomes unhealthy and is restarted.
-        """
+        """Run a coroutine in the background; the agent becomes unhealthy and is restarted if an exception ends it."""
 
 
 @local_service("inaetics.agent.pods")
@@ -104,8 +94,5 @@ class Drainable(Protocol):
     """Provided by a bundle with data that must be handed on before the bundle stops."""
 
     async def drain(self) -> None:
-        """Accept nothing new, and return when nothing is left to hand on.
-
-        The agent goes on serving meanwhile. The limit is the pod's grace period when the agent stops, and a minute when
-        the bundle is updated or removed.
-        """
+        """Accept nothing new, and return when nothing is left to hand on; the agent goes on serving meanwhile."""
+        # The limit is the pod's grace period when the agent stops, and a minute of an update or a removal.

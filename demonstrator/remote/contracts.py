@@ -23,7 +23,8 @@ from demonstrator.platform import local_service
 _Class = TypeVar("_Class", bound=type)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_contracts: dict[str, type] = {}
+# The class that was declared last for each contract, by the contract's name.
+declared: dict[str, type] = {}
 
 
 class RemoteError(Exception):
@@ -48,7 +49,7 @@ def contract(name: str, version: str) -> Callable[[_Class], _Class]:
     """
 
     def declare(cls: _Class) -> _Class:
-        _contracts[name] = local_service(name)(cls)
+        declared[name] = local_service(name)(cls)
         cls.__contract_version__ = version  # type: ignore[attr-defined]
         return cls
 
@@ -71,14 +72,16 @@ def wire_name(name: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def find(name: str) -> type | None:
-    """Return the contract class that was declared last under that name."""
-    return _contracts.get(name)
+def find(name: str) -> type:
+    """Return the class of a contract; raises LookupError."""
+    if name not in declared:
+        raise LookupError(f"no contract is called {name}")
+    return declared[name]
 
 
-def version_of(cls: type) -> str:
-    """Return the version of a contract class."""
-    return str(cls.__contract_version__)  # type: ignore[attr-defined]
+def version_of(name: str) -> str:
+    """Return the version of a contract."""
+    return str(find(name).__contract_version__)  # type: ignore[attr-defined]
 
 
 def is_compatible(offered: str, required: str) -> bool:

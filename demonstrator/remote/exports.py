@@ -17,8 +17,6 @@ from demonstrator.remote import contracts
 IMPORTED = "service.imported"
 HEARTBEAT_SECONDS = 3.0
 
-_BODY_LIMIT = 2**20
-
 _logger = logging.getLogger(__name__)
 
 
@@ -50,7 +48,7 @@ class Exports:
     def service_changed(self, event: ServiceEvent[Any]) -> None:
         """Export or withdraw a service: called by the framework, in the thread of the event loop."""
         reference = event.get_service_reference()
-        for name in filter(contracts.find, reference.get_property(OBJECTCLASS)):
+        for name in contracts.declared.keys() & reference.get_property(OBJECTCLASS):
             key = reference.get_property(SERVICE_ID), name
             if event.get_kind() == ServiceEvent.REGISTERED:
                 self._services[key] = self._context.get_service(reference)
@@ -62,10 +60,8 @@ class Exports:
 
     def listing(self) -> Listing:
         """Return the services that are exported now."""
-        found = ((number, name, contracts.find(name)) for number, name in sorted(self._services))
-        return Listing(
-            self._pod, tuple(Exported(number, name, contracts.version_of(cls)) for number, name, cls in found if cls)
-        )
+        services = (Exported(number, name, contracts.version_of(name)) for number, name in sorted(self._services))
+        return Listing(self._pod, tuple(services))
 
     def withdraw(self) -> None:
         """Stop exporting: the agent is about to stop."""
@@ -74,17 +70,14 @@ class Exports:
 
     def make_app(self) -> web.Application:
         """Make the HTTP application of the port for other agents: a stream of listings, and calls of services."""
-        app = web.Application(client_max_size=_BODY_LIMIT)
+        app = web.Application(client_max_size=2**20)
         app.router.add_get("/services", self._watch)
         app.router.add_post("/services/{number:[0-9]{1,9}}/{contract}/{method}", self._call)
         return app
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
-        """Send the listing as a line of JSON now and at each change, and empty lines in between.
-
-        A line comes at least every HEARTBEAT_SECONDS, so a longer silence means that this agent, its node or the
-        network is gone.
-        """
+        """Send the listing as a line of JSON now and at each change, and empty lines in between."""
+        # Silence for longer than HEARTBEAT_SECONDS means that this agent, its node or the network is gone.
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
         try:
@@ -101,9 +94,8 @@ class Exports:
         """Call a method of an exported service with the members of a JSON object."""
         name = request.match_info["contract"]
         service = self._services.get((int(request.match_info["number"]), name))
-        cls = contracts.find(name)
-        method = contracts.methods_of(cls).get(request.match_info["method"]) if cls else None
-        if service is None or method is None:
+        methods = {} if service is None else contracts.methods_of(contracts.find(name))
+        if not (method := methods.get(request.match_info["method"])):
             return _error(404, "no such service or method")
         body = await request.read()
         try:

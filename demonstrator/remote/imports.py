@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
@@ -11,7 +11,7 @@ from pelix.internals.registry import ServiceRegistration
 
 from demonstrator.lib import codec
 from demonstrator.lib.errors import REQUEST_ERRORS, format_error
-from demonstrator.platform import Pod
+from demonstrator.platform import Pod, Runtime
 from demonstrator.remote import contracts
 from demonstrator.remote.exports import HEARTBEAT_SECONDS, IMPORTED, Exported, Listing
 from demonstrator.remote.proxy import make_proxy
@@ -19,27 +19,20 @@ from demonstrator.remote.proxy import make_proxy
 _logger = logging.getLogger(__name__)
 
 # Two heartbeats may be late before a silent agent counts as gone.
-_SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
-_TIMEOUT = aiohttp.ClientTimeout(sock_connect=_SILENCE_SECONDS, sock_read=_SILENCE_SECONDS)
-_PAUSE = 0.5
-_LINE_LIMIT = 2**20
-# An agent that drains still exports what others need of it.
-_PHASES = ("Running", "Terminating")
+_TIMEOUT = aiohttp.ClientTimeout(sock_connect=3 * HEARTBEAT_SECONDS, sock_read=3 * HEARTBEAT_SECONDS)
 
 # The pod and URL of another agent.
 _Agent = tuple[str, str]
 _Proxies = dict[tuple[_Agent, Exported, type], ServiceRegistration[Any]]
-_Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]
 
 
 class Imports:
     """Registers a proxy for each required service of each agent, and removes it with its provider."""
 
-    def __init__(self, context: BundleContext, own_pod: str, session: aiohttp.ClientSession, spawn: _Spawn) -> None:
+    def __init__(self, context: BundleContext, session: aiohttp.ClientSession, runtime: Runtime) -> None:
         self._context = context
-        self._own_pod = own_pod
         self._session = session
-        self._spawn = spawn
+        self._runtime = runtime
         self._required: dict[str, type] = {}
         self._pods: tuple[Pod, ...] = ()
         self._followers: dict[_Agent, asyncio.Task[None]] = {}
@@ -47,17 +40,8 @@ class Imports:
         self._proxies: _Proxies = {}
 
     def require(self, names: Iterable[str]) -> None:
-        """Import these contracts and no others.
-
-        Raises:
-            LookupError: no bundle here has declared one of them.
-        """
-        required = {}
-        for name in names:
-            if not (cls := contracts.find(name)):
-                raise LookupError(f"no contract is called {name}")
-            required[name] = cls
-        self._required = required
+        """Import these contracts and no others; raises LookupError if no bundle here has declared one of them."""
+        self._required = {name: contracts.find(name) for name in names}
         self.follow(self._pods)
 
     def follow(self, pods: tuple[Pod, ...]) -> None:
@@ -66,14 +50,15 @@ class Imports:
         agents = {
             (pod.name, f"http://{pod.address}:{pod.services_port}")
             for pod in pods
-            if pod.services_port and pod.address and pod.name != self._own_pod
-            if pod.phase in _PHASES and self._required
+            if pod.services_port and pod.address and pod.name != self._runtime.identity.pod
+            # An agent that drains still exports what others need of it.
+            if pod.phase in ("Running", "Terminating") and self._required
         }
         for agent in self._followers.keys() - agents:
             self._followers.pop(agent).cancel()
             self._offered.pop(agent, None)
         for agent in agents - self._followers.keys():
-            self._followers[agent] = self._spawn(self._follow(agent), f"follower of {agent[0]}")
+            self._followers[agent] = self._runtime.spawn(self._follow(agent), f"follower of {agent[0]}")
         self._update()
 
     async def _follow(self, agent: _Agent) -> None:
@@ -82,7 +67,7 @@ class Imports:
         while True:
             try:
                 async with self._session.get(
-                    f"{url}/services", timeout=_TIMEOUT, read_bufsize=_LINE_LIMIT, raise_for_status=True
+                    f"{url}/services", timeout=_TIMEOUT, read_bufsize=2**20, raise_for_status=True
                 ) as response:
                     async for line in response.content:
                         if line != b"\n":
@@ -93,7 +78,7 @@ class Imports:
                 _logger.info("%s does not answer: %s", pod, format_error(error))
             self._offered.pop(agent, None)
             self._update()
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(0.5)
 
     def _update(self) -> None:
         """Register and unregister proxies, until there is one for each service that is offered and required."""
@@ -102,7 +87,7 @@ class Imports:
             for agent, services in self._offered.items()
             for service in services
             if (cls := self._required.get(service.contract))
-            and contracts.is_compatible(service.version, contracts.version_of(cls))
+            and contracts.is_compatible(service.version, contracts.version_of(service.contract))
         }
         for key in self._proxies.keys() - matching:
             (pod, _), service, _ = key

@@ -80,7 +80,7 @@ class Own:
         self.context = context
         self.health = _Health()
         self.runtime = AgentRuntime(Identity("felix_2", "own", "default", "node"), self.health)
-        self.imports = Imports(context, "own", session, self.runtime.spawn)
+        self.imports = Imports(context, session, self.runtime)
         self.registered = asyncio.Event()
         context.add_service_listener(self, f"({IMPORTED}=*)")
 
