@@ -10,7 +10,6 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import aiohttp
 from aiohttp.test_utils import TestServer
@@ -23,8 +22,7 @@ from demonstrator.components import QueueService
 from demonstrator.lib import codec
 from demonstrator.model import Batch
 from demonstrator.remote.exports import Exports
-from demonstrator.remote.proxy import Endpoint, make_proxy
-from demonstrator.remote.rpc_server import make_app
+from demonstrator.remote.proxy import make_proxy
 from demonstrator.services import Queue
 
 ROUNDS, REPEATS = 50, 100
@@ -63,9 +61,9 @@ async def cycle() -> Figures:
         service.set_engine(BoundedQueue("queue.1", time.monotonic))
         context.register_service(Queue, service, {})
         (exported,) = exports.listing().services
-        async with TestServer(make_app(exports)) as server, aiohttp.ClientSession() as session:
+        async with TestServer(exports.make_app()) as server, aiohttp.ClientSession() as session:
             url = f"http://{server.host}:{server.port}/services/{exported.id}/{exported.contract}"
-            queue: Any = make_proxy(Queue, Endpoint(session, url))
+            queue: Queue = make_proxy(Queue, session, url)
             seconds = [await _cycle(queue, number) for number in range(ROUNDS * REPEATS // 2)]
     finally:
         FrameworkFactory.delete_framework(framework)

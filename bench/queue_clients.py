@@ -6,12 +6,11 @@ Run there as text: it may use only what the agents' image holds.
 import asyncio
 import sys
 import time
-from typing import Any
 
 import aiohttp
 
 from demonstrator.model import BATCH_LIMIT, Batch
-from demonstrator.remote.proxy import Endpoint, make_proxy
+from demonstrator.remote.proxy import make_proxy
 from demonstrator.services import Queue
 
 # So many that none of their round trips is what limits the queue.
@@ -44,7 +43,7 @@ async def take(queue: Queue, consumer: str) -> None:
 async def main(url: str, name: str) -> None:
     """Putters and takers side by side; the first that fails ends all of them."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as tasks:
-        queue: Any = make_proxy(Queue, Endpoint(session, url))
+        queue: Queue = make_proxy(Queue, session, url)
         for number in range(PUTTERS):
             tasks.create_task(put(queue, f"{name}.put-{number}"))
         for number in range(TAKERS):

@@ -1,7 +1,10 @@
 """A bundle's archive: checked against its digest, and stored where Python can import from it."""
 
 import hashlib
+import importlib
 import io
+import os
+import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +12,6 @@ from pathlib import Path
 from demonstrator.lib import codec
 from demonstrator.platform import manifest
 from demonstrator.platform.manifest import Manifest, Offer
-
-ARCHIVE_LIMIT = 16 * 2**20
 
 
 class BundleError(Exception):
@@ -29,16 +30,30 @@ class Archive:
     digest: str
     path: Path
 
+    def __str__(self) -> str:
+        return f"{self.manifest.name} {self.manifest.version}"
 
-def check(content: bytes, offer: Offer) -> None:
-    """Raise DamagedError unless this is the archive that is offered."""
-    found = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    if found != offer.digest:
-        raise DamagedError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
+    def open(self) -> None:
+        """Let Python import from it; raises BundleError if its module exists already."""
+        if self.manifest.module in sys.modules:
+            raise BundleError(f"module {self.manifest.module} exists already: a bundle needs one of its own")
+        sys.path.insert(0, str(self.path))
+        importlib.invalidate_caches()
+
+    def close(self) -> None:
+        """Remove its modules and its entries in Python's search path, so that none of its code is found again."""
+        module, path = self.manifest.module, str(self.path)
+        for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
+            del sys.modules[name]
+        sys.path.remove(path)
+        for entry in [entry for entry in sys.path_importer_cache if entry == path or entry.startswith(path + os.sep)]:
+            del sys.path_importer_cache[entry]
 
 
 def store(content: bytes, offer: Offer, directory: Path) -> Archive:
-    """Store a checked archive in `directory`, from which its code is imported; raises BundleError."""
+    """Store the archive that is offered in `directory`; raises BundleError unless it is one, with the right digest."""
+    if (found := f"sha256:{hashlib.sha256(content).hexdigest()}") != offer.digest:
+        raise DamagedError(f"{offer.name} {offer.version} has digest {found}, expected {offer.digest}")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parsed = manifest.parse(archive.read(manifest.FILE_NAME))

@@ -1,37 +1,21 @@
 """The bundles in this agent's framework: started from their archives, and stopped."""
 
 import asyncio
-import importlib
-import inspect
 import logging
-import os
-import sys
-from dataclasses import dataclass
-from types import ModuleType
 
-from pelix.constants import OBJECTCLASS
 from pelix.framework import Bundle, BundleContext, BundleException
-from pelix.ipopo.constants import IPopoEvent, use_ipopo
-from pelix.ipopo.decorators import get_factory_context
+from pelix.ipopo.constants import IPOPO_FACTORY_CONTEXT, IPopoEvent, use_ipopo
 from pelix.ipopo.instance import StoredInstance
 
 from demonstrator.agent.archive import Archive, BundleError
 from demonstrator.lib.notifier import Notifier
+from demonstrator.platform import Drainable
 from demonstrator.platform.manifest import BundleState
-from demonstrator.platform.spi import Drainable, service_name
 from demonstrator.remote.imports import Imports
 
 RUNNING, WAITING, FAILED = "running", "waiting", "failed"
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A started bundle."""
-
-    archive: Archive
-    bundle: Bundle
 
 
 class Bundles:
@@ -40,7 +24,8 @@ class Bundles:
     def __init__(self, context: BundleContext, imports: Imports) -> None:
         self._context = context
         self._imports = imports
-        self._running: dict[str, Running] = {}
+        self._started: dict[str, Bundle] = {}
+        self.archives: dict[str, Archive] = {}
         self.changes = Notifier()
         with use_ipopo(context) as ipopo:
             ipopo.add_listener(self)
@@ -49,113 +34,81 @@ class Bundles:
         """Called by iPOPO, in the event loop's thread."""
         self.changes.notify_all()
 
-    @property
-    def archives(self) -> dict[str, Archive]:
-        """The archives of the running bundles, by name."""
-        return {name: running.archive for name, running in self._running.items()}
-
     def start(self, archive: Archive) -> None:
-        """Import a bundle's code from its archive and start it.
-
-        Raises:
-            BundleError: its module exists already.
-            BaseException: of any kind, from the bundle's code.
-        """
-        module = archive.manifest.module
-        if module in sys.modules:
-            raise BundleError(f"module {module} exists already: a bundle needs one of its own")
-        sys.path.insert(0, str(archive.path))
-        importlib.invalidate_caches()
+        """Import a bundle's code from its archive and start it; raises BundleError, with nothing left of the bundle."""
+        name = archive.manifest.name
         try:
-            bundle = self._context.install_bundle(module)
-        except BaseException:
-            _unload_modules(archive)
-            raise
-        self._running[archive.manifest.name] = Running(archive, bundle)
-        try:
+            archive.open()
+            self.archives[name] = archive
+            self._started[name] = self._context.install_bundle(archive.manifest.module)
             # The bundle's module is imported by now, and has declared the contracts that it needs.
             self._require_imports()
-            bundle.start()
-        except BaseException:
-            self.stop(archive.manifest.name)
-            raise
+            self._started[name].start()
+        except (Exception, SystemExit) as error:  # a bundle's code may raise anything: the agent goes on without it
+            _logger.info("%s cannot be started", archive, exc_info=error)
+            if name in self.archives:
+                self.stop(name)
+            archive.path.unlink(missing_ok=True)
+            raise BundleError(str(error)) from error
         self.changes.notify_all()
 
     async def drain(self, *names: str) -> None:
         """Let the components of these bundles hand on what they hold, all at the same time."""
-        context, drainable = self._context, service_name(Drainable)
-        references = [
-            reference
-            for name in names
-            for reference in self._running[name].bundle.get_registered_services()
-            if drainable in reference.get_property(OBJECTCLASS)
-        ]
-        drains = (context.get_service(reference).drain() for reference in references)
+        asked = [self._started[name] for name in names]
+        services = self._context.get_all_service_references(Drainable) or ()
+        drains = (self._context.get_service(each).drain() for each in services if each.get_bundle() in asked)
         for outcome in await asyncio.gather(*drains, return_exceptions=True):
             if isinstance(outcome, Exception):
                 _logger.error("a bundle could not be drained", exc_info=outcome)
 
-    def stop(self, name: str) -> None:
-        """Uninstall a bundle with its components, services and modules, so that another version can be started."""
-        running = self._running.pop(name)
+    def stop(self, name: str) -> Archive:
+        """Uninstall a bundle with its components, services and modules, and return its archive."""
         try:
-            running.bundle.uninstall()
+            if bundle := self._started.pop(name, None):
+                bundle.uninstall()
         except BundleException:
             _logger.exception("%s has not stopped cleanly", name)
-        _unload_modules(running.archive)
+        archive = self.archives.pop(name)
+        archive.close()
         self._require_imports()
         self.changes.notify_all()
+        return archive
 
     def states(self) -> tuple[BundleState, ...]:
         """Return each bundle with the state of its components."""
         return tuple(
-            BundleState(name, running.archive.manifest.version, self.state(name))
-            for name, running in self._running.items()
+            BundleState(name, archive.manifest.version, self.state(name)) for name, archive in self.archives.items()
         )
 
     def state(self, name: str) -> str:
         """Return RUNNING if all components of a bundle run, WAITING if one lacks a requirement, or FAILED."""
-        bundle = self._running[name].bundle
+        states = self._component_states(name)
+        classes = (item for item in vars(self._started[name].get_module()).values() if isinstance(item, type))
+        module = self.archives[name].manifest.module
+        contexts = (vars(cls).get(IPOPO_FACTORY_CONTEXT) for cls in classes if cls.__module__ == module)
+        declared = {instance for context in contexts if context for instance in context.get_instances()}
+        # A component whose constructor fails has no instance.
+        if declared - states.keys() or StoredInstance.ERRONEOUS in states.values():
+            return FAILED
+        return RUNNING if set(states.values()) <= {StoredInstance.VALID} else WAITING
+
+    def failure_reason(self, name: str) -> str:
+        """Return the error of the first component that failed."""
+        for instance, state in self._component_states(name).items():
+            if state == StoredInstance.ERRONEOUS:
+                with use_ipopo(self._context) as ipopo:
+                    trace = ipopo.get_instance_details(instance)["error_trace"] or "no reason given"
+                return f"component {instance}: {trace.strip().splitlines()[-1]}"
+        return "a component could not be created: see the agent's log"
+
+    def _component_states(self, name: str) -> dict[str, int]:
+        bundle = self._started[name]
         with use_ipopo(self._context) as ipopo:
-            states = {
+            return {
                 instance: state
                 for instance, factory, state in ipopo.get_instances()
                 if ipopo.get_factory_bundle(factory) is bundle
             }
-        # A component whose constructor fails has no instance.
-        if _declared_components(bundle.get_module()) - states.keys() or StoredInstance.ERRONEOUS in states.values():
-            return FAILED
-        return RUNNING if set(states.values()) <= {StoredInstance.VALID} else WAITING
 
     def _require_imports(self) -> None:
         self._imports.require(name for archive in self.archives.values() for name in archive.manifest.imports)
-
-    def failure_reason(self, name: str) -> str:
-        """Return the error of the first component that failed."""
-        bundle = self._running[name].bundle
-        with use_ipopo(self._context) as ipopo:
-            for instance, factory, state in ipopo.get_instances():
-                if ipopo.get_factory_bundle(factory) is bundle and state == StoredInstance.ERRONEOUS:
-                    trace = ipopo.get_instance_details(instance)["error_trace"] or "no reason given"
-                    return f"component {instance}: {trace.strip().splitlines()[-1]}"
-        return "a component could not be created: see the agent's log"
-
-
-def _declared_components(module: ModuleType) -> set[str]:
-    """Return the names of the components that a bundle's module instantiates at its start."""
-    classes = (cls for _, cls in inspect.getmembers(module, inspect.isclass) if cls.__module__ == module.__name__)
-    return {name for cls in classes if "__ipopo_factory_context__" in vars(cls) for name in _instances(cls)}
-
-
-def _instances(cls: type) -> set[str]:
-    return set(get_factory_context(cls).get_instances())
-
-
-def _unload_modules(archive: Archive) -> None:
-    """Remove an archive's modules and its entries in Python's search path, so that none of its code is found again."""
-    module, path = archive.manifest.module, str(archive.path)
-    for name in [name for name in sys.modules if name == module or name.startswith(f"{module}.")]:
-        del sys.modules[name]
-    sys.path.remove(path)
-    for entry in [entry for entry in sys.path_importer_cache if entry == path or entry.startswith(path + os.sep)]:
-        del sys.path_importer_cache[entry]

@@ -6,56 +6,44 @@ from typing import Any
 from demonstrator.lib.kubernetes import Kubernetes
 from demonstrator.platform import Container, Pod
 
-SERVICES_PORT_NAME = "services"
-
 
 class PodWatch:
-    """The list of pods, kept up to date; calls `changed` after each event."""
+    """The list of pods, kept up to date and handed to `changed` after each event."""
 
-    def __init__(self, kubernetes: Kubernetes, namespace: str, changed: Callable[[], None]) -> None:
+    def __init__(self, kubernetes: Kubernetes, namespace: str, changed: Callable[[tuple[Pod, ...]], None]) -> None:
         self._kubernetes = kubernetes
         self._path = f"/api/v1/namespaces/{namespace}/pods"
         self._changed = changed
-        self._pods: dict[str, Pod] = {}
+        self._pods: tuple[Pod, ...] = ()
 
     def pods(self) -> tuple[Pod, ...]:
         """See PodDirectory.pods."""
-        return tuple(pod for _, pod in sorted(self._pods.items()))
+        return self._pods
 
     async def run(self) -> None:
         """Follow the pods until cancelled."""
         async for objects in self._kubernetes.follow(self._path):
-            self._pods = {name: read_pod(data) for name, data in objects.items()}
-            self._changed()
+            self._pods = tuple(read_pod(data) for _, data in sorted(objects.items()))
+            self._changed(self._pods)
 
 
 def read_pod(data: dict[str, Any]) -> Pod:
     """Read a pod from the API's object."""
     specification, status = data["spec"], data.get("status", {})
-    phase = "Terminating" if "deletionTimestamp" in data["metadata"] else status.get("phase", "")
-    ports = (
-        port["containerPort"]
-        for container in specification["containers"]
-        for port in container.get("ports", ())
-        if port.get("name") == SERVICES_PORT_NAME
-    )
+    containers = specification["containers"]
+    ports = (port for container in containers for port in container.get("ports", ()))
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
+    # A container that the node has not reported yet has no state.
+    statuses = {item["name"]: item for item in status.get("containerStatuses", ())}
     return Pod(
         name=data["metadata"]["name"],
-        phase=phase,
-        ready=any(
-            condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions", ())
-        ),
+        phase="Terminating" if "deletionTimestamp" in data["metadata"] else status.get("phase", ""),
+        ready=conditions.get("Ready") == "True",
         node=specification.get("nodeName", ""),
         address=status.get("podIP", ""),
-        services_port=next(ports, None),
-        containers=_containers(specification, status),
+        services_port=next((port["containerPort"] for port in ports if port.get("name") == "services"), None),
+        containers=tuple(_container(item["name"], statuses.get(item["name"], {})) for item in containers),
     )
-
-
-def _containers(specification: dict[str, Any], status: dict[str, Any]) -> tuple[Container, ...]:
-    """Read the containers in the template's order; those that the node has not reported yet have no state."""
-    statuses = {item["name"]: item for item in status.get("containerStatuses", ())}
-    return tuple(_container(item["name"], statuses.get(item["name"], {})) for item in specification["containers"])
 
 
 def _container(name: str, status: dict[str, Any]) -> Container:

@@ -11,31 +11,15 @@ from demonstrator.platform import Identity
 
 _logger = logging.getLogger(__name__)
 
-_INTERVAL = 2.0
-_TIMEOUT = 10.0
-
 
 class Health:
-    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed.
+    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed."""
 
-    A thread of its own calls the event loop and waits for the answer, so that a blocked loop loses the file and the
-    kubelet restarts the container.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        loop: asyncio.AbstractEventLoop,
-        interval: float = _INTERVAL,
-        timeout: float = _TIMEOUT,
-    ) -> None:
-        self._path = path
-        self._loop = loop
-        self._interval = interval
-        self._timeout = timeout
-        self._failed = False
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float = 2, timeout: float = 10) -> None:
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="health", daemon=True)
+        # It calls the loop and waits for the answer: a blocked loop loses the file, and the kubelet restarts the agent.
+        arguments = (path, loop, interval, timeout)
+        self._thread = threading.Thread(target=self._watch, args=arguments, name="health", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""
@@ -44,39 +28,33 @@ class Health:
     def fail(self, reason: str) -> None:
         """Remove the health file for good and log the reason."""
         _logger.error("unhealthy from now on: %s", reason)
-        self._failed = True
-        self._path.unlink(missing_ok=True)
+        self._stopped.set()
 
     async def stop(self) -> None:
         """Stop the thread and remove the file."""
         self._stopped.set()
         # Not joined here: the thread may be waiting for an answer of this very loop.
         await asyncio.to_thread(self._thread.join)
-        self._path.unlink(missing_ok=True)
 
-    def _watch(self) -> None:
+    def _watch(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float, timeout: float) -> None:
         while not self._stopped.is_set():
             alive = threading.Event()
-            self._loop.call_soon_threadsafe(alive.set)
-            if alive.wait(self._timeout) and not self._failed:
-                self._path.touch()
+            loop.call_soon_threadsafe(alive.set)
+            if alive.wait(timeout):
+                path.touch()
             else:
-                self._path.unlink(missing_ok=True)
-            self._stopped.wait(self._interval)
+                path.unlink(missing_ok=True)
+            self._stopped.wait(interval)
+        path.unlink(missing_ok=True)
 
 
 class AgentRuntime:
     """The Runtime service: the agent as its bundles see it."""
 
     def __init__(self, identity: Identity, health: Health) -> None:
-        self._identity = identity
+        self.identity = identity
         self._health = health
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def identity(self) -> Identity:
-        """See Runtime.identity."""
-        return self._identity
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """See Runtime.spawn."""
@@ -87,10 +65,9 @@ class AgentRuntime:
 
     async def close(self) -> None:
         """Cancel all tasks that were spawned, and wait until they have ended."""
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -1,31 +1,40 @@
 """The HTTP port for pages: those that bundles provide, the exported services and the agent's readiness."""
 
+from collections import ChainMap
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 from pelix.framework import BundleContext
-from pelix.internals.registry import ServiceReference
+from pelix.internals.events import ServiceEvent
 
 from demonstrator.lib import codec
-from demonstrator.platform.spi import WebEndpoints, service_name
-from demonstrator.remote.exports import Exports, ServiceListener
+from demonstrator.platform import WebEndpoints
+from demonstrator.remote.exports import Exports
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# By method and path.
+_Handlers = dict[tuple[str, str], Callable[[web.Request], Awaitable[web.StreamResponse]]]
 
 
 class WebServer:
-    """Passes requests to the bundles' handlers, which are added and removed with their bundles."""
+    """Passes requests to the bundles' handlers, which come and go with their bundles."""
 
     def __init__(self, context: BundleContext, exports: Exports, ready: Callable[[], bool]) -> None:
+        self._context = context
         self._exports = exports
         self._ready = ready
-        self._handlers: dict[tuple[str, str], _Handler] = {
-            ("GET", "/services"): self._services,
-            ("GET", "/ready"): self._readiness,
-        }
-        self._provided: dict[int, list[tuple[str, str]]] = {}
-        ServiceListener(context, f"(objectClass={service_name(WebEndpoints)})", self._added, self._removed)
+        own: _Handlers = {("GET", "/services"): self._services, ("GET", "/ready"): self._readiness}
+        self._handlers: dict[object, _Handlers] = {self: own}
+        context.add_service_listener(self, specification=WebEndpoints)
+
+    def service_changed(self, event: ServiceEvent[WebEndpoints]) -> None:
+        """Add or remove a service's handlers: called by the framework, in the thread of the event loop."""
+        reference = event.get_service_reference()
+        if event.get_kind() == ServiceEvent.REGISTERED:
+            routes = self._context.get_service(reference).routes()
+            self._handlers[reference] = {(route.method, route.path): route.handler for route in routes}
+        elif event.get_kind() == ServiceEvent.UNREGISTERING:
+            self._handlers.pop(reference, None)
+            self._context.unget_service(reference)
 
     def make_app(self) -> web.Application:
         """Make the HTTP application, with one route: aiohttp's own router cannot change later."""
@@ -34,11 +43,11 @@ class WebServer:
         return app
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
+        handlers = ChainMap(*self._handlers.values())
         method = "GET" if request.method == "HEAD" else request.method
-        if handler := self._handlers.get((method, request.path)):
+        if handler := handlers.get((method, request.path)):
             return await handler(request)
-        allowed = {method for method, path in self._handlers if path == request.path}
-        if allowed:
+        if allowed := {method for method, path in handlers if path == request.path}:
             raise web.HTTPMethodNotAllowed(request.method, allowed)
         raise web.HTTPNotFound
 
@@ -46,14 +55,4 @@ class WebServer:
         return web.Response(body=codec.encode(self._exports.listing()), content_type="application/json")
 
     async def _readiness(self, _request: web.Request) -> web.Response:
-        ready = self._ready()
-        return web.Response(status=200 if ready else 503, text="ready\n" if ready else "not yet\n")
-
-    def _added(self, reference: ServiceReference[Any], service: WebEndpoints) -> None:
-        routes = {(route.method, route.path): route.handler for route in service.routes()}
-        self._handlers.update(routes)
-        self._provided[reference.get_property("service.id")] = list(routes)
-
-    def _removed(self, reference: ServiceReference[Any]) -> None:
-        for route in self._provided.pop(reference.get_property("service.id"), ()):
-            self._handlers.pop(route, None)
+        return web.Response(text="ready\n") if self._ready() else web.Response(text="not yet\n", status=503)

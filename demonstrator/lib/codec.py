@@ -11,13 +11,14 @@ import msgspec
 
 _T = TypeVar("_T")
 
+# RecursionError: nested too deeply. ValueError: also bytes that are not UTF-8.
+_FAILURES = (ValueError, RecursionError)
+# Bounded: the classes of a bundle that is replaced are not held for ever.
+_decoder = lru_cache(maxsize=256)(msgspec.json.Decoder)
+
 
 class DecodeError(ValueError):
     """JSON that is malformed or not of the expected type; the message names the place."""
-
-
-# RecursionError: nested too deeply. ValueError: also bytes that are not UTF-8.
-_FAILURES = (ValueError, RecursionError)
 
 
 def encode(value: Any) -> bytes:
@@ -26,16 +27,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(kind: type[_T], data: bytes | str, place: str = "value") -> _T:
-    """Return JSON as a value of type `kind`.
-
-    Args:
-        kind: the expected type, which may be any that msgspec knows.
-        data: the JSON text.
-        place: what the text is, for the error's message.
-
-    Raises:
-        DecodeError: the text is malformed, or its value of another type.
-    """
+    """Return JSON as a value of type `kind`; raises DecodeError, which names `place`."""
     try:
         value: _T = _decoder(kind).decode(data)  # type: ignore[arg-type] # a type is hashable
     except _FAILURES as error:
@@ -54,9 +46,3 @@ def convert(kind: type[_T], value: Any, place: str = "value") -> _T:
 def loads(data: bytes | str, place: str = "JSON") -> Any:
     """Return JSON as dictionaries, lists, strings and numbers; raises DecodeError."""
     return decode(Any, data, place)
-
-
-# Bounded: the classes of a bundle that is replaced are not held for ever.
-@lru_cache(maxsize=256)
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)

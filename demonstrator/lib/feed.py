@@ -1,7 +1,8 @@
 """A broadcast of values to any number of readers, which ends for all of them when it is closed."""
 
-import asyncio
 from typing import Generic, TypeVar
+
+from demonstrator.lib.notifier import Notifier
 
 _T = TypeVar("_T")
 
@@ -11,36 +12,28 @@ class FeedClosedError(Exception):
 
 
 class Feed(Generic[_T]):
-    """Hands each published value to all who wait for it at that moment; nothing is stored."""
+    """Hands each published value to all who wait for it at that moment."""
+
+    _value: _T
 
     def __init__(self) -> None:
-        self._waiting: set[asyncio.Future[_T]] = set()
+        self._changes = Notifier()
         self._closed = False
 
     async def next(self) -> _T:
-        """Wait for the next value.
-
-        Raises:
-            FeedClosedError: the feed is closed, or was while this waited.
-        """
+        """Wait for the next value; raises FeedClosedError if the feed is closed, or is while this waits."""
+        if not self._closed:
+            await self._changes.wait()
         if self._closed:
             raise FeedClosedError
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
-        try:
-            return await future
-        finally:
-            self._waiting.discard(future)
+        return self._value
 
     def publish(self, value: _T) -> None:
         """Wake everybody who waits, with this value."""
-        for future in self._waiting:
-            if not future.done():
-                future.set_result(value)
+        self._value = value
+        self._changes.notify_all()
 
     def close(self) -> None:
         """End the feed for everybody who waits now or later."""
         self._closed = True
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(FeedClosedError())
+        self._changes.notify_all()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,13 @@ from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 
 _logger = logging.getLogger(__name__)
 
-# An event carries a whole object on one line: a large pod is some 20 KiB.
-_LINE_LIMIT = 2**20
-_WATCH_SECONDS = 300
-_PAUSE = 1.0
-_READ_SECONDS = 10.0
+_ANSWER = aiohttp.ClientTimeout(total=10.0)
 # Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
-_PATCH_SECONDS = 3.0
+_PATCHED = aiohttp.ClientTimeout(total=3.0)
+# The server ends a watch after 300 s. A bookmark comes about once a minute: longer silence means a dead connection.
+_WATCHED = aiohttp.ClientTimeout(total=330, sock_connect=5, sock_read=150)
 # Where the kubelet puts the token and the API's authority.
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-_MERGE = "application/merge-patch+json"
 
 
 class KubernetesError(Exception):
@@ -43,46 +40,38 @@ def api_url(environment: Mapping[str, str]) -> str:
 
 
 class Kubernetes:
-    """A client for one API server, with the rights of the pod's service account."""
+    """A client with the rights of the pod's service account; a request that fails raises KubernetesError."""
 
     def __init__(self, url: str, service_account: Path, session: aiohttp.ClientSession) -> None:
         self._url = url
         self._token = service_account / "token"
         self._session = session
-        self._tls: ssl.SSLContext | bool = True
-        if url.startswith("https:"):
-            self._tls = ssl.create_default_context(cafile=service_account / "ca.crt")
+        authority = service_account / "ca.crt"
+        self._tls = ssl.create_default_context(cafile=authority) if url.startswith("https:") else True
 
     async def read(self, path: str) -> dict[str, Any]:
-        """Get an object or a list.
-
-        Raises:
-            KubernetesError: of this and of every other method here: no answer, or a refusal.
-        """
-        return await self._send("GET", path, _READ_SECONDS, None)
+        """Get an object or a list."""
+        return await self._send("GET", path)
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge a change into an object; with a resourceVersion in it, only into that version."""
-        return await self._send("PATCH", path, _PATCH_SECONDS, change)
+        """Merge a change into an object; with a resourceVersion in it, only into that version, or else status 409."""
+        return await self._send("PATCH", path, change, _PATCHED)
 
     async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Add an object to a collection; status 409 where one of that name exists."""
-        return await self._send("POST", path, _READ_SECONDS, item)
+        return await self._send("POST", path, item)
 
     async def replace(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Replace an object; with a resourceVersion in it, only that version, or else status 409."""
-        return await self._send("PUT", path, _READ_SECONDS, item)
+        return await self._send("PUT", path, item)
 
     async def delete(self, path: str) -> None:
         """Remove an object."""
-        await self._send("DELETE", path, _READ_SECONDS, None)
+        await self._send("DELETE", path)
 
     async def follow(self, path: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-        """Yield the objects of a collection by name, now and after each change, until cancelled.
-
-        Lists, then watches, and starts again whenever the watch ends. Nothing comes while the API server does not
-        answer: the last answer stays in use.
-        """
+        """Yield the objects of a collection by name, now and after each change, until cancelled."""
+        # Nothing comes while the API server does not answer: the last answer stays in use.
         last_error = ""
         while True:
             try:
@@ -100,62 +89,40 @@ class Kubernetes:
             except (*REQUEST_ERRORS, KubernetesError) as error:
                 if last_error != (last_error := format_error(error)):
                     _logger.warning("%s cannot be watched: %s", path.rpartition("/")[2], last_error)
-                await asyncio.sleep(_PAUSE)
-
-    async def _send(self, method: str, path: str, seconds: float, item: Mapping[str, Any] | None) -> dict[str, Any]:
-        body = None if item is None else codec.encode(item)
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        try:
-            async with self._request(method, path, {}, timeout, body) as response:
-                await _check(response)
-                return _decode_object(await response.read())
-        except REQUEST_ERRORS as error:
-            raise KubernetesError(f"{path}: {format_error(error)}") from error
+                await asyncio.sleep(1)
 
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events since `version` as they happen, until the server ends the watch."""
-        parameters = {
-            "watch": "1",
-            "resourceVersion": version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(_WATCH_SECONDS),
-        }
-        # A bookmark comes about once a minute: longer silence means a dead connection.
-        timeout = aiohttp.ClientTimeout(total=_WATCH_SECONDS + 30, sock_connect=5, sock_read=150)
-        async with self._request("GET", path, parameters, timeout, None) as response:
-            await _check(response)
+        query = {"watch": 1, "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": 300}
+        async with self._request("GET", path, _WATCHED, params=query) as response:
             async for line in response.content:
-                event = _decode_object(line)
+                event = codec.decode(dict[str, Any], line, "event")
                 if event.get("type") == "ERROR":
                     raise KubernetesError(f"watch of {path} ended: {event['object'].get('message')}")
                 yield event
 
-    def _request(
-        self, method: str, path: str, parameters: dict[str, str], timeout: aiohttp.ClientTimeout, body: bytes | None
-    ) -> Any:
-        # The kubelet renews the token in its file long before the old one ends.
-        headers = {"Authorization": f"Bearer {self._token.read_text().strip()}"}
-        if body is not None:
-            headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
-        return self._session.request(
-            method,
-            self._url + path,
-            params=parameters,
-            headers=headers,
-            data=body,
-            ssl=self._tls,
-            timeout=timeout,
-            read_bufsize=_LINE_LIMIT,
-        )
+    async def _send(
+        self, method: str, path: str, item: Mapping[str, Any] | None = None, limit: aiohttp.ClientTimeout = _ANSWER
+    ) -> dict[str, Any]:
+        body = None if item is None else codec.encode(item)
+        try:
+            async with self._request(method, path, limit, data=body) as response:
+                return codec.decode(dict[str, Any], await response.read(), "object")
+        except REQUEST_ERRORS as error:
+            raise KubernetesError(f"{path}: {format_error(error)}") from error
 
-
-async def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status not in (200, 201):
-        raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
-
-
-def _decode_object(text: bytes) -> dict[str, Any]:
-    data = codec.loads(text)
-    if not isinstance(data, dict):
-        raise KubernetesError(f"an object expected, not {text[:100]!r}")
-    return data
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, limit: aiohttp.ClientTimeout, **content: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        headers = {
+            # The kubelet renews the token in its file long before the old one ends.
+            "Authorization": f"Bearer {self._token.read_text().strip()}",
+            "Content-Type": "application/merge-patch+json" if method == "PATCH" else "application/json",
+        }
+        # An event carries a whole object on one line, which the buffer limits: a large pod is some 20 KiB.
+        content |= {"headers": headers, "ssl": self._tls, "timeout": limit, "read_bufsize": 2**20}
+        async with self._session.request(method, self._url + path, **content) as response:
+            if response.status not in (200, 201):
+                raise KubernetesError(f"{response.url.path}: {response.status} {response.reason}", response.status)
+            yield response

@@ -20,16 +20,9 @@ class Library:
 
 
 def load(package: str, header: str) -> Library:
-    """Load the library of a bundle's package, with the functions that a header beside it declares.
-
-    The dynamic linker loads only files, so a library from an archive is a temporary file for that moment, which only
-    this user can read.
-
-    Args:
-        package: the bundle's module.
-        header: the file name of the header in that package.
-    """
+    """Load the library of a bundle's package, with the functions that the header file beside it declares."""
     files = resources.files(package)
+    # The dynamic linker loads only files: one from an archive exists for that moment, and only this user can read it.
     with resources.as_file(files / LIBRARY) as path:
         return open_library((files / header).read_text(encoding="utf-8"), path)
 

@@ -9,22 +9,19 @@ from demonstrator.lib import codec
 FILE_NAME = "bundle.json"
 
 
+# The patterns end with \Z, since $ also matches before a line feed at the end.
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The declaration of a bundle.
+    """The declaration of a bundle."""
 
-    Attributes:
-        name: lower-case letters, digits and dashes.
-        version: three numbers, "1.0.0".
-        module: the Python package that holds its iPOPO components.
-        description: one line for people.
-        imports: the contracts it may require from other agents, by name.
-    """
-
-    # \Z, since $ also matches before a line feed at the end.
+    # Lower-case letters, digits and dashes.
     name: Annotated[str, Meta(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")]
+    # Three numbers, "1.0.0".
     version: Annotated[str, Meta(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}\Z")]
+    # The Python package that holds its iPOPO components.
     module: Annotated[str, Meta(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")]
+    # One line for people.
     description: str
+    # The contracts it may require from other agents, by name.
     imports: tuple[str, ...]
 
 

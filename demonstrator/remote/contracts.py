@@ -23,7 +23,8 @@ from demonstrator.platform import local_service
 _Class = TypeVar("_Class", bound=type)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_contracts: dict[str, type] = {}
+# The class that was declared last for each contract, by the contract's name.
+declared: dict[str, type] = {}
 
 
 class RemoteError(Exception):
@@ -32,15 +33,7 @@ class RemoteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method of a contract, as it is called over the network.
-
-    Attributes:
-        name: of the method in Python.
-        wire_name: of the method in requests.
-        arguments: the request's body, with a member for each parameter.
-        answer: the response's body, with the member "result".
-        idempotent: whether a call may be repeated.
-    """
+    """One method of a contract: a request's body has a member for each argument, its answer the member "result"."""
 
     name: str
     wire_name: str
@@ -50,17 +43,14 @@ class Method:
 
 
 def contract(name: str, version: str) -> Callable[[_Class], _Class]:
-    """Declare a Protocol class to be a contract.
+    """Declare a Protocol class to be a contract, by whose name providers are found.
 
-    Args:
-        name: the contract's name, by which providers are found.
-        version: "major.minor"; the minor part rises when methods are added, the major part when one goes or changes.
+    Of its version "major.minor", the minor part rises when methods are added, the major part when one goes or changes.
     """
 
     def declare(cls: _Class) -> _Class:
-        local_service(name)(cls)
+        declared[name] = local_service(name)(cls)
         cls.__contract_version__ = version  # type: ignore[attr-defined]
-        _contracts[name] = cls
         return cls
 
     return declare
@@ -82,22 +72,22 @@ def wire_name(name: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def find(name: str) -> type | None:
-    """Return the contract class that was declared last under that name."""
-    return _contracts.get(name)
+def find(name: str) -> type:
+    """Return the class of a contract; raises LookupError."""
+    if name not in declared:
+        raise LookupError(f"no contract is called {name}")
+    return declared[name]
 
 
-def version_of(cls: type) -> str:
-    """Return the version of a contract class."""
-    return str(cls.__contract_version__)  # type: ignore[attr-defined]
+def version_of(name: str) -> str:
+    """Return the version of a contract."""
+    return str(find(name).__contract_version__)  # type: ignore[attr-defined]
 
 
 def is_compatible(offered: str, required: str) -> bool:
     """Tell whether a provider at version `offered` can serve a consumer written for version `required`."""
     try:
-        (offered_major, offered_minor), (major, minor) = (
-            (int(part) for part in version.split(".")) for version in (offered, required)
-        )
+        (offered_major, offered_minor), (major, minor) = (map(int, part.split(".")) for part in (offered, required))
     except ValueError:
         return False
     return offered_major == major and offered_minor >= minor

@@ -1,18 +1,21 @@
-"""The services of this agent that other agents may call."""
+"""The services of this agent that other agents may call, and the HTTP port where they do."""
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
+from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import asdict
+from pelix.constants import OBJECTCLASS, SERVICE_ID
 from pelix.framework import BundleContext
 from pelix.internals.events import ServiceEvent
-from pelix.internals.registry import ServiceReference
 
+from demonstrator.lib import codec
 from demonstrator.lib.notifier import Notifier
 from demonstrator.remote import contracts
 
 IMPORTED = "service.imported"
+HEARTBEAT_SECONDS = 3.0
 
 _logger = logging.getLogger(__name__)
 
@@ -32,80 +35,81 @@ class Listing(Struct, frozen=True, forbid_unknown_fields=True):
     services: tuple[Exported, ...]
 
 
-class ServiceListener:
-    """Calls back for each service in this process that is registered or unregistered, existing ones first."""
-
-    def __init__(
-        self,
-        context: BundleContext,
-        ldap_filter: str | None,
-        added: Callable[[ServiceReference[Any], Any], None],
-        removed: Callable[[ServiceReference[Any]], None],
-    ) -> None:
-        self._context = context
-        self._added = added
-        self._removed = removed
-        context.add_service_listener(self, ldap_filter)
-        present: list[ServiceReference[Any]]
-        present = context.get_all_service_references(None, ldap_filter) or []
-        for reference in present:
-            added(reference, context.get_service(reference))
-
-    def service_changed(self, event: ServiceEvent[Any]) -> None:
-        """Called by the framework, in the thread of the event loop."""
-        reference: ServiceReference[Any] = event.get_service_reference()
-        if event.get_kind() == ServiceEvent.REGISTERED:
-            self._added(reference, self._context.get_service(reference))
-        elif event.get_kind() == ServiceEvent.UNREGISTERING:
-            self._removed(reference)
-            self._context.unget_service(reference)
-
-
 class Exports:
-    """All local services that provide a contract, by service id."""
+    """All services that provide a contract and were registered in this process since this was made."""
 
     def __init__(self, context: BundleContext, pod: str) -> None:
+        self._context = context
         self._pod = pod
         self._services: dict[tuple[int, str], Any] = {}
         self._changes = Notifier()
-        ServiceListener(context, f"(!({IMPORTED}=*))", self._added, self._removed)
+        context.add_service_listener(self, f"(!({IMPORTED}=*))")
+
+    def service_changed(self, event: ServiceEvent[Any]) -> None:
+        """Export or withdraw a service: called by the framework, in the thread of the event loop."""
+        reference = event.get_service_reference()
+        for name in contracts.declared.keys() & reference.get_property(OBJECTCLASS):
+            key = reference.get_property(SERVICE_ID), name
+            if event.get_kind() == ServiceEvent.REGISTERED:
+                self._services[key] = self._context.get_service(reference)
+                _logger.info("exports %s", name)
+            elif event.get_kind() == ServiceEvent.UNREGISTERING:
+                self._services.pop(key, None)
+                self._context.unget_service(reference)
+            self._changes.notify_all()
 
     def listing(self) -> Listing:
         """Return the services that are exported now."""
-        return Listing(
-            self._pod,
-            tuple(
-                Exported(number, name, contracts.version_of(cls))
-                for number, name in sorted(self._services)
-                if (cls := contracts.find(name))
-            ),
-        )
-
-    def find(self, number: int, name: str) -> Any | None:
-        """Return the service of that id, if it provides that contract."""
-        return self._services.get((number, name))
-
-    async def wait_for_change(self, listing: Listing, seconds: float) -> bool:
-        """Wait until another listing is exported; return False after so many seconds."""
-        return await self._changes.wait_for(lambda: self.listing() != listing, seconds)
+        services = (Exported(number, name, contracts.version_of(name)) for number, name in sorted(self._services))
+        return Listing(self._pod, tuple(services))
 
     def withdraw(self) -> None:
         """Stop exporting: the agent is about to stop."""
         self._services.clear()
         self._changes.notify_all()
 
-    def _added(self, reference: ServiceReference[Any], service: Any) -> None:
-        for name in reference.get_property("objectClass"):
-            if contracts.find(name):
-                self._services[_number(reference), name] = service
-                _logger.info("exports %s", name)
-        self._changes.notify_all()
+    def make_app(self) -> web.Application:
+        """Make the HTTP application of the port for other agents: a stream of listings, and calls of services."""
+        app = web.Application(client_max_size=2**20)
+        app.router.add_get("/services", self._watch)
+        app.router.add_post("/services/{number:[0-9]{1,9}}/{contract}/{method}", self._call)
+        return app
 
-    def _removed(self, reference: ServiceReference[Any]) -> None:
-        for name in reference.get_property("objectClass"):
-            self._services.pop((_number(reference), name), None)
-        self._changes.notify_all()
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        """Send the listing as a line of JSON now and at each change, and empty lines in between."""
+        # Silence for longer than HEARTBEAT_SECONDS means that this agent, its node or the network is gone.
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        try:
+            while True:
+                listing = self.listing()
+                await response.write(codec.encode(listing) + b"\n")
+                # B023: the lambda is called in this round of the loop alone.
+                while not await self._changes.wait_for(lambda: self.listing() != listing, HEARTBEAT_SECONDS):  # noqa: B023
+                    await response.write(b"\n")
+        except ConnectionError:
+            return response
+
+    async def _call(self, request: web.Request) -> web.Response:
+        """Call a method of an exported service with the members of a JSON object."""
+        name = request.match_info["contract"]
+        service = self._services.get((int(request.match_info["number"]), name))
+        methods = {} if service is None else contracts.methods_of(contracts.find(name))
+        if not (method := methods.get(request.match_info["method"])):
+            return _error(404, "no such service or method")
+        body = await request.read()
+        try:
+            arguments = codec.decode(method.arguments, body, "arguments")
+            result = await getattr(service, method.name)(**asdict(arguments))
+        except ValueError as error:
+            return _error(400, str(error))
+        except contracts.RemoteError as error:
+            return _error(503, str(error))
+        except Exception:
+            _logger.exception("%s.%s failed", name, method.name)
+            return _error(500, "the service failed")
+        return web.Response(body=codec.encode({"result": result}), content_type="application/json")
 
 
-def _number(reference: ServiceReference[Any]) -> int:
-    return int(reference.get_property("service.id"))
+def _error(status: int, message: str) -> web.Response:
+    return web.Response(status=status, body=codec.encode({"error": message}), content_type="application/json")

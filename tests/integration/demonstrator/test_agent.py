@@ -64,7 +64,7 @@ async def test_data_flows_and_every_sample_is_accounted_for(local: Local) -> Non
 
 
 async def test_an_agent_is_blank_until_it_is_given_its_bundles(local: Local) -> None:
-    code = "import demonstrator.agent.agent, demonstrator.bundles"
+    code = "import demonstrator.agent.__main__, demonstrator.bundles"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

@@ -88,7 +88,7 @@ async def test_a_task_that_fails_makes_the_agent_unhealthy(tmp_path: Path) -> No
 
 
 def test_settings_come_from_the_environment() -> None:
-    settings = Settings.read(ENVIRONMENT | {"KUBERNETES_SERVICE_HOST": "10.3.0.1", "KUBERNETES_SERVICE_PORT": "443"})
+    settings = Settings(ENVIRONMENT | {"KUBERNETES_SERVICE_HOST": "10.3.0.1", "KUBERNETES_SERVICE_PORT": "443"})
     assert settings.identity.target == "felix_2"
     assert settings.provisioning_url == "http://ace-provisioning-service:90"
     assert settings.kubernetes_url == "https://10.3.0.1:443"
@@ -98,10 +98,10 @@ def test_settings_come_from_the_environment() -> None:
 @pytest.mark.parametrize("name", ENVIRONMENT)
 def test_a_missing_setting_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
-        Settings.read(ENVIRONMENT | {name: ""})
+        Settings(ENVIRONMENT | {name: ""})
 
 
 @pytest.mark.parametrize("value", ["0", "70000", "http"])
 def test_a_port_that_is_none_is_named(value: str) -> None:
     with pytest.raises(SettingsError, match="AGENT_PAGES_PORT"):
-        Settings.read(ENVIRONMENT | {"AGENT_PAGES_PORT": value})
+        Settings(ENVIRONMENT | {"AGENT_PAGES_PORT": value})

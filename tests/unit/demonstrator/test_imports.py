@@ -80,7 +80,7 @@ class Own:
         self.context = context
         self.health = _Health()
         self.runtime = AgentRuntime(Identity("felix_2", "own", "default", "node"), self.health)
-        self.imports = Imports(context, "own", session, self.runtime.spawn)
+        self.imports = Imports(context, session, self.runtime)
         self.registered = asyncio.Event()
         context.add_service_listener(self, f"({IMPORTED}=*)")
 
@@ -120,8 +120,9 @@ async def own(server: TestServer) -> AsyncIterator[Own]:
     async with aiohttp.ClientSession() as session:
         own = Own(framework.get_bundle_context(), session)
         yield own
-        await own.runtime.close()
+        own.imports.follow(())
         assert not own.proxies
+        await own.runtime.close()
     framework.stop()
     FrameworkFactory.delete_framework(framework)
 

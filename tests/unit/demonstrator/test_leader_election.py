@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,6 +17,9 @@ from demonstrator.bundles.coordinator.leader_election import (
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import QueueLedger
 from tests.support.demonstrator.kubernetes import merge
+
+if TYPE_CHECKING:
+    from demonstrator.platform import KubernetesApi
 
 
 class Server:
@@ -65,7 +68,9 @@ class Clock:
 
 
 def election(server: Server, name: str, clock: Clock, state: SharedState | None = None) -> LeaderElection:
-    return LeaderElection(server, "default", name, state or SharedState(SampleAccounting()), clock)
+    return LeaderElection(
+        cast("KubernetesApi", server), "default", name, state or SharedState(SampleAccounting()), clock
+    )
 
 
 async def test_one_leads_and_the_other_takes_over_when_it_is_silent() -> None:

@@ -7,7 +7,7 @@ from aiohttp.test_utils import TestServer
 
 from demonstrator.agent.provisioning_client import ProvisioningClient
 from demonstrator.lib.errors import REQUEST_ERRORS
-from demonstrator.platform.spi import Identity
+from demonstrator.platform import Identity
 
 
 async def test_another_pod_that_answers_once_does_not_answer_for_ever() -> None:
