@@ -1,29 +1,36 @@
 """Errors, each with its exit code and its remedy.
 
-Every error that a person can cause or cure is a RunnerError: the command line prints its
-message and its remedy and leaves with its exit code. Anything else is a defect and keeps
-its traceback.
+Every error that a person can cause or cure is a RunnerError: the command line prints its message and its remedy
+and leaves with its exit code. Anything else is a defect and keeps its traceback.
 """
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The exit codes of `python -m runner`; README.md lists the same."""
+    """The exit codes of `python -m runner`, each with its meaning; README.md lists the same."""
 
-    OK = 0
-    DEFECT = 1  # an unexpected exception: a bug in this project
-    USAGE = 2  # the command line is not understood
-    DECLARATION = 3  # inventory/cluster.yml (or the inventory) is not valid
-    MACHINE = 4  # this machine lacks something: see `doctor`
-    PREPARE = 5  # a binary or an image is not available
-    HOSTS = 6  # a host cannot be brought up or reached
-    ROLES = 7  # a role failed on a host
-    NOT_READY = 8  # the roles are done but the cluster does not answer as it should
-    VERIFY = 9  # testinfra found a host that is not as it should be
-    LOCKED = 10  # another run is at work in this checkout
-    INTERRUPTED = 130  # Ctrl-C
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> Self:  # noqa: D102 - what it does is known
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.meaning = meaning
+        return code
+
+    OK = 0, "done"
+    DEFECT = 1, "a bug in this project: please report the traceback"
+    USAGE = 2, "the command line is not valid"
+    DECLARATION = 3, "inventory/cluster.yml, or the inventory, is not valid"
+    MACHINE = 4, "this machine lacks something: see `doctor`"
+    PREPARE = 5, "a binary or an image is not available"
+    HOSTS = 6, "a host did not start or cannot be reached"
+    ROLES = 7, "a role failed on a host"
+    NOT_READY = 8, "the cluster does not work as it should"
+    VERIFY = 9, "a host failed its tests"
+    LOCKED = 10, "another run is active in this checkout"
+    INTERRUPTED = 130, "interrupted (Ctrl-C)"
 
 
 class RunnerError(Exception):

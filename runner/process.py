@@ -4,8 +4,7 @@ A program gets no standard input and a session of its own, so that Ctrl-C in a t
 The runner then stops it in order: SIGINT, SIGTERM, SIGKILL, each with a time limit, for all that the program started.
 """
 
-import codecs
-import io
+import math
 import os
 import selectors
 import shlex
@@ -79,10 +78,10 @@ class JobRunner:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        on_line: Callable[[str], object] | None = None,
+        on_line: Callable[[str], object] = str,
         capture: bool = True,
         share_terminal: bool = False,
-        timeout: float | None = None,
+        timeout: float = math.inf,
         interrupt_seconds: float = INTERRUPT_SECONDS,
     ) -> str:
         """Run a command to its end; Ctrl-C, SIGTERM, SIGHUP and a cancellation stop it and all that it started.
@@ -92,7 +91,7 @@ class JobRunner:
             cwd: its working directory.
             env: its whole environment; this process's own by default.
             stdin: what it reads; nothing by default.
-            on_line: called with each line of its output and error output, as they come.
+            on_line: called with each line of its output and error output, as they come; by default nothing happens.
             capture: whether its output is read; else it goes where this process's own goes.
             share_terminal: leave it in this process's session, as sudo needs to ask for a password.
             timeout: after so many seconds it is stopped.
@@ -106,52 +105,49 @@ class JobRunner:
             CancelledError: there was a cancellation.
             KeyboardInterrupt: there was a signal.
         """
-        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
+        pipe = subprocess.PIPE if capture else None
         output: list[str] = []
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
         with interrupts_deferred() as interrupts, ExitStack() as files:
             self.check()
+            given = subprocess.DEVNULL if stdin is None else files.enter_context(_file_with(stdin))
             try:
                 child = subprocess.Popen(
                     command,
                     cwd=cwd,
                     env=env,
-                    stdin=subprocess.DEVNULL if stdin is None else files.enter_context(_file_with(stdin)),
-                    stdout=subprocess.PIPE if capture else None,
-                    stderr=subprocess.PIPE if capture else None,
+                    stdin=given,
+                    stdout=pipe,
+                    stderr=pipe,
                     start_new_session=not share_terminal,
                 )
             except (FileNotFoundError, PermissionError) as error:
                 raise CommandError(command, NOT_FOUND, f"{error.filename}: {error.strerror}") from None
             stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
-            stopping = False
+            requests = 0
 
             def tick() -> bool:
-                nonlocal stopping
+                nonlocal requests
                 requests = len(interrupts) + self._cancellations + (time.monotonic() > deadline)
-                stopping = stopping or requests > 0
                 ended = child.poll() is not None
                 # What a program leaves behind has no reason to take as long as the program itself.
-                return stopper.tick(requests + ended) if stopping else ended
+                return stopper.tick(requests + ended) if requests else ended
 
+            pipes = [files.enter_context(opened) for opened in (child.stdout, child.stderr) if opened]
             try:
-                for pipe, line in _lines(child, tick):
+                for source, line in _lines(child, pipes, tick):
                     tail.append(line)
-                    if pipe is child.stdout:
+                    if source is child.stdout:
                         output.append(line)
-                    if on_line:
-                        on_line(line)
+                    on_line(line)
             except BaseException:  # of on_line
                 while not stopper.tick(1 + (child.poll() is not None)):
                     _wait(child)
                 raise
-            finally:
-                for opened in filter(None, (child.stdout, child.stderr)):
-                    opened.close()
-            code = child.poll()
         self.check()
-        if stopping or code:
-            raise CommandError(command, None if stopping else code, "\n".join(tail))
+        if requests or child.returncode:
+            raise CommandError(command, None if requests else child.returncode, "\n".join(tail))
         return "\n".join(output)
 
     def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
@@ -216,42 +212,34 @@ def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> 
             _wait(child)
 
 
-class _LineSplitter:
-    """Turn what a pipe delivers into lines; a carriage return ends one too, as progress bars use it."""
-
-    def __init__(self) -> None:
-        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
-        self._rest = ""
-
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that are complete; all that is left, when `data` is empty."""
-        *lines, self._rest = (self._rest + self._decoder.decode(data, final=not data)).split("\n")
-        if not data and self._rest:
-            lines.append(self._rest)
-        return lines
-
-
-def _lines(child: "subprocess.Popen[bytes]", tick: Callable[[], bool]) -> Iterator[tuple[IO[bytes], str]]:
+def _lines(
+    child: "subprocess.Popen[bytes]", pipes: Sequence[IO[bytes]], tick: Callable[[], bool]
+) -> Iterator[tuple[IO[bytes], str]]:
     """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
+    rest = dict.fromkeys(pipes, b"")
     with selectors.DefaultSelector() as selector:
-        splitters = {pipe: _LineSplitter() for pipe in (child.stdout, child.stderr) if pipe}
-        for pipe in splitters:
+        for pipe in pipes:
             selector.register(pipe, selectors.EVENT_READ, pipe)
         while True:
             ready = selector.select(POLL_SECONDS) if selector.get_map() else []
             for key, _ in ready:
-                data = os.read(key.fd, _CHUNK)
-                for line in splitters[key.data].feed(data):
-                    yield key.data, line
+                pipe, data = key.data, os.read(key.fd, _CHUNK)
+                # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
+                lines = (rest[pipe] + data).splitlines(keepends=True)
+                rest[pipe] = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+                yield from ((pipe, _text(line)) for line in lines)
                 if not data:
-                    selector.unregister(key.data)
+                    selector.unregister(pipe)
             if not selector.get_map():
                 _wait(child)
             # A program in the background may hold the pipes open for longer than the child lives.
             if tick() and not (ready and selector.get_map()):
                 break
-        for key in list(selector.get_map().values()):
-            yield from ((key.data, line) for line in splitters[key.data].feed(b""))
+    yield from ((pipe, _text(line)) for pipe, line in rest.items() if line)
+
+
+def _text(line: bytes) -> str:
+    return line.rstrip(b"\r\n").decode(errors="replace")
 
 
 def _wait(child: "subprocess.Popen[bytes]") -> None:

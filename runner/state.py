@@ -60,8 +60,6 @@ class State:
     def locked(self) -> Iterator[None]:
         """Hold the checkout's lock, since two runs at once would change the same hosts.
 
-        The kernel frees the lock however the process ends.
-
         Raises:
             LockedError: another process holds it; the message names its command, pid and start.
         """
@@ -71,10 +69,8 @@ class State:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise LockedError(
-                    f"Another run is active in this checkout: {_describe_holder(file.read())}.",
-                    "Wait until it ends, or stop it with Ctrl-C in its terminal.",
-                ) from None
+                message = f"Another run is active in this checkout: {_describe_holder(file.read())}."
+                raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
             file.truncate(0)
             command = shlex.join(["python", "-m", "runner", *sys.argv[1:]])
             json.dump({"pid": os.getpid(), "command": command, "since": _now().isoformat(timespec="seconds")}, file)
@@ -83,7 +79,6 @@ class State:
 
     def new_run(self) -> Path:
         """Create the directory of a run, named by its start, and remove the oldest ones."""
-        self.create()
         self.runs.mkdir(mode=0o700, exist_ok=True)
         directory = self.runs / _now().strftime("%Y-%m-%dT%H.%M.%S.%f")
         directory.mkdir(mode=0o700)

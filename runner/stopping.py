@@ -26,13 +26,13 @@ def interrupts_deferred() -> Iterator[Sequence[int]]:
         KeyboardInterrupt: at the end, if there was such a signal.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in before.items():
-        if handler not in {signal.SIG_IGN, None}:  # as under nohup
-            signal.signal(number, lambda received_number, _: received.append(received_number))
+    # Only the main thread may have handlers; a signal that is ignored, as under nohup, stays so.
+    numbers = STOP_SIGNALS if threading.current_thread() is threading.main_thread() else ()
+    before = {
+        number: signal.signal(number, lambda received_number, _: received.append(received_number))
+        for number in numbers
+        if signal.getsignal(number) not in {signal.SIG_IGN, None}
+    }
     try:
         yield received
     finally:
@@ -55,11 +55,8 @@ class Stopper:
 
     def __init__(self, find: Callable[[], set[psutil.Process]], interrupt_seconds: float = INTERRUPT_SECONDS) -> None:
         self._find = find
-        self._stages = [
-            (signal.SIGINT, interrupt_seconds),
-            (signal.SIGTERM, TERMINATE_SECONDS),
-            (signal.SIGKILL, KILL_SECONDS),
-        ]
+        seconds = (interrupt_seconds, TERMINATE_SECONDS, KILL_SECONDS)
+        self._stages = list(zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), seconds, strict=True))
         self._sent = 0
         self._deadline = 0.0
         self._processes: set[psutil.Process] = set()
@@ -74,11 +71,10 @@ class Stopper:
             whether all processes have ended, or outlived SIGKILL's time limit (as another user's do).
         """
         self._processes = {one for one in self._processes | self._find() if _is_alive(one)}
-        if not self._processes:
-            return True
-        if requests > self._sent or time.monotonic() > self._deadline:
-            if self._sent == len(self._stages):
-                return time.monotonic() > self._deadline
+        timed_out = time.monotonic() > self._deadline
+        if not self._processes or self._sent == len(self._stages):
+            return timed_out or not self._processes
+        if requests > self._sent or timed_out:
             number, seconds = self._stages[self._sent]
             self._sent += 1
             self._deadline = time.monotonic() + seconds
@@ -98,7 +94,7 @@ def with_env_marker(marker: str) -> set[psutil.Process]:
     found = set()
     for one in psutil.process_iter(["environ"]):
         environment: dict[str, str] = one.info["environ"] or {}  # None for another user's
-        if one.pid != os.getpid() and any(marker in f"{name}={value}" for name, value in environment.items()):
+        if one.pid != os.getpid() and any(marker in text for pair in environment.items() for text in pair):
             found.add(one)
     return found
 
@@ -124,7 +120,6 @@ def started_by(pid: int) -> set[psutil.Process]:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    try:
+    with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return False

@@ -2,6 +2,6 @@
 
 from runner.display import lines
 from runner.display.board import Board
-from runner.display.views import as_json, choose_view, console, failure_as_json
+from runner.display.views import JsonView, choose_view, console
 
-__all__ = ["Board", "as_json", "choose_view", "console", "failure_as_json", "lines"]
+__all__ = ["Board", "JsonView", "choose_view", "console", "lines"]
