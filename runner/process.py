@@ -6,15 +6,13 @@ The runner then stops it in order: SIGINT, SIGTERM, SIGKILL, each with a time li
 
 import math
 import os
-import selectors
 import shlex
 import subprocess
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
@@ -23,10 +21,10 @@ from runner.errors import MachineError
 from runner.stopping import INTERRUPT_SECONDS, Stopper, interrupts_deferred, started_by
 
 POLL_SECONDS = 0.1
-_CHUNK = 1 << 16
-_TAIL_LINES = 30
 SHORT_SECONDS = 60.0
 NOT_FOUND = 127  # a shell's exit code
+_CHUNK = 1 << 16
+_TAIL_LINES = 30
 T = TypeVar("T")
 
 
@@ -53,22 +51,24 @@ class JobRunner:
     """Run commands and parallel jobs, and cancel them together."""
 
     def __init__(self) -> None:
-        self._cancelled = threading.Event()
-        self._cancellations = 0
+        self._cancelled = False
+        self._signals: Sequence[int] = ()  # received while jobs run in parallel
 
     def cancel(self) -> None:
-        """Stop every running command, and every job at its next check; again, send each command's next signal."""
-        self._cancellations += 1
-        self._cancelled.set()
+        """Stop every running command, and every job at its next check."""
+        self._cancelled = True
 
     def check(self) -> None:
         """Raise CancelledError after a cancellation."""
-        if self._cancelled.is_set():
+        if self._cancelled or self._signals:
             raise CancelledError
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise CancelledError as soon as there is a cancellation."""
-        self._cancelled.wait(seconds)
+        """Sleep, or raise CancelledError when there is a cancellation."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.check()
+            time.sleep(min(left, POLL_SECONDS))
         self.check()
 
     def run(  # noqa: PLR0913 - each is an option of a program's start
@@ -111,7 +111,9 @@ class JobRunner:
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
         with interrupts_deferred() as interrupts, ExitStack() as files:
             self.check()
-            given = subprocess.DEVNULL if stdin is None else files.enter_context(_file_with(stdin))
+            given = files.enter_context(tempfile.TemporaryFile())
+            given.write((stdin or "").encode())
+            given.seek(0)
             try:
                 child = subprocess.Popen(
                     command,
@@ -120,21 +122,23 @@ class JobRunner:
                     stdin=given,
                     stdout=pipe,
                     stderr=pipe,
+                    bufsize=0,
                     start_new_session=not share_terminal,
                 )
             except (FileNotFoundError, PermissionError) as error:
                 raise CommandError(command, NOT_FOUND, f"{error.filename}: {error.strerror}") from None
+            pipes = [files.enter_context(opened) for opened in (child.stdout, child.stderr) if opened]
             stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
             requests = 0
 
             def tick() -> bool:
                 nonlocal requests
-                requests = len(interrupts) + self._cancellations + (time.monotonic() > deadline)
+                timed_out = time.monotonic() > deadline
+                requests = len(interrupts) + len(self._signals) + self._cancelled + timed_out
                 ended = child.poll() is not None
                 # What a program leaves behind has no reason to take as long as the program itself.
                 return stopper.tick(requests + ended) if requests else ended
 
-            pipes = [files.enter_context(opened) for opened in (child.stdout, child.stderr) if opened]
             try:
                 for source, line in _lines(child, pipes, tick):
                     tail.append(line)
@@ -168,18 +172,11 @@ class JobRunner:
                 return job()
             except BaseException as error:
                 failures.append(error)
-                # Before this thread takes the next job.
-                if not self._cancelled.is_set():
-                    self.cancel()
+                self.cancel()  # before this thread takes the next job
                 raise
 
-        with interrupts_deferred() as interrupts, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        with interrupts_deferred() as self._signals, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
             futures = [pool.submit(start, job) for job in jobs]
-            handled = 0
-            while wait(futures, POLL_SECONDS).not_done:
-                if len(interrupts) > handled:
-                    handled = len(interrupts)
-                    self.cancel()
         if failures:
             raise failures[0]
         return [future.result() for future in futures]
@@ -200,16 +197,13 @@ def command_output(*command: str) -> str | None:
 @contextmanager
 def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
     """Run a server until the context ends; its output goes to `log`."""
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
-        )
-    stopper = Stopper(lambda: started_by(child.pid))
-    try:
-        yield
-    finally:
-        while not stopper.tick():
-            _wait(child)
+    jobs = JobRunner()
+    with log.open("w", encoding="utf-8", buffering=1) as output, ThreadPoolExecutor(1) as pool:
+        pool.submit(jobs.run, command, env=env, on_line=lambda line: output.write(f"{line}\n"))
+        try:
+            yield
+        finally:
+            jobs.cancel()
 
 
 def _lines(
@@ -217,24 +211,21 @@ def _lines(
 ) -> Iterator[tuple[IO[bytes], str]]:
     """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
     rest = dict.fromkeys(pipes, b"")
-    with selectors.DefaultSelector() as selector:
-        for pipe in pipes:
-            selector.register(pipe, selectors.EVENT_READ, pipe)
-        while True:
-            ready = selector.select(POLL_SECONDS) if selector.get_map() else []
-            for key, _ in ready:
-                pipe, data = key.data, os.read(key.fd, _CHUNK)
-                # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
-                lines = (rest[pipe] + data).splitlines(keepends=True)
-                rest[pipe] = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
-                yield from ((pipe, _text(line)) for line in lines)
-                if not data:
-                    selector.unregister(pipe)
-            if not selector.get_map():
-                _wait(child)
-            # A program in the background may hold the pipes open for longer than the child lives.
-            if tick() and not (ready and selector.get_map()):
+    for pipe in pipes:
+        # A program in the background may hold the pipes open for longer than the child lives.
+        os.set_blocking(pipe.fileno(), False)
+    while True:
+        ended = tick()
+        chunks = {pipe: pipe.read(_CHUNK) or b"" for pipe in pipes}
+        for pipe, chunk in chunks.items():
+            # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
+            lines = (rest[pipe] + chunk).splitlines(keepends=True)
+            rest[pipe] = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+            yield from ((pipe, _text(line)) for line in lines)
+        if not any(chunks.values()):
+            if ended:
                 break
+            _wait(child)
     yield from ((pipe, _text(line)) for pipe, line in rest.items() if line)
 
 
@@ -245,10 +236,3 @@ def _text(line: bytes) -> str:
 def _wait(child: "subprocess.Popen[bytes]") -> None:
     with suppress(subprocess.TimeoutExpired):
         child.wait(POLL_SECONDS)
-
-
-def _file_with(text: str) -> IO[bytes]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    file.write(text.encode())
-    file.seek(0)
-    return file
