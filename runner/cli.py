@@ -49,7 +49,6 @@ def _examples(*commands: str) -> str:
 
 app = Typer(
     cls=ErrorHandlingGroup,
-    help="Raise, look at and remove the cluster that inventory/cluster.yml declares.",
     epilog=_preformatted("Exit codes", (f"{code.value:>5}  {code.meaning}" for code in ExitCode)),
     no_args_is_help=True,
     add_completion=False,

@@ -50,50 +50,37 @@ class RunnerError(Exception):
         self.remedy = remedy
         self.details = details
 
+    def __init_subclass__(cls, exit_code: ExitCode | None = None) -> None:
+        cls.exit_code = exit_code or cls.exit_code
 
-class DeclarationError(RunnerError):
+
+class DeclarationError(RunnerError, exit_code=ExitCode.DECLARATION):
     """inventory/cluster.yml or an inventory file is not valid."""
 
-    exit_code = ExitCode.DECLARATION
 
-
-class MachineError(RunnerError):
+class MachineError(RunnerError, exit_code=ExitCode.MACHINE):
     """This machine lacks something that a run needs."""
 
-    exit_code = ExitCode.MACHINE
 
-
-class PrepareError(RunnerError):
+class PrepareError(RunnerError, exit_code=ExitCode.PREPARE):
     """A binary or an image could not be downloaded, built or verified."""
 
-    exit_code = ExitCode.PREPARE
 
-
-class HostsError(RunnerError):
+class HostsError(RunnerError, exit_code=ExitCode.HOSTS):
     """Vagrant could not bring up, reach or remove a host."""
 
-    exit_code = ExitCode.HOSTS
 
-
-class RolesError(RunnerError):
+class RolesError(RunnerError, exit_code=ExitCode.ROLES):
     """An Ansible task failed."""
 
-    exit_code = ExitCode.ROLES
 
-
-class NotReadyError(RunnerError):
+class NotReadyError(RunnerError, exit_code=ExitCode.NOT_READY):
     """The cluster is up but does not answer as it should."""
 
-    exit_code = ExitCode.NOT_READY
 
-
-class VerifyError(RunnerError):
+class VerifyError(RunnerError, exit_code=ExitCode.VERIFY):
     """A host is not as testinfra expects it."""
 
-    exit_code = ExitCode.VERIFY
 
-
-class LockedError(RunnerError):
+class LockedError(RunnerError, exit_code=ExitCode.LOCKED):
     """Another run is at work in this checkout."""
-
-    exit_code = ExitCode.LOCKED

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from runner.errors import MachineError
-from runner.stopping import INTERRUPT_SECONDS, Stopper, interrupts_deferred, started_by
+from runner.stopping import INTERRUPT_SECONDS, interrupts_deferred, started_by, stop_in_order
 
 POLL_SECONDS = 0.1
 SHORT_SECONDS = 60.0
@@ -36,7 +36,7 @@ class CommandError(MachineError):
     """A command is not installed, failed or took too long.
 
     Attributes:
-        code: its exit code, negative for a signal, 127 where there is no such program; None after its time limit.
+        code: its exit code, negative for a signal, NOT_FOUND where there is no such program; None after its time limit.
         output: the last lines that it printed.
     """
 
@@ -63,14 +63,6 @@ class JobRunner:
         if self._cancelled or self._signals:
             raise CancelledError
 
-    def sleep(self, seconds: float) -> None:
-        """Sleep, or raise CancelledError when there is a cancellation."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.check()
-            time.sleep(min(left, POLL_SECONDS))
-        self.check()
-
     def run(  # noqa: PLR0913 - each is an option of a program's start
         self,
         command: Sequence[str],
@@ -84,21 +76,20 @@ class JobRunner:
         timeout: float = math.inf,
         interrupt_seconds: float = INTERRUPT_SECONDS,
     ) -> str:
-        """Run a command to its end; Ctrl-C, SIGTERM, SIGHUP and a cancellation stop it and all that it started.
+        """Run a command to its end, and return what it wrote to its standard output, without the last line's end.
+
+        Ctrl-C, SIGTERM, SIGHUP, the time limit and a cancellation stop it and all that it started.
 
         Args:
             command: the program and its arguments.
             cwd: its working directory.
             env: its whole environment; this process's own by default.
-            stdin: what it reads; nothing by default.
-            on_line: called with each line of its output and error output, as they come; by default nothing happens.
+            stdin: its input; nothing by default.
+            on_line: called with each line of its output and error output, as they come.
             capture: whether its output is read; else it goes where this process's own goes.
             share_terminal: leave it in this process's session, as sudo needs to ask for a password.
-            timeout: after so many seconds it is stopped.
+            timeout: in seconds.
             interrupt_seconds: time that it has to end after SIGINT.
-
-        Returns:
-            what it wrote to its standard output, without the last line's end.
 
         Raises:
             CommandError: it is not installed, failed, or took too long.
@@ -128,16 +119,18 @@ class JobRunner:
             except (FileNotFoundError, PermissionError) as error:
                 raise CommandError(command, NOT_FOUND, f"{error.filename}: {error.strerror}") from None
             pipes = [files.enter_context(opened) for opened in (child.stdout, child.stderr) if opened]
-            stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
             requests = 0
+            # What a program leaves behind has no reason to take as long as the program itself.
+            stop = stop_in_order(
+                lambda: started_by(child.pid), lambda: requests + (child.poll() is not None), interrupt_seconds
+            )
 
             def tick() -> bool:
                 nonlocal requests
                 timed_out = time.monotonic() > deadline
                 requests = len(interrupts) + len(self._signals) + self._cancelled + timed_out
                 ended = child.poll() is not None
-                # What a program leaves behind has no reason to take as long as the program itself.
-                return stopper.tick(requests + ended) if requests else ended
+                return next(stop, True) if requests else ended
 
             try:
                 for source, line in _lines(child, pipes, tick):
@@ -146,7 +139,8 @@ class JobRunner:
                         output.append(line)
                     on_line(line)
             except BaseException:  # of on_line
-                while not stopper.tick(1 + (child.poll() is not None)):
+                requests = 1
+                for _ in stop:
                     _wait(child)
                 raise
         self.check()
@@ -155,13 +149,10 @@ class JobRunner:
         return "\n".join(output)
 
     def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
-        """Run jobs in threads, `workers` at a time; the first failure or signal cancels the others.
-
-        Returns:
-            the jobs' results in their order.
+        """Run jobs in threads, `workers` at a time, and return their results in their order.
 
         Raises:
-            Exception: the first that a job raised.
+            Exception: the first that a job raised; it cancels the others, as a signal does.
             KeyboardInterrupt: there was a signal.
         """
         failures: list[BaseException] = []

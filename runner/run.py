@@ -28,11 +28,6 @@ class Run:
 def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run]:
     """Hold the checkout's lock, display and log what is reported, and end with the table of steps.
 
-    Args:
-        state: of the checkout that the run is for.
-        as_events: write JSON lines to standard output in place of text.
-        verbose: show every task, download and host.
-
     Raises:
         LockedError: another run is active in this checkout.
     """

@@ -15,13 +15,8 @@ from runner.state import State, cache_directory, relative_to_cwd
 def site(declaration: Declaration, options: PlaybookOptions, mirror: str | None, run: Run) -> None:
     """Run every step that is needed; each one is a no-op where its work is done already.
 
-    With tags or a limit, on a cluster that was raised before, neither `prepare` nor `ready` is needed.
-
-    Args:
-        declaration: of the cluster.
-        options: of the playbook; an inventory of own machines makes `doctor` and `hosts` needless.
-        mirror: a copy of another machine's cache, as a directory or a URL.
-        run: receives every event, and the addresses of what was raised.
+    With tags or a limit, on a cluster that was raised before, neither `prepare` nor `ready` is needed; an inventory of
+    own machines makes `doctor` and `hosts` needless.
     """
     state, report = run.state, run.report
     own_machines = options.inventory != VAGRANT_INVENTORY

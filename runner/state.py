@@ -30,11 +30,7 @@ def cache_directory() -> Path:
 
 
 class State:
-    """The files of one checkout below `.cluster`, which is private to its user.
-
-    Args:
-        checkout: the checkout; by default the one that this program is part of.
-    """
+    """The files of one checkout below `.cluster`, which is private to its user."""
 
     def __init__(self, checkout: Path = CHECKOUT) -> None:
         self.checkout = checkout
@@ -73,14 +69,21 @@ class State:
                 raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
             file.truncate(0)
             command = shlex.join(["python", "-m", "runner", *sys.argv[1:]])
-            json.dump({"pid": os.getpid(), "command": command, "since": _now().isoformat(timespec="seconds")}, file)
+            json.dump(
+                {
+                    "pid": os.getpid(),
+                    "command": command,
+                    "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+                },
+                file,
+            )
             file.flush()
             yield
 
     def new_run(self) -> Path:
         """Create the directory of a run, named by its start, and remove the oldest ones."""
         self.runs.mkdir(mode=0o700, exist_ok=True)
-        directory = self.runs / _now().strftime("%Y-%m-%dT%H.%M.%S.%f")
+        directory = self.runs / datetime.now().astimezone().strftime("%Y-%m-%dT%H.%M.%S.%f")
         directory.mkdir(mode=0o700)
         for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
@@ -89,22 +92,14 @@ class State:
     @property
     def own_inventory(self) -> Path | None:
         """The inventory of the user's own machines if the last `site` was run on those, else None."""
-        try:
-            return Path(self._inventory.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+        return Path(self._inventory.read_text(encoding="utf-8")) if self._inventory.exists() else None
 
     @own_inventory.setter
     def own_inventory(self, inventory: Path | None) -> None:
-        if inventory is None:
-            self._inventory.unlink(missing_ok=True)
-        else:
-            self.create()
+        self.create()
+        self._inventory.unlink(missing_ok=True)
+        if inventory is not None:
             self._inventory.write_text(str(inventory), encoding="utf-8")
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
 
 
 def _describe_holder(text: str) -> str:

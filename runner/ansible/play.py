@@ -104,7 +104,9 @@ def _play(private: str, options: dict[str, Any], translator: EventTranslator) ->
 
     with stopping.interrupts_deferred() as interrupts:
         # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
-        stopper = stopping.Stopper(lambda: stopping.with_env_marker(private), INTERRUPT_SECONDS)
+        stop = stopping.stop_in_order(
+            lambda: stopping.with_env_marker(private), lambda: len(interrupts), INTERRUPT_SECONDS
+        )
         thread, runner = ansible_runner.run_async(
             private_data_dir=private,
             project_dir=str(CHECKOUT),  # its working directory
@@ -114,7 +116,7 @@ def _play(private: str, options: dict[str, Any], translator: EventTranslator) ->
             quiet=True,
             event_handler=translator.handle,
             # Called every POLL seconds; True makes ansible-runner kill what is left.
-            cancel_callback=lambda: bool(interrupts) and stopper.tick(len(interrupts)),
+            cancel_callback=lambda: bool(interrupts) and next(stop, True),
             **options,
         )
         thread.join()

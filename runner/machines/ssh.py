@@ -89,7 +89,7 @@ def wait_for_ssh(
                         f"`vagrant reload {target.host}` restarts it.",
                         error.output,
                     ) from None
-                jobs.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 answered(target)
                 return
