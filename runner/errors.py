@@ -1,8 +1,4 @@
-"""Errors, each with its exit code and its remedy.
-
-Every error that a person can cause or cure is a RunnerError: the command line prints its message and its remedy
-and leaves with its exit code. Anything else is a defect and keeps its traceback.
-"""
+"""Errors, each with its exit code and its remedy; any other exception is a defect and keeps its traceback."""
 
 from enum import IntEnum
 from typing import ClassVar, Self
@@ -34,13 +30,7 @@ class ExitCode(IntEnum):
 
 
 class RunnerError(Exception):
-    """An error that a person can correct.
-
-    Args:
-        message: one sentence on what is wrong, with the names and values concerned.
-        remedy: what to do about it; empty when the message says it already.
-        details: lines worth seeing below the message (the end of a journal, say).
-    """
+    """An error that a person can cause or cure: one sentence, what to do about it, and lines worth seeing below it."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.DEFECT
 

@@ -26,19 +26,15 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of one item of a step: a download, a build, a host.
-
-    `item` names its line on the display, `doing` its current activity ("kube-node : Install kubelet").
-    `done` and `total` are in `unit` ("bytes", "packages"); None where unknown. `finished` closes the line.
-    """
+    """The progress of one item of a step: a download, a build, a host."""
 
     step: str
-    item: str
-    doing: str
-    done: float | None = None
+    item: str  # names its line on the display
+    doing: str  # its current activity ("kube-node : Install kubelet")
+    done: float | None = None  # None where unknown, as `total`
     total: float | None = None
-    unit: str = ""
-    finished: bool = False
+    unit: str = ""  # of `done` and `total`: "bytes", "packages"
+    finished: bool = False  # closes the line
 
 
 @dataclass(frozen=True)

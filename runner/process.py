@@ -1,8 +1,4 @@
-"""Run programs: one way for ssh, Vagrant, builds and all else that the runner starts.
-
-A program gets no standard input and a session of its own, so that Ctrl-C in a terminal reaches only the runner.
-The runner then stops it in order: SIGINT, SIGTERM, SIGKILL, each with a time limit, for all that the program started.
-"""
+"""Run programs, each in a session of its own: Ctrl-C in a terminal reaches only the runner, which then stops them."""
 
 import math
 import os
@@ -10,7 +6,6 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,11 +16,10 @@ from runner.errors import MachineError
 from runner.stopping import INTERRUPT_SECONDS, interrupts_deferred, started_by, stop_in_order
 
 POLL_SECONDS = 0.1
-SHORT_SECONDS = 60.0
 NOT_FOUND = 127  # a shell's exit code
-_CHUNK = 1 << 16
-_TAIL_LINES = 30
 T = TypeVar("T")
+_Child = subprocess.Popen[bytes]
+_Pipe = IO[bytes]
 
 
 class CancelledError(Exception):
@@ -33,12 +27,7 @@ class CancelledError(Exception):
 
 
 class CommandError(MachineError):
-    """A command is not installed, failed or took too long.
-
-    Attributes:
-        code: its exit code, negative for a signal, NOT_FOUND where there is no such program; None after its time limit.
-        output: the last lines that it printed.
-    """
+    """A command is not installed (`code` is NOT_FOUND), failed, or took too long (None); `output` is its last lines."""
 
     def __init__(self, command: Sequence[str], code: int | None, output: str) -> None:
         outcome = "took too long" if code is None else f"ended with exit code {code}"
@@ -78,18 +67,10 @@ class JobRunner:
     ) -> str:
         """Run a command to its end, and return what it wrote to its standard output, without the last line's end.
 
-        Ctrl-C, SIGTERM, SIGHUP, the time limit and a cancellation stop it and all that it started.
-
-        Args:
-            command: the program and its arguments.
-            cwd: its working directory.
-            env: its whole environment; this process's own by default.
-            stdin: its input; nothing by default.
-            on_line: called with each line of its output and error output, as they come.
-            capture: whether its output is read; else it goes where this process's own goes.
-            share_terminal: leave it in this process's session, as sudo needs to ask for a password.
-            timeout: in seconds.
-            interrupt_seconds: time that it has to end after SIGINT.
+        Ctrl-C, SIGTERM, SIGHUP, the time limit and a cancellation stop it and all that it started; it has
+        `interrupt_seconds` to end after SIGINT. `env` replaces this process's environment. `on_line` gets each line of
+        output and error output as they come; without `capture` they go where this process's own go. A command that
+        shares the terminal stays in this process's session, as sudo needs to ask for a password.
 
         Raises:
             CommandError: it is not installed, failed, or took too long.
@@ -98,13 +79,14 @@ class JobRunner:
         """
         deadline = time.monotonic() + timeout
         pipe = subprocess.PIPE if capture else None
-        output: list[str] = []
-        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        output: list[tuple[_Pipe, str]] = []
         with interrupts_deferred() as interrupts, ExitStack() as files:
             self.check()
-            given = files.enter_context(tempfile.TemporaryFile())
-            given.write((stdin or "").encode())
-            given.seek(0)
+            given: int | IO[bytes] = subprocess.DEVNULL
+            if stdin is not None:
+                given = files.enter_context(tempfile.TemporaryFile())
+                given.write(stdin.encode())
+                given.seek(0)
             try:
                 child = subprocess.Popen(
                     command,
@@ -127,16 +109,13 @@ class JobRunner:
 
             def tick() -> bool:
                 nonlocal requests
-                timed_out = time.monotonic() > deadline
-                requests = len(interrupts) + len(self._signals) + self._cancelled + timed_out
+                requests = len(interrupts) + len(self._signals) + self._cancelled + (time.monotonic() > deadline)
                 ended = child.poll() is not None
                 return next(stop, True) if requests else ended
 
             try:
                 for source, line in _lines(child, pipes, tick):
-                    tail.append(line)
-                    if source is child.stdout:
-                        output.append(line)
+                    output.append((source, line))
                     on_line(line)
             except BaseException:  # of on_line
                 requests = 1
@@ -145,8 +124,9 @@ class JobRunner:
                 raise
         self.check()
         if requests or child.returncode:
-            raise CommandError(command, None if requests else child.returncode, "\n".join(tail))
-        return "\n".join(output)
+            tail = "\n".join(line for _, line in output[-30:])
+            raise CommandError(command, None if requests else child.returncode, tail)
+        return "\n".join(line for source, line in output if source is child.stdout)
 
     def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
         """Run jobs in threads, `workers` at a time, and return their results in their order.
@@ -179,27 +159,22 @@ run = JobRunner().run
 
 def command_output(*command: str) -> str | None:
     """Return the output of a short command; None when it is not installed or fails."""
-    try:
-        return run(command, timeout=SHORT_SECONDS)
-    except CommandError:
-        return None
+    with suppress(CommandError):
+        return run(command, timeout=60)
+    return None
 
 
 @contextmanager
 def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
     """Run a server until the context ends; its output goes to `log`."""
     jobs = JobRunner()
-    with log.open("w", encoding="utf-8", buffering=1) as output, ThreadPoolExecutor(1) as pool:
+    with log.open("w", encoding="utf-8", buffering=1) as output, ThreadPoolExecutor() as pool, ExitStack() as end:
+        end.callback(jobs.cancel)
         pool.submit(jobs.run, command, env=env, on_line=lambda line: output.write(f"{line}\n"))
-        try:
-            yield
-        finally:
-            jobs.cancel()
+        yield
 
 
-def _lines(
-    child: "subprocess.Popen[bytes]", pipes: Sequence[IO[bytes]], tick: Callable[[], bool]
-) -> Iterator[tuple[IO[bytes], str]]:
+def _lines(child: _Child, pipes: Sequence[_Pipe], tick: Callable[[], bool]) -> Iterator[tuple[_Pipe, str]]:
     """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
     rest = dict.fromkeys(pipes, b"")
     for pipe in pipes:
@@ -207,23 +182,21 @@ def _lines(
         os.set_blocking(pipe.fileno(), False)
     while True:
         ended = tick()
-        chunks = {pipe: pipe.read(_CHUNK) or b"" for pipe in pipes}
+        chunks = {pipe: pipe.read(1 << 16) or b"" for pipe in pipes}
+        is_idle = not any(chunks.values())
         for pipe, chunk in chunks.items():
-            # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
             lines = (rest[pipe] + chunk).splitlines(keepends=True)
-            rest[pipe] = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
-            yield from ((pipe, _text(line)) for line in lines)
-        if not any(chunks.values()):
-            if ended:
-                break
+            # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
+            is_cut = lines and not lines[-1].endswith(b"\n") and not (ended and is_idle)
+            rest[pipe] = lines.pop() if is_cut else b""
+            for line in lines:
+                yield pipe, line.rstrip(b"\r\n").decode(errors="replace")
+        if ended and is_idle:
+            return
+        if is_idle:
             _wait(child)
-    yield from ((pipe, _text(line)) for pipe, line in rest.items() if line)
 
 
-def _text(line: bytes) -> str:
-    return line.rstrip(b"\r\n").decode(errors="replace")
-
-
-def _wait(child: "subprocess.Popen[bytes]") -> None:
+def _wait(child: _Child) -> None:
     with suppress(subprocess.TimeoutExpired):
         child.wait(POLL_SECONDS)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from runner.display import Board, JsonView, choose_view
-from runner.display.lines import key_value_lines
+from runner.display import Board, JsonView, choose_view, lines
 from runner.errors import RunnerError
 from runner.events import Event, Report
 from runner.state import State, relative_to_cwd
@@ -33,11 +32,9 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
     """
     with state.locked():
         directory = state.new_run()
-        with (
-            (directory / "events.jsonl").open("w", encoding="utf-8") as file,
-            JsonView(file, Board()) as log,
-            choose_view(as_events=as_events, verbose=verbose) as view,
-        ):
+        record = directory / "events.jsonl"
+        with record.open("w", encoding="utf-8") as file, choose_view(as_events=as_events, verbose=verbose) as view:
+            log = JsonView(file, Board())
 
             def report(event: Event) -> None:
                 log.report(event)
@@ -52,4 +49,4 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
                 raise
             finally:
                 places = {**run.addresses, "this run": f"{relative_to_cwd(directory)}/"}
-                view.print_lines([Text(), *view.board.summary(), Text(), *key_value_lines(places)])
+                view.print_lines([Text(), *view.board.summary(), Text(), *lines.key_value_lines(places)])

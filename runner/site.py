@@ -15,8 +15,8 @@ from runner.state import State, cache_directory, relative_to_cwd
 def site(declaration: Declaration, options: PlaybookOptions, mirror: str | None, run: Run) -> None:
     """Run every step that is needed; each one is a no-op where its work is done already.
 
-    With tags or a limit, on a cluster that was raised before, neither `prepare` nor `ready` is needed; an inventory of
-    own machines makes `doctor` and `hosts` needless.
+    With tags or a limit, a cluster that was raised before needs neither `prepare` nor `ready`; own machines need
+    neither `doctor` nor `hosts`.
     """
     state, report = run.state, run.report
     own_machines = options.inventory != VAGRANT_INVENTORY
@@ -44,14 +44,15 @@ def site(declaration: Declaration, options: PlaybookOptions, mirror: str | None,
 def _check_machine(declaration: Declaration, report: Report) -> str:
     """Check this machine, apply the safe remedies, and return the number of checks in words."""
     findings = doctor.fix(declaration, report)
-    told = {one: f"{one.check}: {one.observed}. {one.remedy}" for one in findings}
-    if failures := [one for one in findings if one.severity == "failure"]:
-        checks = ", ".join(one.check for one in failures)
-        details = "\n".join(told[one] for one in failures)
-        raise MachineError(f"This machine is not ready: {checks}.", "Apply the remedies above, and try again.", details)
-    for finding in findings:
-        if finding.severity == "warning":
-            report(Note("doctor", told[finding], "warning"))
+
+    def told(severity: str) -> dict[str, str]:
+        return {one.check: f"{one.check}: {one.observed}. {one.remedy}" for one in findings if one.severity == severity}
+
+    if failures := told("failure"):
+        message = f"This machine is not ready: {', '.join(failures)}."
+        raise MachineError(message, "Apply the remedies above, and try again.", "\n".join(failures.values()))
+    for warning in told("warning").values():
+        report(Note("doctor", warning, "warning"))
     return f"{len(findings)} checks"
 
 

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,8 +25,7 @@ def relative_to_cwd(path: Path) -> Path:
 
 def cache_directory() -> Path:
     """Return the cache of this user's checkouts, as the XDG Base Directory Specification has it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "inaetics-demo-cluster"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inaetics-demo-cluster"
 
 
 class State:
@@ -45,7 +44,6 @@ class State:
         self.vagrant_log = self.directory / "logs" / "vagrant.log"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
-        self._lock = self.directory / "lock"
         self._inventory = self.directory / "inventory"
 
     def create(self) -> None:
@@ -60,23 +58,20 @@ class State:
             LockedError: another process holds it; the message names its command, pid and start.
         """
         self.create()
-        with self._lock.open("a+", encoding="utf-8") as file:
+        with (self.directory / "lock").open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                message = f"Another run is active in this checkout: {_describe_holder(file.read())}."
+                holder = "it has just started"  # and has not written its name yet
+                with suppress(ValueError):
+                    holder = "`{command}`, process {pid}, since {since}".format(**json.load(file))
+                message = f"Another run is active in this checkout: {holder}."
                 raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
             file.truncate(0)
             command = shlex.join(["python", "-m", "runner", *sys.argv[1:]])
-            json.dump(
-                {
-                    "pid": os.getpid(),
-                    "command": command,
-                    "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-                },
-                file,
-            )
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            json.dump({"pid": os.getpid(), "command": command, "since": since}, file)
             file.flush()
             yield
 
@@ -97,14 +92,7 @@ class State:
     @own_inventory.setter
     def own_inventory(self, inventory: Path | None) -> None:
         self.create()
-        self._inventory.unlink(missing_ok=True)
-        if inventory is not None:
+        if inventory is None:
+            self._inventory.unlink(missing_ok=True)
+        else:
             self._inventory.write_text(str(inventory), encoding="utf-8")
-
-
-def _describe_holder(text: str) -> str:
-    try:
-        holder = json.loads(text)
-    except ValueError:  # it holds the lock but has not written its name yet
-        return "it has just started"
-    return f"`{holder['command']}`, process {holder['pid']}, since {holder['since']}"

@@ -11,8 +11,7 @@ import psutil
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPT_SECONDS = 5.0
-TERMINATE_SECONDS = 3.0
-KILL_SECONDS = 3.0
+TERMINATE_SECONDS = KILL_SECONDS = 3.0
 
 
 @contextmanager
@@ -23,10 +22,9 @@ def interrupts_deferred() -> Iterator[Sequence[int]]:
         KeyboardInterrupt: at the end, if there was such a signal.
     """
     received: list[int] = []
-    numbers = STOP_SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {
         number: signal.signal(number, lambda received_number, _: received.append(received_number))
-        for number in numbers
+        for number in (STOP_SIGNALS if threading.current_thread() is threading.main_thread() else ())
         if signal.getsignal(number) not in {signal.SIG_IGN, None}  # as under nohup
     }
     try:
@@ -39,9 +37,7 @@ def interrupts_deferred() -> Iterator[Sequence[int]]:
 
 
 def stop_in_order(
-    find: Callable[[], set[psutil.Process]],
-    requests: Callable[[], int],
-    interrupt_seconds: float = INTERRUPT_SECONDS,
+    find: Callable[[], set[psutil.Process]], requests: Callable[[], int], interrupt_seconds: float = INTERRUPT_SECONDS
 ) -> Iterator[bool]:
     """Stop processes with SIGINT, SIGTERM and SIGKILL, each with a time limit; yield False while some are left.
 
@@ -49,9 +45,9 @@ def stop_in_order(
     The other signals go to every process that is left. Nothing is reaped: that is up to who started it.
 
     Args:
-        find: returns the processes to stop, as they are now.
-        requests: returns how often a stop was asked for until now; each further request sends the next signal at once.
-        interrupt_seconds: time between SIGINT and SIGTERM.
+        find: returns the processes, as they are now.
+        requests: returns how often a stop was asked for; each further request sends the next signal at once.
+        interrupt_seconds: between SIGINT and SIGTERM.
     """
     stages = [(signal.SIGINT, interrupt_seconds), (signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)]
     deadline = 0.0
@@ -98,8 +94,7 @@ def started_by(pid: int) -> set[psutil.Process]:
     """Return a process, its descendants, and the processes of the session that it leads."""
     found = set()
     with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        found = {root, *root.children(recursive=True)}
+        found = {psutil.Process(pid), *psutil.Process(pid).children(recursive=True)}
     for one in psutil.process_iter():
         with suppress(ProcessLookupError):
             if os.getsid(one.pid) == pid:
