@@ -2,22 +2,12 @@
 
 import os
 import sys
-from typing import NoReturn
 
 from runner.errors import ExitCode
 from runner.state import CHECKOUT
 
 ENVIRONMENT = CHECKOUT / ".venv"
-
-
-def _restart_in_environment() -> NoReturn:
-    """Start again with the Python that has the required packages."""
-    python = ENVIRONMENT / "bin" / "python"
-    if python.exists() and not ENVIRONMENT.samefile(sys.prefix):
-        os.execv(python, [str(python), "-m", "runner", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
-    sys.stderr.write("error: The virtual environment is missing or incomplete.\nRun `make bootstrap` to create it.\n")
-    sys.exit(ExitCode.MACHINE)
-
+INCOMPLETE = "error: The virtual environment is missing or incomplete.\nRun `make bootstrap` to create it.\n"
 
 if __name__ == "__main__":
     try:
@@ -26,7 +16,11 @@ if __name__ == "__main__":
         except ModuleNotFoundError as error:
             if str(error.name).startswith("runner"):
                 raise
-            _restart_in_environment()
+            python = ENVIRONMENT / "bin" / "python"
+            if python.exists() and not ENVIRONMENT.samefile(sys.prefix):
+                os.execv(python, [str(python), "-m", "runner", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
+            sys.stderr.write(INCOMPLETE)
+            sys.exit(ExitCode.MACHINE)
         app(prog_name="python -m runner")
     except KeyboardInterrupt:  # before or after a command handles it
         sys.exit(ExitCode.INTERRUPTED)

@@ -3,51 +3,44 @@
 import json
 import os
 import signal
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, BadParameter, Context, Exit, Option, Typer, echo
 from typer.core import TyperGroup
+from typer.models import CommandFunctionType
 
+from runner.display import Board, console, lines
 from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
+from runner.events import step
+from runner.run import run_session
 from runner.state import DECLARATION, State, cache_directory
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration
 
+MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the publishers."
+INVENTORY_HELP = "An Ansible inventory of machines of your own."
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
-EXIT_CODE_HELP = {
-    ExitCode.OK: "done",
-    ExitCode.DEFECT: "a bug in this project: please report the traceback",
-    ExitCode.USAGE: "the command line is not valid",
-    ExitCode.DECLARATION: "inventory/cluster.yml, or the inventory, is not valid",
-    ExitCode.MACHINE: "this machine lacks something: see `doctor`",
-    ExitCode.PREPARE: "a binary or an image is not available",
-    ExitCode.HOSTS: "a host did not start or cannot be reached",
-    ExitCode.ROLES: "a role failed on a host",
-    ExitCode.NOT_READY: "the cluster does not work as it should",
-    ExitCode.VERIFY: "a host failed its tests",
-    ExitCode.LOCKED: "another run is active in this checkout",
-    ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
-}
 
 
 class ErrorHandlingGroup(TyperGroup):
     """Turns the errors that a user can fix into a message and an exit code, for every command."""
 
     def invoke(self, context: Any) -> Any:
-        """Run the chosen command."""
+        """Run the chosen command; a closed terminal or a time-out of CI stops it as Ctrl-C does."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         try:
             return super().invoke(context)
         except RunnerError as error:
-            print_error(error)
-            raise typer.Exit(error.exit_code) from None
+            console(stderr=True).print(*lines.error(error), sep="\n", soft_wrap=True)
+            raise Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo(INTERRUPTED, err=True)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+            echo(INTERRUPTED, err=True)
+            raise Exit(ExitCode.INTERRUPTED) from None
 
 
 def _preformatted(title: str, lines: Iterable[str]) -> str:
@@ -55,14 +48,10 @@ def _preformatted(title: str, lines: Iterable[str]) -> str:
     return f"{title}:\n\n\b\n" + "\n".join(lines)
 
 
-def _examples(*commands: str) -> str:
-    return _preformatted("Examples", (f"  python -m runner {command}" for command in commands))
-
-
-app = typer.Typer(
+app = Typer(
     cls=ErrorHandlingGroup,
     help="Raise, look at and remove the cluster that inventory/cluster.yml declares.",
-    epilog=_preformatted("Exit codes", (f"{code.value:>5}  {meaning}" for code, meaning in EXIT_CODE_HELP.items())),
+    epilog=_preformatted("Exit codes", (f"{code.value:>5}  {code.meaning}" for code in ExitCode)),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -70,44 +59,33 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every task, download and host.")]
-Mirror = Annotated[
-    str | None,
-    typer.Option(
-        help="A copy of another machine's cache, as a directory or URL: tried before the publishers.", metavar="PLACE"
-    ),
-]
-Inventory = Annotated[
-    Path | None,
-    typer.Option(help="An Ansible inventory of machines of your own.", exists=True, dir_okay=False, metavar="FILE"),
-]
-Limit = Annotated[str | None, typer.Option(help="Only these hosts: node-2, nodes, 'node-1,node-2'.", metavar="HOSTS")]
+
+def _command(*examples: str, pass_on: bool = False) -> Callable[[CommandFunctionType], CommandFunctionType]:
+    """Return the decorator of a command, which may pass options on that it does not know."""
+    epilog = _preformatted("Examples", (f"  python -m runner {example}" for example in examples))
+    return app.command(epilog=epilog, context_settings={"allow_extra_args": pass_on, "ignore_unknown_options": pass_on})
 
 
-@app.callback()
-def prepare_signals() -> None:
-    """Raise, look at and remove the cluster that inventory/cluster.yml declares."""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal or a time-out of CI stops as Ctrl-C does
-        signal.signal(number, signal.default_int_handler)
+Fix = Annotated[bool, Option("--fix", help="Apply the remedies that are safe.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
+Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every task, download and host.")]
+Mirror = Annotated[str | None, Option(help=MIRROR_HELP, metavar="PLACE")]
+Inventory = Annotated[Path | None, Option(help=INVENTORY_HELP, exists=True, dir_okay=False, metavar="FILE")]
+Limit = Annotated[str | None, Option(help="Only these hosts: node-2, nodes, 'node-1,node-2'.", metavar="HOSTS")]
 
 
-@app.command(epilog=_examples("site", "site --tags flannel --limit node-2", "site --check --diff"))
+@_command("site", "site --tags flannel --limit node-2", "site --check --diff")
 def site(  # noqa: PLR0913 - each is an option of the command
     tags: Annotated[
-        list[str] | None,
-        typer.Option("--tags", "-t", help="Only these roles: flannel, 'etcd,kube-master'.", metavar="ROLES"),
+        list[str] | None, Option("--tags", "-t", help="Only these roles: flannel, 'etcd,kube-master'.", metavar="ROLES")
     ] = None,
     limit: Limit = None,
     *,
-    check: Annotated[
-        bool, typer.Option("--check", help="Run the roles without changing anything on the hosts.")
-    ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show how files on the hosts change.")] = False,
+    check: Annotated[bool, Option("--check", help="Run the roles without changing anything on the hosts.")] = False,
+    diff: Annotated[bool, Option("--diff", help="Show how files on the hosts change.")] = False,
     inventory: Inventory = None,
     extra_vars: Annotated[
-        list[str] | None,
-        typer.Option("--extra-vars", "-e", help="A role's variable for this run.", metavar="KEY=VALUE"),
+        list[str] | None, Option("--extra-vars", "-e", help="A role's variable for this run.", metavar="KEY=VALUE")
     ] = None,
     mirror: Mirror = None,
     as_json: Json = False,
@@ -118,137 +96,103 @@ def site(  # noqa: PLR0913 - each is an option of the command
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
     from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions
-    from runner.run import run_session
-    from runner.site import RunPaths, addresses
     from runner.site import site as run_site
 
-    options = PlaybookOptions(
-        playbook="site.yml",
-        tags=tuple(part for tag in tags or () for part in tag.split(",")),
-        limit=limit,
-        check=check,
-        diff=diff,
-        extra_vars=_variables(extra_vars or ()),
-        inventory=inventory.resolve() if inventory else VAGRANT_INVENTORY,
-    )
+    roles = tuple(part for tag in tags or () for part in tag.split(","))
+    values = _variables(extra_vars or ())
+    place = inventory.resolve() if inventory else VAGRANT_INVENTORY
+    options = PlaybookOptions("site.yml", roles, limit, check=check, diff=diff, extra_vars=values, inventory=place)
     declaration = _declaration()
-    state = State()
-    with run_session(state, as_events=as_json, verbose=verbose) as run:
-        run_site(options, mirror, declaration, RunPaths(state, cache_directory(), run.directory), run.report)
-        run.addresses = addresses(declaration, state)
+    with run_session(State(), as_events=as_json, verbose=verbose) as run:
+        run_site(declaration, options, mirror, run)
 
 
-@app.command(epilog=_examples("doctor", "doctor --fix"))
-def doctor(
-    *,
-    fix: Annotated[bool, typer.Option("--fix", help="Apply the remedies that are safe.")] = False,
-    as_json: Json = False,
-) -> None:
+@_command("doctor", "doctor --fix")
+def doctor(*, fix: Fix = False, as_json: Json = False) -> None:
     """Check this machine and show what it lacks, with a remedy for each."""
-    from runner.display import console, lines
-    from runner.doctor import examine
-    from runner.doctor import fix as apply_remedies
-    from runner.events import Event, Note
+    from runner import doctor
 
     out = console(stderr=as_json)
-
-    def report(event: Event) -> None:
-        if isinstance(event, Note):
-            out.print(*lines.note(event), sep="\n", soft_wrap=True)
-
     declaration = _declaration()
     if fix:
         with State().locked():
-            findings = apply_remedies(declaration, report)
+            findings = doctor.fix(declaration, lambda event: out.print(*Board().apply(event), sep="\n", soft_wrap=True))
     else:
-        findings = examine(declaration)
+        findings = doctor.examine(declaration)
     for finding in findings:
         if as_json:
-            typer.echo(json.dumps(finding.as_json()))
+            echo(json.dumps(finding.as_json()))
         else:
             out.print(*finding.as_lines(), sep="\n", soft_wrap=True)
     if any(finding.severity == "failure" for finding in findings):
-        raise typer.Exit(ExitCode.MACHINE)
+        raise Exit(ExitCode.MACHINE)
 
 
-@app.command(epilog=_examples("prepare", "prepare --mirror /media/usb/inaetics"))
+@_command("prepare", "prepare --mirror /media/usb/inaetics")
 def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = False) -> None:
     """Download or build every binary and image, so that `site` needs no network."""
-    from runner.events import step
     from runner.prepare.pipeline import prepare as run_prepare
-    from runner.run import run_session
 
-    state = State()
-    with run_session(state, as_events=as_json, verbose=verbose) as run, step("prepare", run.report) as result:
-        result.summary = f"release {run_prepare(cache_directory(), state, run.report, mirror).id}"
+    with run_session(State(), as_events=as_json, verbose=verbose) as run, step("prepare", run.report) as end:
+        end.summary = f"release {run_prepare(cache_directory(), run.state, run.report, mirror).id}"
 
 
-@app.command(epilog=_examples("status", "status --json | jq .nodes"))
+@_command("status", "status --json | jq .nodes")
 def status(*, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates."""
     from runner.cluster import get_status, print_status
-    from runner.display import console
 
     found = get_status(_declaration(), State())
     if as_json:
-        typer.echo(json.dumps(asdict(found), default=str))
+        echo(json.dumps(asdict(found), default=str))
     else:
         print_status(found, console())
     if found.problem:
         raise NotReadyError(found.problem, "`python -m runner site` raises or repairs the cluster.")
 
 
-@app.command(epilog=_examples("verify", "verify --limit node-2"))
-def verify(
-    limit: Limit = None,
-    inventory: Inventory = None,
-) -> None:
+@_command("verify", "verify --limit node-2")
+def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     """Test every host: files, units, ports, certificates."""
     from runner.ansible import VAGRANT_INVENTORY
     from runner.verify import verify as run_verify
 
     hosts = _declaration().hosts_matching(limit)
     if limit is not None and hosts is None:
-        raise typer.BadParameter("name hosts or groups: node-1,node-2 or nodes", param_hint="--limit")
+        raise BadParameter("name hosts or groups: node-1,node-2 or nodes", param_hint="--limit")
     run_verify(hosts or [], inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY)
 
 
-@app.command(
-    epilog=_examples("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50"),
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def ssh(context: typer.Context, host: Annotated[str, typer.Argument(help="controller, node-1, node-2 …")]) -> None:
+@_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
+def ssh(context: Context, host: Annotated[str, Argument(help="controller, node-1, node-2 …")]) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
     targets = hosts.ssh_config(_declaration())
     if host not in targets:
         raise HostsError(f"{host} is not up; these are: {', '.join(targets)}.", "`python -m runner site` brings it up.")
-    _exec_command(targets[host].command(*context.args, batch=False))
+    command = targets[host].command(*context.args, batch=False)
+    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
 
 
-@app.command(
-    epilog=_examples("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk"),
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def kubectl(context: typer.Context) -> None:
+@_command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
+def kubectl(context: Context) -> None:
     """Run kubectl on the cluster."""
     from runner.cluster import kubeconfig
 
     state = State()
+    program = state.release / "bin" / "kubectl"
     config = kubeconfig(_declaration(), state)
-    _exec_command([str(state.release / "bin" / "kubectl"), f"--kubeconfig={config}", *context.args])
+    os.execv(program, [str(program), f"--kubeconfig={config}", *context.args])  # noqa: S606 - no shell is wanted
 
 
-@app.command(epilog=_examples("destroy"))
+@_command("destroy")
 def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
     """Remove the hosts and everything on them.
 
     The prepared release and the certificates stay.
     """
-    from runner.events import step
     from runner.machines import hosts
-    from runner.run import run_session
 
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
@@ -259,7 +203,7 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
     pairs = [entry.partition("=") for entry in given]
     for name, separator, _ in pairs:
         if not (name and separator):
-            raise typer.BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--extra-vars")
+            raise BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--extra-vars")
     return {name: value for name, _, value in pairs}
 
 
@@ -267,18 +211,3 @@ def _declaration() -> "Declaration":
     from runner.declaration import load
 
     return load(DECLARATION)
-
-
-def _exec_command(command: list[str]) -> NoReturn:
-    """Replace this process by a program, so that the terminal and the exit code are that program's."""
-    sys.stdout.flush()
-    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
-
-
-def print_error(error: RunnerError) -> None:
-    """Print an error with its details and remedy to standard error."""
-    from runner.display import console, lines
-
-    err = console(stderr=True)
-    for line in lines.error(error):
-        err.print(line, soft_wrap=True)

@@ -1,39 +1,36 @@
-"""Errors, each with its exit code and its remedy.
-
-Every error that a person can cause or cure is a RunnerError: the command line prints its
-message and its remedy and leaves with its exit code. Anything else is a defect and keeps
-its traceback.
-"""
+"""Errors, each with its exit code and its remedy; any other exception is a defect and keeps its traceback."""
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The exit codes of `python -m runner`; README.md lists the same."""
+    """The exit codes of `python -m runner`, each with its meaning; README.md lists the same."""
 
-    OK = 0
-    DEFECT = 1  # an unexpected exception: a bug in this project
-    USAGE = 2  # the command line is not understood
-    DECLARATION = 3  # inventory/cluster.yml (or the inventory) is not valid
-    MACHINE = 4  # this machine lacks something: see `doctor`
-    PREPARE = 5  # a binary or an image is not available
-    HOSTS = 6  # a host cannot be brought up or reached
-    ROLES = 7  # a role failed on a host
-    NOT_READY = 8  # the roles are done but the cluster does not answer as it should
-    VERIFY = 9  # testinfra found a host that is not as it should be
-    LOCKED = 10  # another run is at work in this checkout
-    INTERRUPTED = 130  # Ctrl-C
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> Self:  # noqa: D102 - what it does is known
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.meaning = meaning
+        return code
+
+    OK = 0, "done"
+    DEFECT = 1, "a bug in this project: please report the traceback"
+    USAGE = 2, "the command line is not valid"
+    DECLARATION = 3, "inventory/cluster.yml, or the inventory, is not valid"
+    MACHINE = 4, "this machine lacks something: see `doctor`"
+    PREPARE = 5, "a binary or an image is not available"
+    HOSTS = 6, "a host did not start or cannot be reached"
+    ROLES = 7, "a role failed on a host"
+    NOT_READY = 8, "the cluster does not work as it should"
+    VERIFY = 9, "a host failed its tests"
+    LOCKED = 10, "another run is active in this checkout"
+    INTERRUPTED = 130, "interrupted (Ctrl-C)"
 
 
 class RunnerError(Exception):
-    """An error that a person can correct.
-
-    Args:
-        message: one sentence on what is wrong, with the names and values concerned.
-        remedy: what to do about it; empty when the message says it already.
-        details: lines worth seeing below the message (the end of a journal, say).
-    """
+    """An error that a person can cause or cure: one sentence, what to do about it, and lines worth seeing below it."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.DEFECT
 
@@ -43,50 +40,37 @@ class RunnerError(Exception):
         self.remedy = remedy
         self.details = details
 
+    def __init_subclass__(cls, exit_code: ExitCode | None = None) -> None:
+        cls.exit_code = exit_code or cls.exit_code
 
-class DeclarationError(RunnerError):
+
+class DeclarationError(RunnerError, exit_code=ExitCode.DECLARATION):
     """inventory/cluster.yml or an inventory file is not valid."""
 
-    exit_code = ExitCode.DECLARATION
 
-
-class MachineError(RunnerError):
+class MachineError(RunnerError, exit_code=ExitCode.MACHINE):
     """This machine lacks something that a run needs."""
 
-    exit_code = ExitCode.MACHINE
 
-
-class PrepareError(RunnerError):
+class PrepareError(RunnerError, exit_code=ExitCode.PREPARE):
     """A binary or an image could not be downloaded, built or verified."""
 
-    exit_code = ExitCode.PREPARE
 
-
-class HostsError(RunnerError):
+class HostsError(RunnerError, exit_code=ExitCode.HOSTS):
     """Vagrant could not bring up, reach or remove a host."""
 
-    exit_code = ExitCode.HOSTS
 
-
-class RolesError(RunnerError):
+class RolesError(RunnerError, exit_code=ExitCode.ROLES):
     """An Ansible task failed."""
 
-    exit_code = ExitCode.ROLES
 
-
-class NotReadyError(RunnerError):
+class NotReadyError(RunnerError, exit_code=ExitCode.NOT_READY):
     """The cluster is up but does not answer as it should."""
 
-    exit_code = ExitCode.NOT_READY
 
-
-class VerifyError(RunnerError):
+class VerifyError(RunnerError, exit_code=ExitCode.VERIFY):
     """A host is not as testinfra expects it."""
 
-    exit_code = ExitCode.VERIFY
 
-
-class LockedError(RunnerError):
+class LockedError(RunnerError, exit_code=ExitCode.LOCKED):
     """Another run is at work in this checkout."""
-
-    exit_code = ExitCode.LOCKED

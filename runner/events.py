@@ -1,8 +1,4 @@
-"""The events of a run.
-
-A step never prints: it calls `report(event)`. The display turns events into live lines, plain
-lines or JSON; a test collects them in a list.
-"""
+"""The events of a run: a step never prints, it calls `report(event)`, and the display shows the event."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +14,9 @@ class StepStarted:
     step: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class StepFinished:
-    """A step ended; `summary` is its result in a few words."""
+    """A step ended; `summary`, which the step may set, is its result in a few words."""
 
     step: str
     seconds: float
@@ -30,19 +26,15 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of one item of a step: a download, a build, a host.
-
-    `item` names its line on the display, `doing` its current activity ("kube-node : Install kubelet").
-    `done` and `total` are in `unit` ("bytes", "packages"); None where unknown. `finished` closes the line.
-    """
+    """The progress of one item of a step: a download, a build, a host."""
 
     step: str
-    item: str
-    doing: str
-    done: float | None = None
+    item: str  # names its line on the display
+    doing: str  # its current activity ("kube-node : Install kubelet")
+    done: float | None = None  # None where unknown, as `total`
     total: float | None = None
-    unit: str = ""
-    finished: bool = False
+    unit: str = ""  # of `done` and `total`: "bytes", "packages"
+    finished: bool = False  # closes the line
 
 
 @dataclass(frozen=True)
@@ -69,29 +61,18 @@ Event = StepStarted | StepFinished | Progress | Note | TaskFinished
 Report = Callable[[Event], None]
 
 
-@dataclass
-class StepResult:
-    """The result of a step in a few words; the step sets it for its last line."""
-
-    summary: str = ""
-
-
 @contextmanager
-def step(name: str, report: Report) -> Iterator[StepResult]:
-    """Report when a step starts and how it ends."""
+def step(name: str, report: Report) -> Iterator[StepFinished]:
+    """Report when a step starts and how it ends; yield the event of its end, for the summary."""
     started = time.monotonic()
-    result = StepResult()
-
-    def finish(outcome: Literal["ok", "failed", "interrupted"], summary: str = "") -> None:
-        report(StepFinished(name, time.monotonic() - started, outcome, summary))
-
+    end = StepFinished(name, 0.0, "ok")
     report(StepStarted(name))
     try:
-        yield result
-    except KeyboardInterrupt:
-        finish("interrupted")
+        yield end
+    except BaseException as error:
+        end.outcome = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        end.summary = ""
         raise
-    except BaseException:
-        finish("failed")
-        raise
-    finish("ok", result.summary)
+    finally:
+        end.seconds = time.monotonic() - started
+        report(end)

@@ -1,34 +1,26 @@
-"""Run programs: one way for ssh, Vagrant, builds and all else that the runner starts.
+"""Run programs, each in a session of its own: Ctrl-C in a terminal reaches only the runner, which then stops them."""
 
-A program gets no standard input and a session of its own, so that Ctrl-C in a terminal reaches only the runner.
-The runner then stops it in order: SIGINT, SIGTERM, SIGKILL, each with a time limit, for all that the program started.
-"""
-
-import codecs
-import io
+import math
 import os
-import selectors
+import select
 import shlex
 import subprocess
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
 from runner.errors import MachineError
-from runner.stopping import INTERRUPT_SECONDS, Stopper, interrupts_deferred, started_by
+from runner.stopping import INTERRUPT_SECONDS, interrupts_deferred, started_by, stop_in_order
 
 POLL_SECONDS = 0.1
-_CHUNK = 1 << 16
-_TAIL_LINES = 30
-SHORT_SECONDS = 60.0
 NOT_FOUND = 127  # a shell's exit code
 T = TypeVar("T")
+_Child = subprocess.Popen[bytes]
+_Pipe = IO[bytes]
 
 
 class CancelledError(Exception):
@@ -36,12 +28,7 @@ class CancelledError(Exception):
 
 
 class CommandError(MachineError):
-    """A command is not installed, failed or took too long.
-
-    Attributes:
-        code: its exit code, negative for a signal, 127 where there is no such program; None after its time limit.
-        output: the last lines that it printed.
-    """
+    """A command is not installed (`code` is NOT_FOUND), failed, or took too long (None); `output` is its last lines."""
 
     def __init__(self, command: Sequence[str], code: int | None, output: str) -> None:
         outcome = "took too long" if code is None else f"ended with exit code {code}"
@@ -54,23 +41,17 @@ class JobRunner:
     """Run commands and parallel jobs, and cancel them together."""
 
     def __init__(self) -> None:
-        self._cancelled = threading.Event()
-        self._cancellations = 0
+        self._cancelled = False
+        self._signals: Sequence[int] = ()  # received while jobs run in parallel
 
     def cancel(self) -> None:
-        """Stop every running command, and every job at its next check; again, send each command's next signal."""
-        self._cancellations += 1
-        self._cancelled.set()
+        """Stop every running command, and every job at its next check."""
+        self._cancelled = True
 
     def check(self) -> None:
         """Raise CancelledError after a cancellation."""
-        if self._cancelled.is_set():
+        if self._cancelled or self._signals:
             raise CancelledError
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, or raise CancelledError as soon as there is a cancellation."""
-        self._cancelled.wait(seconds)
-        self.check()
 
     def run(  # noqa: PLR0913 - each is an option of a program's start
         self,
@@ -79,89 +60,80 @@ class JobRunner:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        on_line: Callable[[str], object] | None = None,
+        on_line: Callable[[str], object] = str,
         capture: bool = True,
         share_terminal: bool = False,
-        timeout: float | None = None,
+        timeout: float = math.inf,
         interrupt_seconds: float = INTERRUPT_SECONDS,
     ) -> str:
-        """Run a command to its end; Ctrl-C, SIGTERM, SIGHUP and a cancellation stop it and all that it started.
+        """Run a command to its end, and return what it wrote to its standard output, without the last line's end.
 
-        Args:
-            command: the program and its arguments.
-            cwd: its working directory.
-            env: its whole environment; this process's own by default.
-            stdin: what it reads; nothing by default.
-            on_line: called with each line of its output and error output, as they come.
-            capture: whether its output is read; else it goes where this process's own goes.
-            share_terminal: leave it in this process's session, as sudo needs to ask for a password.
-            timeout: after so many seconds it is stopped.
-            interrupt_seconds: time that it has to end after SIGINT.
-
-        Returns:
-            what it wrote to its standard output, without the last line's end.
+        Ctrl-C, SIGTERM, SIGHUP, the time limit and a cancellation stop it and all that it started; it has
+        `interrupt_seconds` to end after SIGINT. `env` replaces this process's environment. `on_line` gets each line of
+        output and error output as they come; without `capture` they go where this process's own go. A command that
+        shares the terminal stays in this process's session, as sudo needs to ask for a password.
 
         Raises:
             CommandError: it is not installed, failed, or took too long.
             CancelledError: there was a cancellation.
             KeyboardInterrupt: there was a signal.
         """
-        deadline = float("inf") if timeout is None else time.monotonic() + timeout
-        output: list[str] = []
-        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        deadline = time.monotonic() + timeout
+        pipe = subprocess.PIPE if capture else None
+        output: list[tuple[_Pipe, str]] = []
         with interrupts_deferred() as interrupts, ExitStack() as files:
             self.check()
+            given: int | IO[bytes] = subprocess.DEVNULL
+            if stdin is not None:
+                given = files.enter_context(tempfile.TemporaryFile())
+                given.write(stdin.encode())
+                given.seek(0)
             try:
                 child = subprocess.Popen(
                     command,
                     cwd=cwd,
                     env=env,
-                    stdin=subprocess.DEVNULL if stdin is None else files.enter_context(_file_with(stdin)),
-                    stdout=subprocess.PIPE if capture else None,
-                    stderr=subprocess.PIPE if capture else None,
+                    stdin=given,
+                    stdout=pipe,
+                    stderr=pipe,
+                    bufsize=0,
                     start_new_session=not share_terminal,
                 )
             except (FileNotFoundError, PermissionError) as error:
                 raise CommandError(command, NOT_FOUND, f"{error.filename}: {error.strerror}") from None
-            stopper = Stopper(lambda: started_by(child.pid), interrupt_seconds)
-            stopping = False
+            pipes = [files.enter_context(opened) for opened in (child.stdout, child.stderr) if opened]
+            requests = 0
+            # What a program leaves behind has no reason to take as long as the program itself.
+            stop = stop_in_order(
+                lambda: started_by(child.pid), lambda: requests + (child.poll() is not None), interrupt_seconds
+            )
 
             def tick() -> bool:
-                nonlocal stopping
-                requests = len(interrupts) + self._cancellations + (time.monotonic() > deadline)
-                stopping = stopping or requests > 0
+                nonlocal requests
+                requests = len(interrupts) + len(self._signals) + self._cancelled + (time.monotonic() > deadline)
                 ended = child.poll() is not None
-                # What a program leaves behind has no reason to take as long as the program itself.
-                return stopper.tick(requests + ended) if stopping else ended
+                return next(stop, True) if requests else ended
 
             try:
-                for pipe, line in _lines(child, tick):
-                    tail.append(line)
-                    if pipe is child.stdout:
-                        output.append(line)
-                    if on_line:
-                        on_line(line)
+                for source, line in _lines(child, pipes, tick):
+                    output.append((source, line))
+                    on_line(line)
             except BaseException:  # of on_line
-                while not stopper.tick(1 + (child.poll() is not None)):
+                requests = 1
+                for _ in stop:
                     _wait(child)
                 raise
-            finally:
-                for opened in filter(None, (child.stdout, child.stderr)):
-                    opened.close()
-            code = child.poll()
         self.check()
-        if stopping or code:
-            raise CommandError(command, None if stopping else code, "\n".join(tail))
-        return "\n".join(output)
+        if requests or child.returncode:
+            tail = "\n".join(line for _, line in output[-30:])
+            raise CommandError(command, None if requests else child.returncode, tail)
+        return "\n".join(line for source, line in output if source is child.stdout)
 
     def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
-        """Run jobs in threads, `workers` at a time; the first failure or signal cancels the others.
-
-        Returns:
-            the jobs' results in their order.
+        """Run jobs in threads, `workers` at a time, and return their results in their order.
 
         Raises:
-            Exception: the first that a job raised.
+            Exception: the first that a job raised; it cancels the others, as a signal does.
             KeyboardInterrupt: there was a signal.
         """
         failures: list[BaseException] = []
@@ -172,18 +144,11 @@ class JobRunner:
                 return job()
             except BaseException as error:
                 failures.append(error)
-                # Before this thread takes the next job.
-                if not self._cancelled.is_set():
-                    self.cancel()
+                self.cancel()  # before this thread takes the next job
                 raise
 
-        with interrupts_deferred() as interrupts, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        with interrupts_deferred() as self._signals, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
             futures = [pool.submit(start, job) for job in jobs]
-            handled = 0
-            while wait(futures, POLL_SECONDS).not_done:
-                if len(interrupts) > handled:
-                    handled = len(interrupts)
-                    self.cancel()
         if failures:
             raise failures[0]
         return [future.result() for future in futures]
@@ -195,72 +160,48 @@ run = JobRunner().run
 
 def command_output(*command: str) -> str | None:
     """Return the output of a short command; None when it is not installed or fails."""
-    try:
-        return run(command, timeout=SHORT_SECONDS)
-    except CommandError:
-        return None
+    with suppress(CommandError):
+        return run(command, timeout=60)
+    return None
 
 
 @contextmanager
 def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
     """Run a server until the context ends; its output goes to `log`."""
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env, start_new_session=True
-        )
-    stopper = Stopper(lambda: started_by(child.pid))
-    try:
+    jobs = JobRunner()
+    with log.open("w", encoding="utf-8", buffering=1) as output, ThreadPoolExecutor() as pool, ExitStack() as end:
+        end.callback(jobs.cancel)
+        pool.submit(jobs.run, command, env=env, on_line=lambda line: output.write(f"{line}\n"))
         yield
-    finally:
-        while not stopper.tick():
+
+
+def _lines(child: _Child, pipes: Sequence[_Pipe], tick: Callable[[], bool]) -> Iterator[tuple[_Pipe, str]]:
+    """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
+    rest = dict.fromkeys(pipes, b"")
+    for pipe in pipes:
+        # A program in the background may hold the pipes open for longer than the child lives.
+        os.set_blocking(pipe.fileno(), False)
+    opened = list(pipes)
+    while True:
+        ended = tick()
+        chunks = {pipe: pipe.read(1 << 16) for pipe in opened}  # None: nothing yet, empty: closed
+        opened = [pipe for pipe, chunk in chunks.items() if chunk != b""]
+        is_idle = not any(chunks.values())
+        for pipe in pipes:
+            lines = (rest[pipe] + (chunks.get(pipe) or b"")).splitlines(keepends=True)
+            # A carriage return ends a line too, as progress bars use it, unless a newline may still follow.
+            is_cut = lines and not lines[-1].endswith(b"\n") and not (ended and is_idle)
+            rest[pipe] = lines.pop() if is_cut else b""
+            for line in lines:
+                yield pipe, line.rstrip(b"\r\n").decode(errors="replace")
+        if ended and is_idle:
+            return
+        if is_idle and opened:
+            select.select(opened, [], [], POLL_SECONDS)
+        elif is_idle:
             _wait(child)
 
 
-class _LineSplitter:
-    """Turn what a pipe delivers into lines; a carriage return ends one too, as progress bars use it."""
-
-    def __init__(self) -> None:
-        self._decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
-        self._rest = ""
-
-    def feed(self, data: bytes) -> list[str]:
-        """Return the lines that are complete; all that is left, when `data` is empty."""
-        *lines, self._rest = (self._rest + self._decoder.decode(data, final=not data)).split("\n")
-        if not data and self._rest:
-            lines.append(self._rest)
-        return lines
-
-
-def _lines(child: "subprocess.Popen[bytes]", tick: Callable[[], bool]) -> Iterator[tuple[IO[bytes], str]]:
-    """Yield each line with the pipe it came from, until nothing comes any more and tick() says that the child ended."""
-    with selectors.DefaultSelector() as selector:
-        splitters = {pipe: _LineSplitter() for pipe in (child.stdout, child.stderr) if pipe}
-        for pipe in splitters:
-            selector.register(pipe, selectors.EVENT_READ, pipe)
-        while True:
-            ready = selector.select(POLL_SECONDS) if selector.get_map() else []
-            for key, _ in ready:
-                data = os.read(key.fd, _CHUNK)
-                for line in splitters[key.data].feed(data):
-                    yield key.data, line
-                if not data:
-                    selector.unregister(key.data)
-            if not selector.get_map():
-                _wait(child)
-            # A program in the background may hold the pipes open for longer than the child lives.
-            if tick() and not (ready and selector.get_map()):
-                break
-        for key in list(selector.get_map().values()):
-            yield from ((key.data, line) for line in splitters[key.data].feed(b""))
-
-
-def _wait(child: "subprocess.Popen[bytes]") -> None:
+def _wait(child: _Child) -> None:
     with suppress(subprocess.TimeoutExpired):
         child.wait(POLL_SECONDS)
-
-
-def _file_with(text: str) -> IO[bytes]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    file.write(text.encode())
-    file.seek(0)
-    return file

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -25,16 +25,11 @@ def relative_to_cwd(path: Path) -> Path:
 
 def cache_directory() -> Path:
     """Return the cache of this user's checkouts, as the XDG Base Directory Specification has it."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "inaetics-demo-cluster"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inaetics-demo-cluster"
 
 
 class State:
-    """The files of one checkout below `.cluster`, which is private to its user.
-
-    Args:
-        checkout: the checkout; by default the one that this program is part of.
-    """
+    """The files of one checkout below `.cluster`, which is private to its user."""
 
     def __init__(self, checkout: Path = CHECKOUT) -> None:
         self.checkout = checkout
@@ -49,7 +44,6 @@ class State:
         self.vagrant_log = self.directory / "logs" / "vagrant.log"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
-        self._lock = self.directory / "lock"
         self._inventory = self.directory / "inventory"
 
     def create(self) -> None:
@@ -60,32 +54,31 @@ class State:
     def locked(self) -> Iterator[None]:
         """Hold the checkout's lock, since two runs at once would change the same hosts.
 
-        The kernel frees the lock however the process ends.
-
         Raises:
             LockedError: another process holds it; the message names its command, pid and start.
         """
         self.create()
-        with self._lock.open("a+", encoding="utf-8") as file:
+        with (self.directory / "lock").open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise LockedError(
-                    f"Another run is active in this checkout: {_describe_holder(file.read())}.",
-                    "Wait until it ends, or stop it with Ctrl-C in its terminal.",
-                ) from None
+                holder = "it has just started"  # and has not written its name yet
+                with suppress(ValueError):
+                    holder = "`{command}`, process {pid}, since {since}".format(**json.load(file))
+                message = f"Another run is active in this checkout: {holder}."
+                raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
             file.truncate(0)
             command = shlex.join(["python", "-m", "runner", *sys.argv[1:]])
-            json.dump({"pid": os.getpid(), "command": command, "since": _now().isoformat(timespec="seconds")}, file)
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            json.dump({"pid": os.getpid(), "command": command, "since": since}, file)
             file.flush()
             yield
 
     def new_run(self) -> Path:
         """Create the directory of a run, named by its start, and remove the oldest ones."""
-        self.create()
         self.runs.mkdir(mode=0o700, exist_ok=True)
-        directory = self.runs / _now().strftime("%Y-%m-%dT%H.%M.%S.%f")
+        directory = self.runs / datetime.now().astimezone().strftime("%Y-%m-%dT%H.%M.%S.%f")
         directory.mkdir(mode=0o700)
         for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
@@ -94,27 +87,12 @@ class State:
     @property
     def own_inventory(self) -> Path | None:
         """The inventory of the user's own machines if the last `site` was run on those, else None."""
-        try:
-            return Path(self._inventory.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+        return Path(self._inventory.read_text(encoding="utf-8")) if self._inventory.exists() else None
 
     @own_inventory.setter
     def own_inventory(self, inventory: Path | None) -> None:
+        self.create()
         if inventory is None:
             self._inventory.unlink(missing_ok=True)
         else:
-            self.create()
             self._inventory.write_text(str(inventory), encoding="utf-8")
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
-
-
-def _describe_holder(text: str) -> str:
-    try:
-        holder = json.loads(text)
-    except ValueError:  # it holds the lock but has not written its name yet
-        return "it has just started"
-    return f"`{holder['command']}`, process {holder['pid']}, since {holder['since']}"

@@ -11,28 +11,22 @@ import psutil
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPT_SECONDS = 5.0
-TERMINATE_SECONDS = 3.0
-KILL_SECONDS = 3.0
+TERMINATE_SECONDS = KILL_SECONDS = 3.0
 
 
 @contextmanager
 def interrupts_deferred() -> Iterator[Sequence[int]]:
-    """Collect SIGINT, SIGTERM and SIGHUP in place of being interrupted by them.
-
-    Yields:
-        the signals received until now; always empty outside the main thread.
+    """Collect SIGINT, SIGTERM and SIGHUP in place of being interrupted by them; no effect outside the main thread.
 
     Raises:
         KeyboardInterrupt: at the end, if there was such a signal.
     """
     received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number, handler in before.items():
-        if handler not in {signal.SIG_IGN, None}:  # as under nohup
-            signal.signal(number, lambda received_number, _: received.append(received_number))
+    before = {
+        number: signal.signal(number, lambda received_number, _: received.append(received_number))
+        for number in (STOP_SIGNALS if threading.current_thread() is threading.main_thread() else ())
+        if signal.getsignal(number) not in {signal.SIG_IGN, None}  # as under nohup
+    }
     try:
         yield received
     finally:
@@ -42,55 +36,41 @@ def interrupts_deferred() -> Iterator[Sequence[int]]:
             raise KeyboardInterrupt
 
 
-class Stopper:
-    """Stop processes with SIGINT, SIGTERM and SIGKILL, each with a time limit.
+def stop_in_order(
+    find: Callable[[], set[psutil.Process]], requests: Callable[[], int], interrupt_seconds: float = INTERRUPT_SECONDS
+) -> Iterator[bool]:
+    """Stop processes with SIGINT, SIGTERM and SIGKILL, each with a time limit; yield False while some are left.
 
     SIGINT goes to this process's own children and the groups that they lead, as Ctrl-C in a terminal would.
     The other signals go to every process that is left. Nothing is reaped: that is up to who started it.
 
     Args:
-        find: returns the processes to stop, as they are now.
-        interrupt_seconds: time between SIGINT and SIGTERM.
+        find: returns the processes, as they are now.
+        requests: returns how often a stop was asked for; each further request sends the next signal at once.
+        interrupt_seconds: between SIGINT and SIGTERM.
     """
+    stages = [(signal.SIGINT, interrupt_seconds), (signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)]
+    deadline = 0.0
+    sent = 0
+    processes: set[psutil.Process] = set()
+    while processes := {one for one in processes | find() if _is_alive(one)}:
+        timed_out = time.monotonic() > deadline
+        if sent < len(stages) and (timed_out or requests() > sent):
+            number, seconds = stages[sent]
+            sent += 1
+            deadline = time.monotonic() + seconds
+            _send(number, processes)
+        elif timed_out:  # another user's process can outlive SIGKILL
+            return
+        yield False
 
-    def __init__(self, find: Callable[[], set[psutil.Process]], interrupt_seconds: float = INTERRUPT_SECONDS) -> None:
-        self._find = find
-        self._stages = [
-            (signal.SIGINT, interrupt_seconds),
-            (signal.SIGTERM, TERMINATE_SECONDS),
-            (signal.SIGKILL, KILL_SECONDS),
-        ]
-        self._sent = 0
-        self._deadline = 0.0
-        self._processes: set[psutil.Process] = set()
 
-    def tick(self, requests: int = 1) -> bool:
-        """Send the next signal if it is due; to be called until it returns True.
-
-        Args:
-            requests: how often a stop was asked for; each further request sends the next signal at once.
-
-        Returns:
-            whether all processes have ended, or outlived SIGKILL's time limit (as another user's do).
-        """
-        self._processes = {one for one in self._processes | self._find() if _is_alive(one)}
-        if not self._processes:
-            return True
-        if requests > self._sent or time.monotonic() > self._deadline:
-            if self._sent == len(self._stages):
-                return time.monotonic() > self._deadline
-            number, seconds = self._stages[self._sent]
-            self._sent += 1
-            self._deadline = time.monotonic() + seconds
-            self._send(number)
-        return False
-
-    def _send(self, number: signal.Signals) -> None:
-        children = {one.pid for one in psutil.Process().children()}
-        for one in self._processes:
-            with suppress(psutil.Error, ProcessLookupError):  # ended meanwhile, or another user's
-                if number != signal.SIGINT or one.pid in children or os.getpgid(one.pid) in children:
-                    one.send_signal(number)
+def _send(number: signal.Signals, processes: set[psutil.Process]) -> None:
+    children = {one.pid for one in psutil.Process().children()}
+    for one in processes:
+        with suppress(psutil.Error, ProcessLookupError):  # ended meanwhile, or another user's
+            if number != signal.SIGINT or one.pid in children or os.getpgid(one.pid) in children:
+                one.send_signal(number)
 
 
 def with_env_marker(marker: str) -> set[psutil.Process]:
@@ -98,7 +78,7 @@ def with_env_marker(marker: str) -> set[psutil.Process]:
     found = set()
     for one in psutil.process_iter(["environ"]):
         environment: dict[str, str] = one.info["environ"] or {}  # None for another user's
-        if one.pid != os.getpid() and any(marker in f"{name}={value}" for name, value in environment.items()):
+        if one.pid != os.getpid() and any(marker in text for pair in environment.items() for text in pair):
             found.add(one)
     return found
 
@@ -114,8 +94,7 @@ def started_by(pid: int) -> set[psutil.Process]:
     """Return a process, its descendants, and the processes of the session that it leads."""
     found = set()
     with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        found = {root, *root.children(recursive=True)}
+        found = {psutil.Process(pid), *psutil.Process(pid).children(recursive=True)}
     for one in psutil.process_iter():
         with suppress(ProcessLookupError):
             if os.getsid(one.pid) == pid:
@@ -124,7 +103,6 @@ def started_by(pid: int) -> set[psutil.Process]:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    try:
+    with suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return False

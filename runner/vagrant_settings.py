@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from runner.declaration import Declaration, load
@@ -17,45 +18,33 @@ CONTAINER_USER = "core"
 SSH_PORTS = range(2200, 2300)
 
 
-def vagrant_settings(declaration: Declaration, state: State) -> dict[str, Any]:
+def _settings(declaration: Declaration, state: State) -> dict[str, Any]:
     """Return the settings of the Vagrantfile; `image` and `releases` are None while nothing is prepared."""
     try:
         release = load_release(state)
     except PrepareError:
-        image, releases = None, None
-    else:
-        image, releases = release.host_image, str(release.directory.parent)
-    checkout = str(state.checkout)
-    prefix = f"inaetics-{hashlib.sha256(checkout.encode()).hexdigest()[:8]}"
+        release = None
+    prefix = f"inaetics-{hashlib.sha256(str(state.checkout).encode()).hexdigest()[:8]}"
     return {
-        "checkout": checkout,
+        "checkout": state.checkout,
         "cluster": declaration.name,
         "provider": declaration.provider,
         "prefix_length": declaration.network.prefixlen,
-        "netmask": str(declaration.network.netmask),
+        "netmask": declaration.network.netmask,
         "label": LABEL,
         "user": CONTAINER_USER,
-        "ssh_key": str(state.ssh_key),
-        "ssh_ports": [SSH_PORTS.start, SSH_PORTS.stop - 1],
-        "image": image,
-        "releases": releases,
-        "hosts": [
-            {
-                "name": host.name,
-                "address": str(host.address),
-                "cpus": host.cpus,
-                "memory": host.memory,
-                "container": f"{prefix}-{host.name}",
-            }
-            for host in declaration.hosts
-        ],
+        "ssh_key": state.ssh_key,
+        "ssh_ports": [SSH_PORTS[0], SSH_PORTS[-1]],
+        "image": release and release.host_image,
+        "releases": release and release.directory.parent,
+        "hosts": [{**asdict(host), "container": f"{prefix}-{host.name}"} for host in declaration.hosts],
     }
 
 
 def main() -> int:
     """Print the settings of this checkout, or the reason why there are none, and return the exit code."""
     try:
-        print(json.dumps(vagrant_settings(load(DECLARATION), State())))  # noqa: T201 - the Vagrantfile reads it
+        print(json.dumps(_settings(load(DECLARATION), State()), default=str))  # noqa: T201 - the Vagrantfile reads it
     except RunnerError as error:
         print(error.message, error.details, error.remedy, sep="\n", file=sys.stderr)  # noqa: T201 - Vagrant shows it
         return error.exit_code

@@ -30,9 +30,8 @@ def verify(hosts: Sequence[str], inventory: Path) -> None:
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None
-        raise VerifyError(
-            f"No host was tested: pytest ended with exit code {error.code}.", "See the lines above for the reason."
-        ) from None
+        message = f"No host was tested: pytest ended with exit code {error.code}."
+        raise VerifyError(message, "See the lines above for the reason.") from None
 
 
 def pytest_filter(hosts: Sequence[str]) -> list[str]:

@@ -85,7 +85,9 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
     switches = [name for name, wanted in (("--check", options.check), ("--diff", options.diff)) if wanted]
     with tempfile.TemporaryDirectory(prefix="inaetics-roles-") as private, stopping.interrupts_deferred() as interrupts:
         # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
-        stopper = stopping.Stopper(lambda: stopping.with_env_marker(private), INTERRUPT_SECONDS)
+        stop = stopping.stop_in_order(
+            lambda: stopping.with_env_marker(private), lambda: len(interrupts), INTERRUPT_SECONDS
+        )
         thread, runner = ansible_runner.run_async(
             private_data_dir=private,
             project_dir=str(CHECKOUT),  # its working directory
@@ -101,7 +103,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
             quiet=True,
             event_handler=translator.handle,
             # Called every POLL seconds; True makes ansible-runner kill what is left.
-            cancel_callback=lambda: bool(interrupts) and stopper.tick(len(interrupts)),
+            cancel_callback=lambda: bool(interrupts) and next(stop, True),
         )
         thread.join()
         stopping.kill(stopping.with_env_marker(private))

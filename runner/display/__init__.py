@@ -1,7 +1,7 @@
-"""The display of a run: events become lines (board), which are drawn, printed or written (views)."""
+"""The display of a run: events become lines (board, lines), which are drawn, printed or written (views)."""
 
 from runner.display import lines
 from runner.display.board import Board
-from runner.display.views import as_json, choose_view, console
+from runner.display.views import JsonView, choose_view, console
 
-__all__ = ["Board", "as_json", "choose_view", "console", "lines"]
+__all__ = ["Board", "JsonView", "choose_view", "console", "lines"]

@@ -84,7 +84,7 @@ def wait_for_ssh(
                         f"`vagrant reload {target.host}` restarts it.",
                         error.output,
                     ) from None
-            jobs.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         answered(target)
 
     logins = [partial(log_in, target) for target in targets]

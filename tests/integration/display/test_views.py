@@ -14,7 +14,7 @@ from rich.console import Console
 from runner.display.board import Board
 from runner.display.views import JsonView, live_view, plain_view
 from runner.events import Event, Progress, StepFinished, StepStarted, TaskFinished
-from runner.run import RunLog
+from runner.run import run_session
 from runner.state import CHECKOUT, MAX_RUNS, State
 from tests.support.polling import wait_until
 
@@ -116,11 +116,10 @@ def test_on_a_real_terminal(variables: dict[str, str], escape: str | None) -> No
 def test_a_run_logs_its_events_and_only_the_latest_runs_stay(tmp_path: Path) -> None:
     state = State(tmp_path)
     for _ in range(MAX_RUNS + 3):
-        directory = state.new_run()
-        with RunLog(directory) as log:
-            log.report(RUN[0])
+        with run_session(state, as_events=False, verbose=False) as run:
+            run.report(RUN[0])
     kept = sorted(state.runs.iterdir())
     assert len(kept) == MAX_RUNS
-    assert directory in kept
-    assert json.loads((directory / "events.jsonl").read_text())["event"] == "StepStarted"
+    assert run.directory in kept
+    assert json.loads((run.directory / "events.jsonl").read_text())["event"] == "StepStarted"
     assert state.runs.stat().st_mode & 0o777 == 0o700
