@@ -108,13 +108,13 @@ class Repository:
         return bundle, is_new
 
     def assign(self, target: str, name: str, version: str) -> State:
-        """Give a target a bundle, in place of another version or as one more."""
+        """Return the state in which a target has a bundle, in place of another version or as one more."""
         present, new = self.assignment(target), self.find(name, version).ref
         wanted = tuple(({ref.name: ref for ref in present} | {name: new}).values())
         return self.state if wanted == present else self._assign(target, wanted)
 
     def remove(self, target: str, name: str) -> State:
-        """Take a bundle from a target."""
+        """Return the state in which a target has no bundle of this name."""
         present = self.assignment(target)
         kept = tuple(ref for ref in present if ref.name != name)
         if kept == present:
@@ -122,7 +122,7 @@ class Repository:
         return self._assign(target, kept)
 
     def roll_back(self, target: str) -> State:
-        """Give a target its previous assignment; before the first one made by hand comes the image's."""
+        """Return the state in which a target has its previous assignment, and in the end the image's."""
         self.assignment(target)
         if target not in self.state.targets:
             raise ConflictError(f"{target} has the image's bundles: there is nothing to roll back")
@@ -130,7 +130,7 @@ class Repository:
         return replace(self.state, targets={name: history for name, history in targets.items() if history})
 
     def delete(self, name: str, version: str) -> State:
-        """Delete an archive that is assigned to no target, and the earlier assignments that contain it."""
+        """Return the state without an archive that no target runs, and without the earlier assignments of it."""
         ref = next((ref for ref in self.state.bundles if (ref.name, ref.version) == (name, version)), None)
         if ref is None:
             raise NotFoundError("no such bundle was uploaded or assigned")

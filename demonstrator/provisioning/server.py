@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -47,12 +47,9 @@ _SECURITY_HEADERS = {
 
 _FILES = Path(__file__).resolve().parent
 _STYLE = (_FILES / "style.css").read_text("utf-8")
-_templates = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_FILES / "templates"),
-    autoescape=True,  # names, descriptions and reports come from outside
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+# Names, descriptions and reports come from outside: they are escaped.
+_templates = Environment(
+    loader=FileSystemLoader(_FILES / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 _templates.filters["utc"] = lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -82,7 +79,8 @@ class ProvisioningServer:
 
     def make_app(self) -> web.Application:
         """Return the HTTP application."""
-        repository, change, assigned = self._repository, self._make_changing, "/targets/{target}/bundles/{name}"
+        repository, change = self._repository, self._make_changing
+        assigned = "/targets/{target}/bundles/{name}"
         app = web.Application(client_max_size=2**16, middlewares=[self._handle_errors])
         app.cleanup_ctx.append(self._follow_state)
         routes = [

@@ -2,18 +2,7 @@
 
 from typing import Protocol
 
-from demonstrator.model import (
-    Batch,
-    Delivery,
-    ProducerMode,
-    PutResult,
-    PutTotals,
-    QueueLedger,
-    Result,
-    Statistics,
-    StoreLedger,
-    StoreResult,
-)
+from demonstrator import model
 from demonstrator.remote import contract, idempotent, wire_name
 
 
@@ -30,15 +19,15 @@ class Producer(Protocol):
         """Set the target rate, in samples per second from 0 to RATE_LIMIT; since 1.1."""
 
     @idempotent
-    async def kind(self) -> ProducerMode:
+    async def kind(self) -> model.ProducerMode:
         """Return how batches are spread over time; since 1.2."""
 
     @idempotent
-    async def set_kind(self, kind: ProducerMode) -> None:
+    async def set_kind(self, kind: model.ProducerMode) -> None:
         """Make batches one by one, or ten at once and then a pause, at the same rate; since 1.2."""
 
     @idempotent
-    async def receipts(self) -> PutTotals:
+    async def receipts(self) -> model.PutTotals:
         """Return the sums of the queues' answers; since 1.2."""
 
 
@@ -50,11 +39,11 @@ class Queue(Protocol):
     """
 
     @idempotent
-    async def put(self, batch: Batch) -> PutResult:
+    async def put(self, batch: model.Batch) -> model.PutResult:
         """Offer a batch, which is accepted or refused as a whole; only the last one of a source may be repeated."""
 
     @idempotent
-    async def take(self, consumer: str, number: int, most: int, wait: float) -> Delivery:
+    async def take(self, consumer: str, number: int, most: int, wait: float) -> model.Delivery:
         """Lease whole batches, which another consumer gets unless they are acknowledged within LEASE_SECONDS.
 
         Args:
@@ -70,7 +59,7 @@ class Queue(Protocol):
         """Acknowledge that the results of the batches with these ids are in the data store with this one."""
 
     @idempotent
-    async def ledger(self) -> QueueLedger:
+    async def ledger(self) -> model.QueueLedger:
         """Return the counters of all samples so far."""
 
 
@@ -78,7 +67,7 @@ class Queue(Protocol):
 class Processor(Protocol):
     """Turns samples into results."""
 
-    async def process(self, batch: Batch, queue: str) -> Result:
+    async def process(self, batch: model.Batch, queue: str) -> model.Result:
         """Process a batch that this queue has leased."""
 
 
@@ -87,15 +76,15 @@ class DataStore(Protocol):
     """Holds the last results."""
 
     @idempotent
-    async def put(self, result: Result) -> StoreResult:
+    async def put(self, result: model.Result) -> model.StoreResult:
         """Store a result, unless it is stored already."""
 
     @idempotent
-    async def ledger(self) -> StoreLedger:
+    async def ledger(self) -> model.StoreLedger:
         """Return the counters of all results so far."""
 
     @idempotent
-    async def latest(self, most: int) -> tuple[Result, ...]:
+    async def latest(self, most: int) -> tuple[model.Result, ...]:
         """Return the newest results, at most `most`, newest first."""
 
 
@@ -104,5 +93,5 @@ class StatsProvider(Protocol):
     """A component with metrics."""
 
     @idempotent
-    async def statistics(self) -> Statistics:
+    async def statistics(self) -> model.Statistics:
         """Return the metrics, all read at one instant."""
