@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Protocol
 from msgspec import Meta, Struct
 
 from demonstrator.lib.feed import Feed
-from demonstrator.model.samples import ProducerMode, Statistics
+from demonstrator.model import ProducerMode, Statistics
 from demonstrator.platform import Pod, local_service
 
 # What the coordinator keeps in memory.
@@ -48,11 +48,6 @@ class Accounting(Struct, frozen=True):
     in_work: Annotated[int, Meta(description="taken by a processor and not yet confirmed by a data store")]
     refused: Annotated[int, Meta(description="offered while a queue was full")]
     lost: Annotated[int, Meta(description="held in the memory of a queue or a data store when that was killed")]
-
-    @property
-    def balanced(self) -> bool:
-        """True when every sample is accounted for."""
-        return self.produced == self.stored + self.queued + self.in_work + self.refused + self.lost
 
 
 class Scale(Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -11,30 +10,22 @@ from aiohttp import web
 from demonstrator.lib import log
 from demonstrator.lib.kubernetes import SERVICE_ACCOUNT, Kubernetes, api_url
 from demonstrator.provisioning.config_map_store import ConfigMapStore
-from demonstrator.provisioning.image import Image
+from demonstrator.provisioning.image import load_image
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
+from demonstrator.provisioning.server import ProvisioningServer
 
-_HERE = Path(__file__).resolve().parent
 _logger = logging.getLogger("demonstrator.provisioning")
 
 
 async def _make_app() -> web.Application:
-    image = Image.load(_HERE.parent / "bundles", _HERE / "targets.json")
+    image = load_image()
     for bundle in image.bundles.values():
-        _logger.info("carries %s %s (%s)", bundle.manifest.name, bundle.manifest.version, bundle.digest)
+        _logger.info("carries %s %s (%s)", bundle.ref.name, bundle.ref.version, bundle.ref.digest)
     session = aiohttp.ClientSession()
     account = Path(os.environ.get("SERVICE_ACCOUNT_DIR", SERVICE_ACCOUNT))
-    kubernetes = Kubernetes(api_url(os.environ), account, session)
-    repository = Repository(image, ConfigMapStore(kubernetes, os.environ["PROVISIONING_NAMESPACE"]))
-
-    async def close_session(_: web.Application) -> AsyncIterator[None]:
-        yield
-        await session.close()
-
-    verifier = TokenVerifier(Path(os.environ["PROVISIONING_CREDENTIAL"]))
-    app = ProvisioningServer(repository, verifier).make_app()
-    app.cleanup_ctx.append(close_session)
+    store = ConfigMapStore(Kubernetes(api_url(os.environ), account, session), os.environ["PROVISIONING_NAMESPACE"])
+    app = ProvisioningServer(Repository(image, store), Path(os.environ["PROVISIONING_CREDENTIAL"])).make_app()
+    app.on_cleanup.append(lambda _: session.close())
     return app
 
 

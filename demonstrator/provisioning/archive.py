@@ -1,4 +1,4 @@
-"""Archives of bundles, and the checks that an uploaded one has to pass."""
+"""Archives of bundles, and the checks that each has to pass."""
 
 import hashlib
 import io
@@ -7,11 +7,13 @@ import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
+from itertools import accumulate
+
+from msgspec import Struct
 
 from demonstrator.lib import codec
 from demonstrator.platform import manifest
-from demonstrator.platform.manifest import Manifest, Offer
-from demonstrator.provisioning.state import BundleRef
+from demonstrator.platform.manifest import Manifest
 
 ARCHIVE_LIMIT = 700 * 2**10  # bytes: a ConfigMap holds 1 MiB, and base64 makes its content a third longer
 
@@ -19,8 +21,11 @@ ARCHIVE_LIMIT = 700 * 2**10  # bytes: a ConfigMap holds 1 MiB, and base64 makes 
 _MAX_FILES = 500
 _MAX_UNPACKED = 8 * 2**20
 # Packages of the agent, in which a bundle cannot put modules of its own.
-_AGENT_PACKAGES = {"aiohttp", "jinja2", "markupsafe", "msgspec", "multidict", "pelix", "yarl"}
-_AGENT_ROOMS = {"agent", "components", "lib", "model", "platform", "remote", "services"}
+_AGENT_PACKAGES = (
+    sys.stdlib_module_names
+    | {"aiohttp", "jinja2", "markupsafe", "msgspec", "multidict", "pelix", "yarl"}
+    | {f"demonstrator/{room}" for room in ("agent", "components", "lib", "model", "platform", "remote", "services")}
+)
 _ENCRYPTED = 0x1
 
 
@@ -28,43 +33,26 @@ class ArchiveError(ValueError):
     """An archive that is no bundle, with the reason."""
 
 
+class BundleRef(Struct, frozen=True, forbid_unknown_fields=True):
+    """The name of one archive of a bundle."""
+
+    name: str
+    version: str
+    digest: str
+
+
 @dataclass(frozen=True, slots=True)
 class BundleArchive:
-    """A packed bundle."""
+    """A packed bundle, with the names of the files in it."""
 
+    ref: BundleRef
     manifest: Manifest
-    digest: str
+    files: tuple[str, ...]
     content: bytes
-
-    @classmethod
-    def of(cls, parsed: Manifest, content: bytes) -> "BundleArchive":
-        """Return the archive with the digest of its content."""
-        return cls(parsed, f"sha256:{hashlib.sha256(content).hexdigest()}", content)
-
-    @property
-    def ref(self) -> BundleRef:
-        """The archive's name in the state."""
-        return BundleRef(self.manifest.name, self.manifest.version, self.digest)
-
-    @property
-    def offer(self) -> Offer:
-        """The offer to agents: by digest, so that no other archive can ever be meant."""
-        path = f"/archives/{self.digest.removeprefix('sha256:')}"
-        return Offer(self.manifest.name, self.manifest.version, self.digest, path)
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The names of the files in it."""
-        with zipfile.ZipFile(io.BytesIO(self.content)) as archive:
-            return tuple(name for name in archive.namelist() if not name.endswith("/"))
 
 
 def check_archive(content: bytes) -> BundleArchive:
-    """Check an archive that came from outside.
-
-    Raises:
-        ArchiveError: It is no bundle, or would get in the way of the agent's own packages.
-    """
+    """Check an archive; raises ArchiveError if it is no bundle, or would get in the way of the agent's own packages."""
     if len(content) > ARCHIVE_LIMIT:
         raise ArchiveError(f"an archive has at most {ARCHIVE_LIMIT} bytes")
     try:
@@ -81,15 +69,16 @@ def check_archive(content: bytes) -> BundleArchive:
         raise ArchiveError(str(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError, OSError) as error:
         raise ArchiveError(f"not a zip archive that can be read: {error}") from error
-    _check_layout(parsed.module, {entry.filename for entry in entries})
-    return BundleArchive.of(parsed, content)
+    names = [entry.filename for entry in entries]
+    _check_layout(parsed.module, set(names))
+    ref = BundleRef(parsed.name, parsed.version, f"sha256:{hashlib.sha256(content).hexdigest()}")
+    return BundleArchive(ref, parsed, tuple(name for name in names if not name.endswith("/")), content)
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
-    names = [entry.filename for entry in entries]
     if len(entries) > _MAX_FILES or sum(entry.file_size for entry in entries) > _MAX_UNPACKED:
         raise ArchiveError(f"an archive unpacks to at most {_MAX_FILES} files with a total of {_MAX_UNPACKED} bytes")
-    if len(set(names)) < len(names):
+    if len({entry.filename for entry in entries}) < len(entries):
         raise ArchiveError("a name occurs twice")
     for entry in entries:
         parts = entry.filename.removesuffix("/").split("/")
@@ -101,20 +90,13 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _check_layout(module: str, names: set[str]) -> None:
-    if _is_reserved(*module.split(".")):
+    folders = list(accumulate(f"{part}/" for part in module.split(".")))
+    if module in ("demonstrator", "demonstrator.bundles") or {folder[:-1] for folder in folders} & _AGENT_PACKAGES:
         raise ArchiveError(f"module {module} belongs to the agent: choose another name")
-    folder = module.replace(".", "/") + "/"
-    if f"{folder}__init__.py" not in names:
-        raise ArchiveError(f"there is no {folder}__init__.py, which is module {module}")
-    parents = {folder[: index + 1] for index, letter in enumerate(folder) if letter == "/"}
-    if missing := parents - names:
+    if f"{folders[-1]}__init__.py" not in names:
+        raise ArchiveError(f"there is no {folders[-1]}__init__.py, which is module {module}")
+    if missing := set(folders) - names:
         raise ArchiveError(f"Python finds no folder without an entry of its own: {min(missing)} has none")
-    for name in names - parents - {manifest.FILE_NAME}:
-        if not name.startswith(folder):
+    for name in names - {*folders, manifest.FILE_NAME}:
+        if not name.startswith(folders[-1]):
             raise ArchiveError(f"{name[:80]!r} belongs neither to module {module} nor to the manifest")
-
-
-def _is_reserved(package: str, *below: str) -> bool:
-    if package == "demonstrator":
-        return below in ((), ("bundles",)) or below[0] in _AGENT_ROOMS
-    return package in sys.stdlib_module_names or package in _AGENT_PACKAGES

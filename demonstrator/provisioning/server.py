@@ -6,21 +6,23 @@ import hashlib
 import hmac
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from demonstrator.lib import codec
 from demonstrator.lib.kubernetes import KubernetesError
-from demonstrator.model.samples import check_name
+from demonstrator.model import check_name
 from demonstrator.platform.manifest import Report
-from demonstrator.provisioning import views
 from demonstrator.provisioning.archive import ARCHIVE_LIMIT, BundleArchive
-from demonstrator.provisioning.repository import NotFoundError, Repository
-from demonstrator.provisioning.state import ConflictError
-from demonstrator.provisioning.views import AgentStatus, AssignmentRequest
+from demonstrator.provisioning.config_map_store import State
+from demonstrator.provisioning.repository import ConflictError, NotFoundError, Repository
 
 # How long an agent waits that has everything already.
 POLL_SECONDS = 25.0
@@ -28,6 +30,8 @@ POLL_SECONDS = 25.0
 # Agents report every 10 s: the page shows none that has been silent for this long.
 _AGENT_TIMEOUT = 60.0
 _MAX_AGENTS = 200
+# The page shows the newest changes; /audit has all of them.
+_ENTRIES_SHOWN = 20
 _RETRY_SECONDS = 1.0
 # Another server may have changed the state: there are two for a moment when a pod is replaced.
 _RELOAD_SECONDS = 10.0
@@ -41,70 +45,66 @@ _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+_FILES = Path(__file__).resolve().parent
+_STYLE = (_FILES / "style.css").read_text("utf-8")
+# Names, descriptions and reports come from outside: they are escaped.
+_templates = Environment(
+    loader=FileSystemLoader(_FILES / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
+_templates.filters["utc"] = lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _logger = logging.getLogger(__name__)
 
 
-class TokenVerifier:
-    """Knows the SHA-256 sum of the token that changes need; the token itself is not in the cluster."""
+class _UnauthorizedError(Exception):
+    """A change without the token."""
 
-    def __init__(self, sum_file: Path) -> None:
-        self._sum_file = sum_file
 
-    def verify(self, authorization: str) -> bool:
-        """Return whether a request with this header Authorization may change something."""
-        try:
-            # Read each time: the kubelet replaces the file when the Secret changes.
-            expected = self._sum_file.read_text().strip()
-        except OSError as error:
-            _logger.warning("every change is refused, since the token's sum cannot be read: %s", error)
-            return False
-        scheme, _, token = authorization.partition(" ")
-        found = hashlib.sha256(token.strip().encode(errors="surrogateescape")).hexdigest()
-        return hmac.compare_digest(found, expected) and scheme.lower() == "bearer"
+_STATUSES: dict[type[Exception], int] = {_UnauthorizedError: 401, NotFoundError: 404, ConflictError: 409}
+
+
+class _AssignmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a request that assigns a bundle."""
+
+    version: str
 
 
 class ProvisioningServer:
-    """Answers agents and people."""
+    """Answers agents and people; changes need the token whose SHA-256 sum is in the file `token_sum`."""
 
-    def __init__(self, repository: Repository, verifier: TokenVerifier) -> None:
+    def __init__(self, repository: Repository, token_sum: Path) -> None:
         self._repository = repository
-        self._verifier = verifier
-        self._reports: OrderedDict[str, AgentStatus] = OrderedDict()
+        self._token_sum = token_sum
+        self._reports: dict[str, dict[str, Any]] = {}  # by pod: the report, and when it came; newest last
 
     def make_app(self) -> web.Application:
-        """The HTTP application."""
+        """Return the HTTP application."""
+        repository, change = self._repository, self._make_changing
+        assigned = "/targets/{target}/bundles/{name}"
         app = web.Application(client_max_size=2**16, middlewares=[self._handle_errors])
         app.cleanup_ctx.append(self._follow_state)
-        app.add_routes(
-            [
-                web.get("/", self._page),
-                web.get("/style.css", self._style),
-                web.get("/live", self._live),
-                web.get("/ready", self._ready),
-                web.get("/features", self._features),
-                web.get("/targets", self._targets),
-                web.get("/targets/{target}", self._target),
-                web.put("/targets/{target}/bundles/{name}", self._authorized(self._assign)),
-                web.delete("/targets/{target}/bundles/{name}", self._authorized(self._remove)),
-                web.post("/targets/{target}/rollback", self._authorized(self._roll_back)),
-                web.get("/bundles", self._bundles),
-                web.post("/bundles", self._authorized(self._upload)),
-                web.get("/bundles/{name}/{version}", self._bundle),
-                web.delete("/bundles/{name}/{version}", self._authorized(self._delete)),
-                web.get("/archives/{digest}", self._archive),
-                web.get("/audit", self._audit),
-                web.get("/agents", self._agents),
-                web.put("/agents/{pod}", self._report),
-            ]
-        )
+        routes = [
+            web.get("/", self._page),
+            web.get("/style.css", self._style),
+            web.get("/live", self._live),
+            web.get("/ready", self._ready),
+            web.get("/features", _data(lambda: repository.image.features)),
+            web.get("/targets", _data(self._targets)),
+            web.get("/targets/{target}", self._target),
+            web.put(assigned, change("assigned {name} {version} to {target}", repository.assign)),
+            web.delete(assigned, change("removed {name} from {target}", repository.remove)),
+            web.post("/targets/{target}/rollback", change("rolled {target} back", repository.roll_back)),
+            web.get("/bundles", _data(self._bundles)),
+            web.post("/bundles", self._upload),
+            web.get("/bundles/{name}/{version}", _archive(repository.find)),
+            web.delete("/bundles/{name}/{version}", change("deleted {name} {version}", repository.delete)),
+            web.get("/archives/{digest}", _archive(lambda digest: repository.archive(f"sha256:{digest}"))),
+            web.get("/audit", _data(lambda: repository.state.audit)),
+            web.get("/agents", _data(self._agents)),
+            web.put("/agents/{pod}", self._report),
+        ]
+        app.add_routes(routes)
         return app
-
-    def _recent_agents(self) -> dict[str, AgentStatus]:
-        oldest = time.time() - _AGENT_TIMEOUT
-        while self._reports and next(iter(self._reports.values())).at < oldest:
-            self._reports.popitem(last=False)
-        return dict(self._reports)
 
     async def _follow_state(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self._keep_loading())
@@ -131,34 +131,52 @@ class ProvisioningServer:
             return _error(503, "the state is not read from the cluster yet: try again")
         try:
             return await handler(request)
-        except NotFoundError as error:
-            return _error(404, str(error))
-        except ConflictError as error:
-            return _error(409, str(error))
-        except ValueError as error:
-            return _error(400, str(error))
+        except (_UnauthorizedError, NotFoundError, ConflictError, ValueError) as error:
+            return _error(_STATUSES.get(type(error), 400), str(error))
         except KubernetesError as error:
             _logger.warning("a change failed: %s", error)
             return _error(503, "the cluster has not confirmed the change: try again")
 
-    def _authorized(self, handler: _Handler) -> _Handler:
-        """Check the token before anything of the request is read."""
+    def _make_changing(self, action: str, plan: Callable[..., State]) -> _Handler:
+        """Return a handler that makes a change, and answers with the target that it concerns."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            if self._verifier.verify(request.headers.get("Authorization", "")):
-                return await handler(request)
-            return _error(
-                401, "changing something needs the token", {"WWW-Authenticate": 'Bearer realm="provisioning"'}
-            )
+        async def handle(request: web.Request) -> web.Response:
+            actor, names = self._authorize(request), dict(request.match_info)
+            if request.method == "PUT":
+                names["version"] = codec.decode(_AssignmentRequest, await request.read(), "assignment").version
+            await self._repository.change(actor, action.format(**names), lambda: plan(**names))
+            return _json(self._targets()[names["target"]]) if "target" in names else web.Response(status=204)
 
         return handle
 
+    def _authorize(self, request: web.Request) -> str:
+        """Return the address of a client that has the token; comes before anything of the request is read."""
+        try:
+            # Read each time: the kubelet replaces the file when the Secret changes.
+            expected = self._token_sum.read_text().strip()
+        except OSError as error:
+            _logger.warning("every change is refused, since the token's sum cannot be read: %s", error)
+            expected = ""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        found = hashlib.sha256(token.strip().encode(errors="surrogateescape")).hexdigest()
+        if not hmac.compare_digest(found, expected) or scheme.lower() != "bearer":
+            raise _UnauthorizedError("changing something needs the token")
+        return request.remote or "an unknown address"
+
     async def _page(self, _: web.Request) -> web.Response:
-        html = views.render_page(self._repository, self._recent_agents(), time.time())
+        bundles = self._bundles()
+        html = _templates.get_template("page.html").render(
+            targets=self._targets(),
+            bundles=bundles,
+            descriptions={bundle["digest"]: bundle["description"] for bundle in bundles},
+            agents=sorted(self._agents().items()),
+            audit=self._repository.state.audit[:_ENTRIES_SHOWN],
+            now=time.time(),
+        )
         return web.Response(text=html, content_type="text/html", headers=_SECURITY_HEADERS)
 
     async def _style(self, _: web.Request) -> web.Response:
-        return web.Response(text=views.STYLE, content_type="text/css", headers=_SECURITY_HEADERS)
+        return web.Response(text=_STYLE, content_type="text/css", headers=_SECURITY_HEADERS)
 
     async def _live(self, _: web.Request) -> web.Response:
         return web.Response(text="live\n")
@@ -167,11 +185,15 @@ class ProvisioningServer:
         loaded = self._repository.loaded
         return web.Response(status=200 if loaded else 503, text="ready\n" if loaded else "not yet\n")
 
-    async def _features(self, _: web.Request) -> web.Response:
-        return _json(self._repository.image.features)
-
-    async def _targets(self, _: web.Request) -> web.Response:
-        return _json({target: views.target_info(self._repository, target) for target in self._repository.image.targets})
+    def _targets(self) -> dict[str, dict[str, Any]]:
+        return {
+            target: {
+                "revision": self._repository.revision(target),
+                "by_hand": len(self._repository.state.targets.get(target, ())),
+                "bundles": self._repository.assignment(target),
+            }
+            for target in self._repository.image.targets
+        }
 
     async def _target(self, request: web.Request) -> web.Response:
         target, known = request.match_info["target"], request.query.get("known")
@@ -181,78 +203,69 @@ class ProvisioningServer:
             return web.Response(status=304, headers=headers)
         return _json(self._repository.offers(target), headers=headers)
 
-    async def _assign(self, request: web.Request) -> web.Response:
-        target, name = request.match_info["target"], request.match_info["name"]
-        wanted = codec.decode(AssignmentRequest, await request.read(), "assignment")
-        await self._repository.assign(target, name, wanted.version, _client_address(request))
-        return _json(views.target_info(self._repository, target))
+    def _bundles(self) -> list[dict[str, Any]]:
+        return [self._describe_bundle(bundle) for bundle in self._repository.bundles()]
 
-    async def _remove(self, request: web.Request) -> web.Response:
-        target, name = request.match_info["target"], request.match_info["name"]
-        await self._repository.remove(target, name, _client_address(request))
-        return _json(views.target_info(self._repository, target))
-
-    async def _roll_back(self, request: web.Request) -> web.Response:
-        target = request.match_info["target"]
-        await self._repository.roll_back(target, _client_address(request))
-        return _json(views.target_info(self._repository, target))
-
-    async def _bundles(self, _: web.Request) -> web.Response:
-        return _json(tuple(views.bundle_info(self._repository, bundle) for bundle in self._repository.bundles()))
+    def _describe_bundle(self, bundle: BundleArchive) -> dict[str, Any]:
+        targets = self._repository.image.targets
+        return {
+            **asdict(bundle.ref),
+            "description": bundle.manifest.description,
+            "size": len(bundle.content),
+            "files": bundle.files,
+            "from_image": bundle in self._repository.image.bundles.values(),
+            "targets": [target for target in targets if bundle.ref in self._repository.assignment(target)],
+        }
 
     async def _upload(self, request: web.Request) -> web.Response:
+        actor = self._authorize(request)
         content = bytearray()
         async for chunk in request.content.iter_chunked(2**16):
             content += chunk
             if len(content) > ARCHIVE_LIMIT:
                 return _error(413, f"an archive has at most {ARCHIVE_LIMIT} bytes")
-        bundle, new = await self._repository.upload(bytes(content), _client_address(request))
-        return _json(views.bundle_info(self._repository, bundle), status=201 if new else 200)
+        bundle, new = await self._repository.upload(bytes(content), actor)
+        return _json(self._describe_bundle(bundle), status=201 if new else 200)
 
-    async def _delete(self, request: web.Request) -> web.Response:
-        await self._repository.delete(
-            request.match_info["name"], request.match_info["version"], _client_address(request)
-        )
-        return web.Response(status=204)
-
-    async def _bundle(self, request: web.Request) -> web.Response:
-        return _archive(self._repository.find(request.match_info["name"], request.match_info["version"]))
-
-    async def _archive(self, request: web.Request) -> web.Response:
-        return _archive(self._repository.archive(f"sha256:{request.match_info['digest']}"))
-
-    async def _audit(self, _: web.Request) -> web.Response:
-        return _json(self._repository.state.audit)
-
-    async def _agents(self, _: web.Request) -> web.Response:
-        return _json(self._recent_agents())
+    def _agents(self) -> dict[str, dict[str, Any]]:
+        oldest = time.time() - _AGENT_TIMEOUT
+        return {pod: heard for pod, heard in self._reports.items() if heard["at"] >= oldest}
 
     async def _report(self, request: web.Request) -> web.Response:
         pod = request.match_info["pod"]
         check_name(pod)
         report = codec.decode(Report, await request.read(), "report")
-        self._reports[pod] = AgentStatus(report, time.time())
-        self._reports.move_to_end(pod)
+        self._reports.pop(pod, None)
+        self._reports[pod] = {"report": report, "at": time.time()}
         if len(self._reports) > _MAX_AGENTS:
-            self._reports.popitem(last=False)
+            del self._reports[next(iter(self._reports))]
         return web.Response(status=204)
 
 
-def _client_address(request: web.Request) -> str:
-    return request.remote or "an unknown address"
+def _data(read: Callable[[], object]) -> _Handler:
+    """Return a handler that answers with a value as it is then."""
+
+    async def handle(_: web.Request) -> web.Response:
+        return _json(read())
+
+    return handle
 
 
-def _archive(bundle: BundleArchive) -> web.Response:
-    return web.Response(
-        body=bundle.content,
-        content_type="application/zip",
-        headers={"ETag": f'"{bundle.digest}"', "X-Content-Type-Options": "nosniff"},
-    )
+def _archive(find: Callable[..., BundleArchive]) -> _Handler:
+    """Return a handler that answers with the archive of that name."""
+
+    async def handle(request: web.Request) -> web.Response:
+        bundle = find(**request.match_info)
+        headers = {"ETag": f'"{bundle.ref.digest}"', "X-Content-Type-Options": "nosniff"}
+        return web.Response(body=bundle.content, content_type="application/zip", headers=headers)
+
+    return handle
 
 
 def _json(data: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=codec.encode(data), content_type="application/json", headers=headers)
 
 
-def _error(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+def _error(status: int, message: str) -> web.Response:
+    headers = {"WWW-Authenticate": 'Bearer realm="provisioning"'} if status == 401 else None
     return _json({"error": message}, status, headers)

@@ -27,7 +27,7 @@ from demonstrator.bundles.coordinator.watches import BundleWatch, ControllerWatc
 from demonstrator.lib.feed import Feed
 from demonstrator.model.overview import Coordinator, Event, Overview
 from demonstrator.platform import Drainable, KubernetesApi, PodDirectory, Runtime, WebEndpoints
-from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
+from demonstrator.services import DataStore, Producer, Queue, StatsProvider
 
 _PERIOD = 1.0
 

@@ -9,8 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from demonstrator.lib import codec
+from demonstrator.model import PutResult, PutTotals, QueueLedger, StoreLedger, pod_of
 from demonstrator.model.overview import Accounting
-from demonstrator.model.samples import PutResult, PutTotals, QueueLedger, StoreLedger, pod_of
 
 # So many closed queues are still corrected by what producers and data stores report of them later.
 OPEN_TO_CORRECTION = 16

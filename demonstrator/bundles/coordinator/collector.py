@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from demonstrator.bundles.coordinator.accounting import ObservedCounters
 from demonstrator.bundles.coordinator.watches import BundleWatch, ControllerWatch, NodeWatch, PodBundles, ScaleRequest
+from demonstrator.model import Statistics
 from demonstrator.model.overview import DEFAULT_UTILISATION, Accounting, Node, Scaling
-from demonstrator.model.samples import Statistics
 from demonstrator.platform import Pod, PodDirectory
 from demonstrator.remote import RemoteError
-from demonstrator.services.data_path import DataStore, Producer, Queue, StatsProvider
+from demonstrator.services import DataStore, Producer, Queue, StatsProvider
 
 # A component that answers later is missing from one snapshot; the others are not held up.
 _TIMEOUT = 0.8

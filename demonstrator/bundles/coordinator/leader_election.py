@@ -11,8 +11,8 @@ import msgspec
 
 from demonstrator.bundles.coordinator.accounting import SampleAccounting
 from demonstrator.lib.kubernetes import KubernetesError
+from demonstrator.model import ProducerMode
 from demonstrator.model.overview import DEFAULT_UTILISATION, TargetUtilisation
-from demonstrator.model.samples import ProducerMode
 from demonstrator.platform import KubernetesApi
 
 NAME = "inaetics-coordinator"

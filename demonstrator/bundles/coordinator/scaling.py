@@ -16,9 +16,9 @@ from demonstrator.bundles.coordinator.leader_election import (
 from demonstrator.bundles.coordinator.settings import PRODUCERS, Settings
 from demonstrator.bundles.coordinator.watches import ControllerWatch
 from demonstrator.lib.kubernetes import KubernetesError
+from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, ProducerMode
 from demonstrator.model.overview import Overview, Scaling, ScalingRule
-from demonstrator.model.samples import RATE_LIMIT, SECONDS_PER_SAMPLE, ProducerMode
-from demonstrator.services.data_path import Producer
+from demonstrator.services import Producer
 
 PERIOD_SECONDS = 10.0
 # Snapshots come a second apart, and not to the millisecond.

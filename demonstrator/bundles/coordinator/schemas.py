@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from demonstrator.model import ProducerMode
 from demonstrator.model.overview import (
     MAX_PRODUCERS,
     MIN_PRODUCERS,
@@ -13,7 +14,6 @@ from demonstrator.model.overview import (
     Overview,
     TargetUtilisation,
 )
-from demonstrator.model.samples import ProducerMode
 from demonstrator.platform import Container, Pod
 
 

@@ -30,6 +30,11 @@ def batch(first: int, size: int = 10, source: str = "p") -> Batch:
     return Batch(source, first, 0.0, (1.0,) * size)
 
 
+def is_balanced(ledger: QueueLedger) -> bool:
+    """Tell whether every sample is accounted for."""
+    return ledger.produced == sum(ledger.stored.values()) + ledger.queued + ledger.in_work + ledger.refused
+
+
 def receipt(accepted: int, refused: int) -> PutResult:
     return PutResult(accepted, refused, "queue.1")
 
@@ -55,7 +60,7 @@ async def test_what_does_not_fit_is_refused_and_counted(make: Make) -> None:
     assert receipts == [receipt(10, 0), receipt(10, 0), receipt(0, 10)]
     ledger = await queue.ledger()
     assert (ledger.produced, ledger.queued, ledger.refused) == (30, 20, 10)
-    assert ledger.balanced
+    assert is_balanced(ledger)
 
 
 async def test_what_is_leased_counts_against_the_bound(make: Make) -> None:
@@ -171,7 +176,7 @@ async def test_the_ledger_balances_whatever_happens(make: Make, clock: Clock, se
         elif taken:
             await queue.ack((chance.choice(taken),), chance.choice(("store.1", "store.2")))
         ledger = await queue.ledger()
-        assert ledger.balanced
+        assert is_balanced(ledger)
         assert ledger.produced == sum(produced.values())
         assert ledger.queued + ledger.in_work <= 200
 

@@ -8,8 +8,7 @@ import pytest
 
 from demonstrator.bundles.coordinator.accounting import ObservedCounters, SampleAccounting
 from demonstrator.bundles.queue.bounded_queue import BoundedQueue
-from demonstrator.model.overview import Accounting
-from demonstrator.model.samples import (
+from demonstrator.model import (
     MAX_REPORTED_QUEUES,
     Batch,
     PutResult,
@@ -17,8 +16,14 @@ from demonstrator.model.samples import (
     QueueLedger,
     StoreLedger,
 )
+from demonstrator.model.overview import Accounting
 
 CAPACITY, STORE_CAPACITY = 1_000, 500
+
+
+def is_balanced(all_of: Accounting) -> bool:
+    """Tell whether every sample is accounted for."""
+    return all_of.produced == all_of.stored + all_of.queued + all_of.in_work + all_of.refused + all_of.lost
 
 
 def ledger(name: str, queued: int = 0, in_work: int = 0, refused: int = 0, **stored: int) -> QueueLedger:
@@ -165,7 +170,7 @@ CASES = {
 
 def figures(accounting: Accounting | None) -> tuple[int, int, int, int, int, int]:
     assert accounting
-    assert accounting.balanced
+    assert is_balanced(accounting)
     return (
         accounting.produced,
         accounting.stored,
@@ -267,7 +272,7 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
                 ObservedCounters([queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL)
             )
             assert accounting
-            assert accounting.balanced
+            assert is_balanced(accounting)
             assert (accounting.produced, accounting.refused) == (offered, refused)
             held = queue.ledger().queued + queue.ledger().in_work
             assert (accounting.queued + accounting.in_work, accounting.stored + accounting.lost) == (

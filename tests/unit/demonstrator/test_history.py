@@ -5,8 +5,8 @@ from itertools import pairwise
 from demonstrator.bundles.coordinator.accounting import ObservedCounters
 from demonstrator.bundles.coordinator.collector import Snapshot
 from demonstrator.bundles.coordinator.history import History, Rates
+from demonstrator.model import QueueLedger
 from demonstrator.model.overview import Overview
-from demonstrator.model.samples import QueueLedger
 
 
 def snapshot(second: int, at: float) -> Snapshot:

@@ -15,7 +15,7 @@ from demonstrator.bundles.coordinator.leader_election import (
     SharedState,
 )
 from demonstrator.lib.kubernetes import KubernetesError
-from demonstrator.model.samples import QueueLedger
+from demonstrator.model import QueueLedger
 from tests.support.demonstrator.kubernetes import merge
 
 if TYPE_CHECKING:

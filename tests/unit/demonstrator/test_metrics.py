@@ -3,8 +3,8 @@
 import re
 
 from demonstrator.bundles.coordinator.metrics import collect, render
+from demonstrator.model import Metric, Statistics
 from demonstrator.model.overview import Accounting, DataPoint, Node, Overview, Scale, Scaling
-from demonstrator.model.samples import Metric, Statistics
 from demonstrator.platform import Container, Pod
 
 LABEL = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"'

@@ -19,8 +19,8 @@ from demonstrator.bundles.coordinator.schemas import (
 )
 from demonstrator.bundles.coordinator.watches import parse_reports
 from demonstrator.lib.codec import DecodeError
+from demonstrator.model import Metric, Statistics
 from demonstrator.model.overview import Node, Overview, Scaling
-from demonstrator.model.samples import Metric, Statistics
 from demonstrator.platform import Container, Pod
 
 

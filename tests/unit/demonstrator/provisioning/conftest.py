@@ -12,17 +12,16 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from demonstrator.lib.kubernetes import Kubernetes
 from demonstrator.provisioning.config_map_store import ConfigMapStore
-from demonstrator.provisioning.image import Image
+from demonstrator.provisioning.image import Image, load_image
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
+from demonstrator.provisioning.server import ProvisioningServer
 from tests.support.demonstrator.kubernetes import KubernetesApi
-from tests.support.demonstrator.local import SOURCE
 from tests.unit.demonstrator.provisioning.client import TOKEN, Client, Network, Start
 
 
 @pytest.fixture
 def image() -> Image:
-    return Image.load(SOURCE / "bundles", SOURCE / "provisioning" / "targets.json")
+    return load_image()
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ async def start(api: KubernetesApi, network: Network, image: Image, tmp_path: Pa
             kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
             repository = Repository(image, ConfigMapStore(kubernetes, "inaetics-provisioning"))
             await repository.load()
-            app = ProvisioningServer(repository, TokenVerifier(tmp_path / "sum")).make_app()
+            app = ProvisioningServer(repository, tmp_path / "sum").make_app()
             async with TestClient(TestServer(app)) as client:
                 yield client
 

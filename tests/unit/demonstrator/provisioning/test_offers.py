@@ -17,17 +17,17 @@ from demonstrator.platform.manifest import BundleState, Report, parse
 from demonstrator.provisioning import server
 from demonstrator.provisioning.archive import check_archive
 from demonstrator.provisioning.config_map_store import ConfigMapStore
-from demonstrator.provisioning.image import Image, TargetPlan
+from demonstrator.provisioning.image import Image
 from demonstrator.provisioning.pack import pack
 from demonstrator.provisioning.repository import Repository
-from demonstrator.provisioning.server import ProvisioningServer, TokenVerifier
+from demonstrator.provisioning.server import ProvisioningServer
 from tests.support.demonstrator.kubernetes import KubernetesApi
 from tests.support.demonstrator.local import SOURCE
 from tests.unit.demonstrator.provisioning.client import Client, Start, change, packed, told, versions, zipped
 
 
 def test_the_originals_targets_have_their_bundles(image: Image) -> None:
-    assert image.targets == {
+    assert {target: tuple(ref.name for ref in refs) for target, refs in image.targets.items()} == {
         "felix_1": ("datastore", "coordinator", "viewer"),
         "felix_2": ("queue",),
         "felix_3": ("processor",),
@@ -78,9 +78,9 @@ def test_a_manifest_that_is_wrong_is_refused(member: str, value: str) -> None:
 
 def test_a_plan_for_bundles_that_are_not_there_is_refused(image: Image) -> None:
     with pytest.raises(LookupError, match="felix_9"):
-        Image(image.bundles, TargetPlan({}, {"felix_9": ("nothing",)}))
+        Image(image.bundles.values(), {}, {"felix_9": ("nothing",)})
     with pytest.raises(LookupError, match="a-feature"):
-        Image(image.bundles, TargetPlan({"a-feature": ("nothing",)}, {}))
+        Image(image.bundles.values(), {"a-feature": ("nothing",)}, {})
 
 
 async def test_an_agent_gets_what_its_target_has(client: Client) -> None:
@@ -153,8 +153,9 @@ async def test_a_new_images_versions_reach_the_targets_that_nobody_has_changed(s
                 (f"{folder}/__init__.py", b""),
             )
             bundles[name] = check_archive(archive)
-        features: dict[str, tuple[str, ...]] = {name: (name,) for name in bundles}
-        return Image(bundles, TargetPlan(features, image.targets))
+        features = {name: (name,) for name in bundles}
+        targets = {target: [ref.name for ref in refs] for target, refs in image.targets.items()}
+        return Image(bundles.values(), features, targets)
 
     async with start() as client:
         before = await told(client, "/targets/felix_2")
@@ -201,7 +202,7 @@ async def test_while_the_cluster_does_not_answer_nothing_is_offered_that_may_be_
     async with TestServer(KubernetesApi().make_app()) as cluster, aiohttp.ClientSession() as session:
         kubernetes = Kubernetes(str(cluster.make_url("")).rstrip("/"), tmp_path, session)
         repository = Repository(image, ConfigMapStore(kubernetes, "inaetics-provisioning"))
-        async with TestClient(TestServer(ProvisioningServer(repository, TokenVerifier(tmp_path)).make_app())) as client:
+        async with TestClient(TestServer(ProvisioningServer(repository, tmp_path).make_app())) as client:
             for path, status in (("/live", 200), ("/ready", 503), ("/targets/felix_2", 503), ("/", 503)):
                 assert (await client.get(path)).status == status
 
