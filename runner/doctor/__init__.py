@@ -1,6 +1,40 @@
-"""Checks of this machine, each with its remedy: `examine` runs them, `fix` applies the safe remedies."""
+"""Checks of this machine: `examine` runs them, `fix` applies the safe remedies.
 
-from runner.doctor.examination import examine, fix
-from runner.doctor.findings import Finding
+A snapshot of the machine is collected (snapshot.py), each check is a function from it to a finding (checks.py),
+and a finding brings its fix where there is a safe one (remedies.py).
+"""
+
+from pathlib import Path
+
+from runner.declaration import Declaration
+from runner.doctor.checks import Finding, run_checks
+from runner.doctor.snapshot import collect
+from runner.events import Note, Report
+from runner.state import CHECKOUT, cache_directory
 
 __all__ = ["Finding", "examine", "fix"]
+
+
+def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path | None = None) -> list[Finding]:
+    """Run every check on this machine; changes nothing."""
+    return run_checks(collect(declaration, checkout, cache or cache_directory()), declaration)
+
+
+def fix(declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT) -> list[Finding]:
+    """Apply the safe remedies one by one, report each, and return what is found after the last one.
+
+    The machine is looked at again after each remedy: it may have cured another check as well, or, once
+    Docker runs, brought new ones.
+
+    Raises:
+        MachineError: a remedy failed.
+    """
+    tried: set[str] = set()
+    while True:
+        findings = examine(declaration, checkout=checkout)
+        todo = [(one.check, one.fix) for one in findings if one.fix and one.check not in tried]
+        if not todo:
+            return findings
+        check, apply = todo[0]
+        tried.add(check)
+        report(Note("doctor", apply()))

@@ -1,10 +1,11 @@
-"""Collecting the facts that the checks need; changes nothing."""
+"""The snapshot of this machine that the checks look at; collecting it changes nothing."""
 
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -12,23 +13,77 @@ import psutil
 
 from runner import process
 from runner.declaration import Declaration
-from runner.doctor.findings import DAEMON_JSON, DockerFacts, Route, Snapshot
 from runner.errors import MachineError
-from runner.machines import Container, Docker, is_orphaned
+from runner.machines import Container, Docker, Network, is_orphaned
 from runner.state import State
 
+DAEMON_JSON = Path("/etc/docker/daemon.json")
 VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
 # The range that VirtualBox allows when networks.conf names none
 VIRTUALBOX_DEFAULT = IPv4Network("192.168.56.0/21")
 INOTIFY = ("max_user_instances", "max_user_watches")
-GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class DockerFacts:
+    """Facts about Docker; without networks and hosts where `problem` says why it does not answer."""
+
+    problem: str = ""
+    version: str = ""
+    cgroup_version: str = ""
+    root: Path | None = None
+    running: int = 0
+    networks: tuple[Network, ...] = ()
+    # The project's hosts, of every checkout
+    containers: tuple[Container, ...] = ()
+    # Ids of the hosts whose checkout is not there, or was replaced by a new one at the same path
+    orphans: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Route:
+    """An entry of the main routing table, without its gateway."""
+
+    to: IPv4Network
+    device: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of this machine that a run depends on; checks look at nothing else."""
+
+    checkout: Path
+    docker: DockerFacts
+    docker_settings: str | None
+    routes: tuple[Route, ...]
+    listening: frozenset[int]
+    cpus: int
+    memory_mib: int
+    # Free space in GiB
+    disk_gib: Mapping[Path, float]
+    cache: Path
+    prepared: bool
+    inotify: Mapping[str, int]
+    cgroup_controllers: frozenset[str]
+    # The kernel modules that hosts need, each with whether it is loaded or built in
+    modules: Mapping[str, bool]
+    vagrant: str | None
+    vagrant_plugins: str
+    virtualbox: str | None
+    virtualbox_ranges: tuple[IPv4Network, ...]
+
+    @property
+    def own_running(self) -> list[Container]:
+        """The running hosts of this checkout."""
+        hosts, orphans = self.docker.containers, self.docker.orphans
+        return [one for one in hosts if one.running and one.checkout == self.checkout and one.id not in orphans]
 
 
 def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
     """Collect everything that the checks of this declaration need."""
     docker = _docker(checkout)
-    cache = _nearest_existing_parent(cache)
-    places = [cache, *([] if isinstance(docker, str) else [docker.root])]
+    cache = next(place for place in (cache, *cache.parents) if place.exists())
+    libvirt, virtualbox = (declaration.provider == name for name in ("libvirt", "virtualbox"))
     return Snapshot(
         checkout=checkout,
         docker=docker,
@@ -39,32 +94,32 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         ),
         cpus=len(os.sched_getaffinity(0)),
         memory_mib=psutil.virtual_memory().available // 2**20,
-        disk_gib={place: shutil.disk_usage(place).free / GIB for place in places if place.exists()},
+        disk_gib={
+            place: shutil.disk_usage(place).free / 2**30 for place in (cache, docker.root) if place and place.exists()
+        },
         cache=cache,
         prepared=(State(checkout).release / "manifest.json").exists(),
         inotify={name: int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii")) for name in INOTIFY},
         cgroup_controllers=frozenset(_cgroup_controllers()),
-        bridge_filter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
-        overlay="overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split(),
-        vxlan=Path("/sys/module/vxlan").exists(),
+        modules={
+            "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+            "overlay": "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split(),
+            "vxlan": Path("/sys/module/vxlan").exists(),
+        },
         vagrant=process.command_output("vagrant", "--version"),
-        vagrant_plugins=process.command_output("vagrant", "plugin", "list") or ""
-        if declaration.provider == "libvirt"
-        else "",
-        virtualbox=process.command_output("VBoxManage", "--version") if declaration.provider == "virtualbox" else None,
-        virtualbox_ranges=tuple(virtualbox_ranges(_text(VIRTUALBOX_NETWORKS) or "")),
+        vagrant_plugins=(process.command_output("vagrant", "plugin", "list") or "") if libvirt else "",
+        virtualbox=process.command_output("VBoxManage", "--version") if virtualbox else None,
+        virtualbox_ranges=virtualbox_ranges(_text(VIRTUALBOX_NETWORKS) or ""),
     )
 
 
-def virtualbox_ranges(text: str) -> Iterator[IPv4Network]:
-    """Yield the IPv4 ranges of VirtualBox's networks.conf ("* 10.0.0.0/8 192.168.0.0/16"), or its default."""
+def virtualbox_ranges(text: str) -> tuple[IPv4Network, ...]:
+    """Return the IPv4 ranges of VirtualBox's networks.conf ("* 10.0.0.0/8 192.168.0.0/16"), or its default."""
     found = re.findall(r"\b\d+\.\d+\.\d+\.\d+/\d+", re.sub(r"#.*", "", text))
-    yield from (IPv4Network(one, strict=False) for one in found)
-    if not found:
-        yield VIRTUALBOX_DEFAULT
+    return tuple(IPv4Network(one, strict=False) for one in found) or (VIRTUALBOX_DEFAULT,)
 
 
-def _docker(checkout: Path) -> DockerFacts | str:
+def _docker(checkout: Path) -> DockerFacts:
     try:
         with Docker() as docker:
             info, containers = docker.info(), docker.containers()
@@ -75,13 +130,13 @@ def _docker(checkout: Path) -> DockerFacts | str:
                 running=docker.running_containers(),
                 networks=tuple(docker.networks()),
                 containers=tuple(containers),
-                orphans=frozenset(one.id for one in containers if _orphaned(one, checkout)),
+                orphans=frozenset(one.id for one in containers if _is_orphaned(one, checkout)),
             )
     except MachineError as error:
-        return error.message
+        return DockerFacts(problem=error.message)
 
 
-def _orphaned(host: Container, checkout: Path) -> bool:
+def _is_orphaned(host: Container, checkout: Path) -> bool:
     if host.checkout == checkout:
         return is_orphaned(host)
     try:
@@ -96,19 +151,11 @@ def _routes() -> Iterator[Route]:
             yield Route(IPv4Network(route["dst"]), route["dev"])
 
 
-def _cgroup_controllers() -> Iterator[str]:
+def _cgroup_controllers() -> list[str]:
     if unified := _text(Path("/sys/fs/cgroup/cgroup.controllers")):
-        yield from unified.split()
-        return
-    for line in (_text(Path("/proc/cgroups")) or "").splitlines()[1:]:
-        name, _, _, enabled = line.split()
-        if enabled == "1":
-            yield name
-
-
-def _nearest_existing_parent(path: Path) -> Path:
-    """Return the path itself if it exists, else the nearest directory above it."""
-    return next(place for place in (path, *path.parents) if place.exists())
+        return unified.split()
+    lines = map(str.split, (_text(Path("/proc/cgroups")) or "").splitlines()[1:])
+    return [name for name, _, _, enabled in lines if enabled == "1"]
 
 
 def _text(path: Path) -> str | None:

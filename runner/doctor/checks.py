@@ -1,0 +1,282 @@
+"""The checks of this machine, each a function from a snapshot to a finding."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from rich.text import Text
+
+from runner.declaration import Declaration
+from runner.display.lines import BAD, CHANGE, GOOD
+from runner.doctor import remedies
+from runner.doctor.snapshot import DAEMON_JSON, Snapshot
+from runner.vagrant_settings import SSH_PORTS
+
+# As measured, in MiB: the controller with everything on it, and a node with its pods.
+CONTROLLER_MEMORY, NODE_MEMORY = 700, 250
+CPUS = 2
+# In GiB: sources, build results and images; what hosts write, and pods' images.
+COLD_CACHE, WARM_CACHE, HOST_DISK = 15.0, 2.0, 0.5
+# systemd, containerd and kubelet of one host open some dozens; the limit is the whole machine's.
+INSTANCES_PER_HOST, INSTANCES_OF_OTHERS, WATCHES = 64, 128, 65536
+CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+OTHER_NETWORK = "or change `network` and the addresses in inventory/cluster.yml"
+SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: what was observed, and what to do about it.
+
+    A failure stops `site`, a warning does not. `doctor --fix` calls `fix`, which returns what it did.
+    """
+
+    check: str
+    severity: Literal["ok", "warning", "failure"]
+    observed: str
+    remedy: str = ""
+    fix: Callable[[], str] | None = None
+
+    def as_lines(self) -> list[Text]:
+        """Return the lines that `doctor` prints, with the remedy unless all is well."""
+        grade = (f"{self.severity:<9}", SEVERITY_STYLES[self.severity])
+        lines = [Text.assemble(grade, f"{self.check}: {self.observed}")]
+        if self.severity != "ok":
+            hint = " (`python -m runner doctor --fix` does it)" if self.fix else ""
+            lines.append(Text(f"{'':<9}{self.remedy}{hint}"))
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the members that `doctor --json` prints; users' programs read these names."""
+        about = {"check": self.check, "grade": self.severity, "seen": self.observed, "remedy": self.remedy}
+        return {**about, "mendable": self.fix is not None}
+
+
+def docker_answers(observed: Snapshot, _: Declaration) -> Finding:
+    """Check Docker, which builds the images and runs the hosts unless they are virtual machines."""
+    docker = observed.docker
+    if not docker.problem:
+        return Finding("Docker", "ok", f"{docker.version}, cgroup v{docker.cgroup_version}")
+    if "Permission denied" in docker.problem:
+        remedy = "`sudo usermod -aG docker $USER`, then log in again (`make site` does both)."
+        return Finding("Docker", "failure", docker.problem, remedy)
+    remedy = "`runner/bootstrap.sh` installs and starts it."
+    return Finding("Docker", "failure", docker.problem, remedy, remedies.bootstrap)
+
+
+def vagrant(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check Vagrant, and the provider's own program or plug-in."""
+    if observed.vagrant is None:
+        remedy = "`runner/bootstrap.sh` installs it."
+        return Finding("Vagrant", "failure", "is not installed", remedy, remedies.bootstrap)
+    if declared.provider == "libvirt" and "vagrant-libvirt" not in observed.vagrant_plugins:
+        return Finding("Vagrant", "failure", "its plug-in for libvirt is missing", "`apt install vagrant-libvirt`")
+    if declared.provider == "virtualbox" and observed.virtualbox is None:
+        return Finding("Vagrant", "failure", "VirtualBox is missing", "Install VirtualBox, or use provider docker.")
+    return Finding("Vagrant", "ok", f"{observed.vagrant} with {declared.provider}")
+
+
+def cpus(observed: Snapshot, _: Declaration) -> Finding:
+    """Check the CPUs; one is enough, but slow."""
+    if observed.cpus >= CPUS:
+        return Finding("CPUs", "ok", str(observed.cpus))
+    return Finding("CPUs", "warning", f"{observed.cpus}; it will take longer", f"Give this machine {CPUS} or more.")
+
+
+def memory(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check the memory: containers take what they use, virtual machines what is declared."""
+    running = {container.host for container in observed.own_running}
+    missing = [host for host in declared.hosts if host.name not in running]
+    if declared.provider == "docker":
+        needed = sum(CONTROLLER_MEMORY if host.group == "controller" else NODE_MEMORY for host in missing)
+    else:
+        needed = sum(host.memory for host in missing)
+    text = f"{observed.memory_mib} MiB available, {needed} MiB needed for {len(missing)} more hosts"
+    if observed.memory_mib >= needed:
+        return Finding("memory", "ok", text)
+    return Finding("memory", "failure", text, "Close programs, or lower nodes.count in inventory/cluster.yml.")
+
+
+def disk(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check the disks: downloads, builds and images need room, and so do the hosts."""
+    needed = {
+        observed.cache: WARM_CACHE if observed.prepared else COLD_CACHE,
+        observed.docker.root: len(declared.hosts) * HOST_DISK,
+    }
+    lacking = [
+        f"{place} has {free:.1f} GiB free, {needed[place]:.1f} are needed"
+        for place, free in observed.disk_gib.items()
+        if free < needed.get(place, 0)
+    ]
+    if lacking:
+        remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to a larger disk."
+        return Finding("disk", "failure", "; ".join(lacking), remedy)
+    free_space = [f"{place} has {free:.0f} GiB free" for place, free in observed.disk_gib.items()]
+    return Finding("disk", "ok", ", ".join(free_space))
+
+
+def ports(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check that each host's ssh finds a free port on the loopback address."""
+    free = len(set(SSH_PORTS) - observed.listening)
+    wanted = len(declared.hosts) - len(observed.own_running)
+    text = f"{free} of {SSH_PORTS.start}-{SSH_PORTS.stop - 1} are free"
+    if free >= wanted:
+        return Finding("ports", "ok", text)
+    remedy = "Stop the programs that listen there; `ss -ltnp` lists them."
+    return Finding("ports", "failure", f"{text}, {wanted} are needed", remedy)
+
+
+def cgroups(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check the cgroup controllers that kubelet needs; some small machines boot without the memory one."""
+    lacking = [name for name in CGROUP_CONTROLLERS if name not in observed.cgroup_controllers]
+    if declared.provider == "docker" and lacking:
+        remedy = "Enable them on the kernel's command line (cgroup_enable=memory) and restart."
+        return Finding("cgroups", "failure", f"the kernel lacks {', '.join(lacking)}", remedy)
+    return Finding("cgroups", "ok", f"{', '.join(CGROUP_CONTROLLERS)} are available")
+
+
+def inotify(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check the inotify limits; kubelets fail with "too many open files" when they are used up."""
+    check = "inotify limits"
+    instances = INSTANCES_OF_OTHERS + INSTANCES_PER_HOST * len(declared.hosts)
+    needed = {"max_user_instances": instances, "max_user_watches": WATCHES}
+    text = ", ".join(f"{name} {value}" for name, value in observed.inotify.items())
+    lacking = {name: value for name, value in needed.items() if observed.inotify[name] < value}
+    if not lacking:
+        return Finding(check, "ok", text)
+    remedy = "; ".join(f"`sysctl fs.inotify.{name}={value}`" for name, value in lacking.items())
+    # Both limits, also one that an earlier fix or another file has raised.
+    fix = partial(remedies.raise_inotify, {name: max(needed[name], observed.inotify[name]) for name in needed})
+    return Finding(check, "failure", f"{text}; too low for {len(declared.hosts)} hosts", remedy, fix)
+
+
+def modules(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check the kernel modules; hosts that are containers cannot load them."""
+    check = "kernel modules"
+    lacking = [name for name, is_there in observed.modules.items() if not is_there]
+    if declared.provider == "docker" and lacking:
+        fix = partial(remedies.load_modules, observed.modules)
+        return Finding(check, "failure", f"{', '.join(lacking)} not loaded", f"`modprobe -a {' '.join(lacking)}`", fix)
+    return Finding(check, "ok", f"{', '.join(observed.modules)} are available")
+
+
+def routes(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check that no VPN or other network owns the hosts' addresses; nothing may be sent there before."""
+    finding = Finding("routes", "ok", f"{declared.network} is used by no other network")
+    ignored = {"lo"} | {network.device for network in observed.docker.networks}
+    for route in observed.routes:
+        # Docker's bridges are checked with its networks; VirtualBox's and libvirt's belong to the hosts.
+        if route.device in ignored or route.device.startswith(("vboxnet", "virbr")):
+            continue
+        goes = f"{route.to} goes to {route.device}"
+        if route.to.subnet_of(declared.network):
+            remedy = f"Leave the VPN or the network of {route.device}, {OTHER_NETWORK}."
+            return Finding("routes", "failure", goes, remedy)
+        # Broader than /8 is a VPN that takes everything; the hosts' own route is more specific and wins.
+        if route.to.supernet_of(declared.network) and route.to.prefixlen >= 8:
+            text = f"{goes}; {declared.network} of it will go to the hosts"
+            finding = Finding("routes", "warning", text, f"If you need those addresses, {OTHER_NETWORK}.")
+    return finding
+
+
+def virtualbox_range(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check that VirtualBox's networks.conf allows the hosts' network."""
+    check = "VirtualBox's ranges"
+    if declared.provider != "virtualbox":
+        return Finding(check, "ok", f"not used by provider {declared.provider}")
+    listed = ", ".join(map(str, observed.virtualbox_ranges))
+    if any(declared.network.subnet_of(allowed) for allowed in observed.virtualbox_ranges):
+        return Finding(check, "ok", listed)
+    remedy = f"`echo '* {declared.network}' | sudo tee -a /etc/vbox/networks.conf`"
+    return Finding(check, "failure", f"{declared.network} is not in {listed}", remedy)
+
+
+def docker_networks(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check that no network of Docker's has the hosts' addresses: packets would reach the wrong one."""
+    check = "Docker's networks"
+    for network in observed.docker.networks:
+        is_default = network.name == "bridge"
+        for subnet in network.subnets:
+            if not subnet.overlaps(declared.network) or (subnet == declared.network and not is_default):
+                continue
+            text = f"{network.name} ({subnet}) overlaps the hosts' network ({declared.network})"
+            if not is_default:
+                return Finding(check, "failure", text, f"`docker network rm {network.name}`, {OTHER_NETWORK}.")
+            remedy = f'Put "bip": "{remedies.BRIDGE}" into {DAEMON_JSON} and restart Docker, {OTHER_NETWORK}.'
+            fix = remedies.move_docker_bridge if _can_restart_docker(observed) else None
+            return Finding(check, "failure", f"Docker's own {text}", remedy, fix)
+    return Finding(check, "ok", f"none overlaps {declared.network}")
+
+
+def _can_restart_docker(observed: Snapshot) -> bool:
+    """Return True if no container would stop, and daemon.json is absent or ours."""
+    try:
+        is_ours = observed.docker_settings is None or json.loads(observed.docker_settings) == remedies.DOCKER_SETTINGS
+    except ValueError:
+        return False
+    return is_ours and not observed.docker.running
+
+
+def addresses(observed: Snapshot, declared: Declaration) -> Finding:
+    """Check that no other container has a host's address; only its owner may stop it."""
+    check = "hosts' addresses"
+    wanted = {host.address: host.name for host in declared.hosts}
+    ours = {container.id for container in observed.docker.containers}
+    members = [member for network in observed.docker.networks for member in network.members]
+    taken = [member for member in members if member.address in wanted and member.container not in ours]
+    if not taken:
+        return Finding(check, "ok", f"{len(wanted)} addresses are free or this project's")
+    names = " ".join(member.name for member in taken)
+    listed = ", ".join(f"{member.name} has {member.address} ({wanted[member.address]})" for member in taken)
+    return Finding(check, "failure", listed, f"`docker stop {names}`, {OTHER_NETWORK}.")
+
+
+def stale_hosts(observed: Snapshot, declared: Declaration) -> Finding:
+    """Find running hosts of another checkout on the same addresses, and those that belong to no checkout.
+
+    A stopped one holds neither address nor port. A checkout that is not there may be on a disk that is not
+    mounted, so its hosts are never removed here.
+    """
+    check = "hosts of other checkouts"
+    addresses = {host.address for host in declared.hosts}
+    running = [one for one in observed.docker.containers if one.running]
+    orphans = [one for one in running if one.id in observed.docker.orphans]
+    others = [one for one in running if one not in orphans and one.checkout != observed.checkout]
+    conflicting = [one for one in others if one.address in addresses]
+    parts, remedy = [], "Stop them; `vagrant up` in their checkout starts them again."
+    if conflicting:
+        checkouts = ", ".join(sorted({str(one.checkout) for one in conflicting}))
+        parts.append(f"{len(conflicting)} of {checkouts} run on the same addresses")
+    if orphans:
+        checkouts = ", ".join(sorted({str(one.checkout) for one in orphans}))
+        parts.append(f"{len(orphans)} are left over from a checkout that is gone ({checkouts})")
+        ids = " ".join(one.id[:12] for one in orphans)
+        remedy += f" `docker rm --force --volumes {ids}` would remove those left over, with their data."
+    if not parts:
+        return Finding(check, "ok", "none in the way")
+    fix = partial(remedies.stop_hosts, [*conflicting, *orphans])
+    return Finding(check, "failure", "; ".join(parts), remedy, fix)
+
+
+def undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
+    """Find running hosts of this checkout that cluster.yml no longer names."""
+    check = "hosts of this checkout"
+    names = {host.name for host in declared.hosts}
+    extra = sorted(one.host for one in observed.own_running if one.host not in names)
+    if not extra:
+        return Finding(check, "ok", f"{len(observed.own_running)} of {len(names)} run")
+    text = f"{', '.join(extra)} run but are no longer declared"
+    return Finding(check, "warning", text, "`make destroy`, then `make site`, makes the cluster as declared.")
+
+
+CHECKS = (docker_answers, vagrant, cpus, memory, disk, ports, cgroups, inotify, modules, routes, virtualbox_range)
+# These have nothing to look at while Docker does not answer.
+CHECKS_OF_DOCKER = (docker_networks, addresses, stale_hosts, undeclared_hosts)
+
+
+def run_checks(observed: Snapshot, declared: Declaration) -> list[Finding]:
+    """Run every check on a snapshot, those of Docker only where it answers."""
+    checks = CHECKS if observed.docker.problem else CHECKS + CHECKS_OF_DOCKER
+    return [check(observed, declared) for check in checks]
