@@ -22,78 +22,58 @@ CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 class CertificateSpec:
     """One row of the table.
 
-    `names` become subject alternative names: host names or IP addresses. With `kubeconfig`
-    the certificate is also written as a kubeconfig that points at the API server.
+    The `subject` is a distinguished name as in RFC 4514. `names` become subject alternative names: host names or
+    IP addresses. With `kubeconfig` the certificate is also written as a kubeconfig that points at the API server.
     """
 
     name: str
     authority: str
-    common_name: str
-    usages: tuple[ObjectIdentifier, ...]
-    organization: str = ""
+    subject: str
+    usages: tuple[ObjectIdentifier, ...] = (CLIENT,)
     names: tuple[str, ...] = ()
     kubeconfig: bool = False
 
 
 def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
     """Return the certificates of the declared cluster, without the authorities."""
-    controller = str(declaration.controller.address)
-    api_service = str(declaration.service_network[1])
-    own = ("controller", controller, "localhost", "127.0.0.1")
-    api_names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+    own = ("controller", str(declaration.controller.address), "localhost", "127.0.0.1")
+    api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+    api_names = (*own, str(declaration.service_network[1]), *api)
+    metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
-    def user(name: str, common_name: str, organization: str = "") -> CertificateSpec:
-        return CertificateSpec(name, "kubernetes", common_name, (CLIENT,), organization, kubeconfig=True)
+    def client(authority: str, name: str, subject: str) -> CertificateSpec:
+        return CertificateSpec(name, authority, subject)
+
+    def server(authority: str, name: str, subject: str, names: tuple[str, ...] = own) -> CertificateSpec:
+        return CertificateSpec(name, authority, subject, (SERVER,), names)
+
+    def user(name: str, subject: str) -> CertificateSpec:
+        return CertificateSpec(name, "kubernetes", subject, kubeconfig=True)
 
     table = [
-        CertificateSpec("etcd", "etcd", "etcd", (SERVER,), names=own),
-        CertificateSpec("etcd-peer", "etcd", "etcd", (SERVER, CLIENT), names=own),
-        CertificateSpec("etcd-root", "etcd", "root", (CLIENT,)),
-        CertificateSpec("etcd-kube-apiserver", "etcd", "kube-apiserver", (CLIENT,)),
-        CertificateSpec("docker-registry", "registry", "docker-registry", (SERVER,), names=own),
-        CertificateSpec(
-            "kube-apiserver",
-            "kubernetes",
-            "kube-apiserver",
-            (SERVER,),
-            names=(*own, api_service, *api_names, "kubernetes.default.svc.cluster.local"),
-        ),
-        CertificateSpec("kube-apiserver-kubelet-client", "kubernetes", "kube-apiserver-kubelet-client", (CLIENT,)),
-        CertificateSpec("front-proxy-client", "front-proxy", "front-proxy-client", (CLIENT,)),
-        CertificateSpec(
-            "kube-controller-manager-server", "kubernetes", "kube-controller-manager", (SERVER,), names=own
-        ),
-        CertificateSpec("kube-scheduler-server", "kubernetes", "kube-scheduler", (SERVER,), names=own),
-        CertificateSpec(
-            "metrics-server",
-            "kubernetes",
-            "metrics-server",
-            (SERVER,),
-            names=("metrics-server.kube-system", "metrics-server.kube-system.svc"),
-        ),
-        user("kube-controller-manager", "system:kube-controller-manager"),
-        user("kube-scheduler", "system:kube-scheduler"),
+        server("etcd", "etcd", "CN=etcd"),
+        CertificateSpec("etcd-peer", "etcd", "CN=etcd", (SERVER, CLIENT), own),
+        client("etcd", "etcd-root", "CN=root"),
+        client("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
+        server("registry", "docker-registry", "CN=docker-registry"),
+        server("kubernetes", "kube-apiserver", "CN=kube-apiserver", api_names),
+        client("kubernetes", "kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
+        client("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
+        server("kubernetes", "kube-controller-manager-server", "CN=kube-controller-manager"),
+        server("kubernetes", "kube-scheduler-server", "CN=kube-scheduler"),
+        server("kubernetes", "metrics-server", "CN=metrics-server", metrics_names),
+        user("kube-controller-manager", "CN=system:kube-controller-manager"),
+        user("kube-scheduler", "CN=system:kube-scheduler"),
         # Bypasses RBAC, so it is used only to give the group cluster-admins its role.
-        user("super-admin", "super-admin", "system:masters"),
-        user("admin", "admin", "cluster-admins"),
-        user("inaetics", "inaetics"),
+        user("super-admin", "CN=super-admin,O=system:masters"),
+        user("admin", "CN=admin,O=cluster-admins"),
+        user("inaetics", "CN=inaetics"),
     ]
     for host in declaration.hosts:
-        address = str(host.address)
-        table += [
-            CertificateSpec(f"flannel-{host.name}", "etcd", "flannel", (CLIENT,), organization=host.name),
-            user(f"kube-proxy-{host.name}", "system:kube-proxy", host.name),
-        ]
+        table.append(client("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
+        table.append(user(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
         if host.group == "nodes":
-            table += [
-                CertificateSpec(
-                    f"kubelet-server-{host.name}",
-                    "kubernetes",
-                    f"system:node:{address}",
-                    (SERVER,),
-                    "system:nodes",
-                    (host.name, address),
-                ),
-                user(f"kubelet-{host.name}", f"system:node:{address}", "system:nodes"),
-            ]
+            subject = f"CN=system:node:{host.address},O=system:nodes"
+            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, str(host.address))))
+            table.append(user(f"kubelet-{host.name}", subject))
     return table

@@ -10,11 +10,11 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from runner.errors import DeclarationError
 
@@ -145,14 +145,14 @@ class Declaration(_Model):
         for one, other in combinations(names, 2):
             first, second = getattr(self, one), getattr(self, other)
             if first.overlaps(second):
-                raise _conflict(other, second, f"must not overlap {one} ({first})")
+                raise ValueError(f"{other} {second} must not overlap {one} ({first})")
         if self.service_network.prefixlen not in SERVICE_NETWORK_PREFIXES:
             low, high = SERVICE_NETWORK_PREFIXES[0], SERVICE_NETWORK_PREFIXES[-1]
-            raise _conflict("service_network", self.service_network, f"must have a prefix of /{low} to /{high}")
+            raise ValueError(f"service_network {self.service_network} must have a prefix of /{low} to /{high}")
         subnets = 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2
         if subnets < len(self.hosts):
             rule = f"must have a /{HOST_SUBNET} for each of {len(self.hosts)} hosts, and two more"
-            raise _conflict("pod_network", self.pod_network, rule)
+            raise ValueError(f"pod_network {self.pod_network} {rule}")
         return self
 
     @model_validator(mode="after")
@@ -163,11 +163,11 @@ class Declaration(_Model):
             self.network[-1]: "the network's broadcast address",
         }
         for host in self.hosts:
-            field = "controller.address" if host.group == "controller" else "nodes.first_address"
+            key = "controller.address" if host.group == "controller" else "nodes.first_address"
             if host.address not in self.network:
-                raise _conflict(field, host.address, f"({host.name}) must lie in network ({self.network})")
+                raise ValueError(f"{key} {host.address} ({host.name}) must lie in network ({self.network})")
             if host.address in taken:
-                raise _conflict(field, host.address, f"({host.name}) must not be {taken[host.address]}")
+                raise ValueError(f"{key} {host.address} ({host.name}) must not be {taken[host.address]}")
             taken[host.address] = f"the address of {host.name}"
         return self
 
@@ -204,11 +204,6 @@ def load(path: Path) -> Declaration:
     raise DeclarationError(f"{path} has {len(mistakes)} mistakes", details="\n".join(mistakes))
 
 
-def _conflict(field: str, value: object, rule: str) -> PydanticCustomError:
-    """Return an error that concerns several fields; pydantic has no location for it, so its context names the field."""
-    return PydanticCustomError("conflict", "{rule}", {"field": field, "value": str(value), "rule": rule})
-
-
 def _keys(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> Iterator[tuple[str, int]]:
     """Fill `lines` with the line of each key; yield keys that occur twice, which YAML forbids and PyYAML accepts."""
     for key, value in node.value:
@@ -222,16 +217,16 @@ def _keys(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> Iterato
 
 
 def _mistake(detail: ErrorDetails, lines: dict[str, int]) -> str:
-    context: dict[str, Any] = detail.get("ctx", {})
-    field = context.get("field") or ".".join(str(part) for part in detail["loc"])
-    parent = field.rpartition(".")[0]
-    where = f"line {line}: " if (line := lines.get(field) or lines.get(parent)) else ""
+    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    # A rule about several keys has no location in pydantic: its text begins with the key.
+    field = ".".join(map(str, detail["loc"])) or rule.partition(" ")[0]
+    line = lines.get(field) or lines.get(field.rpartition(".")[0])
+    where = f"line {line}: " if line else ""
+    if not detail["loc"]:
+        return where + rule
     match detail["type"]:
         case "missing":
             return f"{where}{field} is missing"
         case "extra_forbidden":
             return f"{where}{field} is not a key that this file knows"
-        case "conflict":
-            return f"{where}{field} {context['value']} {context['rule']}"
-    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
     return f"{where}{field} is {detail['input']!r} but {rule}"
