@@ -1,7 +1,4 @@
-"""The cluster as its Kubernetes API shows it, through the official client.
-
-No other module handles the client's exceptions: each becomes an ApiError that says what was asked and what came back.
-"""
+"""The cluster as its Kubernetes API shows it; each exception of the official client becomes an ApiError here."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -103,9 +100,8 @@ def configuration(kubeconfig: Path) -> "Configuration":
     from kubernetes import client, config
 
     settings = client.Configuration()
-    load: Any = config.load_kube_config  # has no types
     try:
-        load(str(kubeconfig), client_configuration=settings, persist_config=False)
+        config.load_kube_config(str(kubeconfig), client_configuration=settings, persist_config=False)
     except (config.ConfigException, yaml.YAMLError) as error:
         raise HostsError(f"{kubeconfig} is not a valid kubeconfig.", SITE, str(error)) from None
     settings.proxy = None  # the cluster is on this machine or beside it
@@ -114,11 +110,7 @@ def configuration(kubeconfig: Path) -> "Configuration":
 
 @contextmanager
 def translate_errors(request: str) -> Iterator[None]:
-    """Raise an ApiError for whatever the client, its transport or an unexpected answer raises.
-
-    Args:
-        request: how the error names what was asked.
-    """
+    """Raise an ApiError that names the request for whatever client, transport or an unexpected answer raise."""
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
@@ -141,7 +133,7 @@ class Api:
 
         settings = configuration(kubeconfig)
         settings.retries = 0
-        self._server = str(settings.host)
+        self._server = settings.host
         self._client = client.ApiClient(settings)
         self._core = client.CoreV1Api(self._client)
         self._apps = client.AppsV1Api(self._client)

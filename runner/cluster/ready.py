@@ -16,7 +16,6 @@ from runner.state import State
 LIMIT = 120.0  # seconds for all conditions together
 INTERVAL = 0.2
 PAGE_TIMEOUT = 2.0
-PROVISIONING_PORT = 90
 
 # Returns "" when the condition holds, and else what was observed.
 Condition = Callable[[], str]
@@ -27,22 +26,15 @@ def wait_until_ready(declaration: Declaration, state: State, report: Report) -> 
 
     Raises:
         HostsError: the hosts' network does not exist.
-        NotReadyError: a condition did not hold in time; the message says which, and what was observed last.
+        NotReadyError: a condition did not hold in time.
     """
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:{PROVISIONING_PORT}"), report, LIMIT)
+    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, LIMIT)
 
 
 def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> dict[str, Condition]:
-    """Return the conditions by name, each building on the one before.
-
-    Args:
-        api: of the cluster.
-        nodes: names of the nodes that must be ready.
-        page: URL of the dashboard, without a slash at its end.
-        provisioning: URL of the provisioning server, without a slash at its end.
-    """
+    """Return the conditions by name, each building on the one before; no URL has a slash at its end."""
     return {
         "API answers": lambda: "" if api.is_ready() else "not yet",
         "nodes ready": lambda: _nodes(api, nodes),
@@ -57,18 +49,13 @@ def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> 
 def poll(conditions: Mapping[str, Condition], report: Report, limit: float) -> None:
     """Wait for one condition after the other, and report what is observed of each whenever that changes.
 
-    Args:
-        conditions: by name, in the order in which they must hold.
-        report: receives the progress.
-        limit: seconds for all of them together.
-
     Raises:
-        NotReadyError: a condition did not hold in time.
+        NotReadyError: the message says which did not hold within the limit in seconds, and what was observed last.
     """
     deadline = time.monotonic() + limit
     for name, condition in conditions.items():
         reported = ""
-        while observed := _observe(condition):
+        while observed := _observed(condition):
             if observed != reported:
                 report(Progress("ready", name, observed))
                 reported = observed
@@ -81,7 +68,7 @@ def poll(conditions: Mapping[str, Condition], report: Report, limit: float) -> N
         report(Progress("ready", name, "yes", finished=True))
 
 
-def _observe(condition: Condition) -> str:
+def _observed(condition: Condition) -> str:
     try:
         return condition()
     except ApiError as error:
@@ -159,6 +146,5 @@ def _is_stopped(scaling: Mapping[str, Any]) -> bool:
     """Return True if people have asked for no producers, no processors or a queue that stays empty."""
     manual = scaling.get("rule") == "manual"
     counts = [scaling.get("producers"), scaling.get("processors") if manual else None]
-    return any(count and count["requested"] == 0 for count in counts) or (
-        not manual and scaling.get("preferred_utilisation") == 0
-    )
+    stays_empty = not manual and scaling.get("preferred_utilisation") == 0
+    return stays_empty or any(count and count["requested"] == 0 for count in counts)

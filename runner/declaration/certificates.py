@@ -1,10 +1,4 @@
-"""The table of the cluster's certificates: who gets which, signed by which authority.
-
-There is one certificate per client, so that each can be told apart in an audit log and replaced
-alone. Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a
-machine that trusts the registry trusts nothing else by it.
-Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
-"""
+"""The table of the cluster's certificates: who gets which, signed by which authority."""
 
 from dataclasses import dataclass
 
@@ -13,6 +7,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from runner.declaration.model import Declaration
 
+# Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
+# registry trusts nothing else by it. There is one certificate per client, so that each can be told apart in an audit
+# log and replaced alone. Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
 AUTHORITIES = ("kubernetes", "etcd", "front-proxy", "registry")
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -20,17 +17,15 @@ CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 
 @dataclass(frozen=True)
 class CertificateSpec:
-    """One row of the table.
+    """One row of the table."""
 
-    The `subject` is a distinguished name as in RFC 4514. `names` become subject alternative names: host names or
-    IP addresses. With `kubeconfig` the certificate is also written as a kubeconfig that points at the API server.
-    """
-
-    name: str
     authority: str
-    subject: str
+    name: str
+    subject: str  # as in RFC 4514
     usages: tuple[ObjectIdentifier, ...] = (CLIENT,)
+    # Subject alternative names: host names or IP addresses
     names: tuple[str, ...] = ()
+    # Written as a kubeconfig, too, that points at the API server
     kubeconfig: bool = False
 
 
@@ -41,24 +36,21 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
     api_names = (*own, str(declaration.service_network[1]), *api)
     metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
-    def client(authority: str, name: str, subject: str) -> CertificateSpec:
-        return CertificateSpec(name, authority, subject)
-
     def server(authority: str, name: str, subject: str, names: tuple[str, ...] = own) -> CertificateSpec:
-        return CertificateSpec(name, authority, subject, (SERVER,), names)
+        return CertificateSpec(authority, name, subject, (SERVER,), names)
 
     def user(name: str, subject: str) -> CertificateSpec:
-        return CertificateSpec(name, "kubernetes", subject, kubeconfig=True)
+        return CertificateSpec("kubernetes", name, subject, kubeconfig=True)
 
     table = [
         server("etcd", "etcd", "CN=etcd"),
-        CertificateSpec("etcd-peer", "etcd", "CN=etcd", (SERVER, CLIENT), own),
-        client("etcd", "etcd-root", "CN=root"),
-        client("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
+        CertificateSpec("etcd", "etcd-peer", "CN=etcd", (SERVER, CLIENT), own),
+        CertificateSpec("etcd", "etcd-root", "CN=root"),
+        CertificateSpec("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
         server("registry", "docker-registry", "CN=docker-registry"),
         server("kubernetes", "kube-apiserver", "CN=kube-apiserver", api_names),
-        client("kubernetes", "kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
-        client("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
+        CertificateSpec("kubernetes", "kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
+        CertificateSpec("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
         server("kubernetes", "kube-controller-manager-server", "CN=kube-controller-manager"),
         server("kubernetes", "kube-scheduler-server", "CN=kube-scheduler"),
         server("kubernetes", "metrics-server", "CN=metrics-server", metrics_names),
@@ -70,7 +62,7 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
         user("inaetics", "CN=inaetics"),
     ]
     for host in declaration.hosts:
-        table.append(client("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
+        table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
         table.append(user(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
         if host.group == "nodes":
             subject = f"CN=system:node:{host.address},O=system:nodes"

@@ -1,7 +1,4 @@
-"""inventory/cluster.yml as typed data, validated once.
-
-An error names the file's line, the key, its value and the rule that it breaks.
-"""
+"""inventory/cluster.yml as typed data, validated once; an error names line, key, value and rule."""
 
 import re
 from collections.abc import Iterator
@@ -18,17 +15,10 @@ from pydantic_core import ErrorDetails
 
 from runner.errors import DeclarationError
 
-Provider = Literal["docker", "virtualbox", "libvirt"]
-Group = Literal["controller", "nodes"]
-
-MAX_NODES = 50
-MIN_CONTROLLER_MEMORY = 768  # MiB; the control plane alone uses about 600
-MIN_NODE_MEMORY = 512  # MiB; kubelet, containerd and flannel take about 150 before the first pod
+# In MiB: the control plane alone uses about 600; kubelet, containerd and flannel take about 150 before the first pod.
+MIN_CONTROLLER_MEMORY, MIN_NODE_MEMORY = 768, 512
 # Flannel takes a /24 of the pod network for each host and leaves out the first and the last.
 HOST_SUBNET = 24
-SERVICE_NETWORK_PREFIXES = range(12, 25)  # kube-apiserver refuses more than 20 bits of services
-
-LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 def _address(value: object) -> IPv4Address:
@@ -50,7 +40,7 @@ def _network(value: object) -> IPv4Network:
 
 
 def _label(value: object) -> str:
-    if not isinstance(value, str) or not LABEL.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", value):
         raise ValueError("must be at most 40 lower case letters, digits and hyphens, and begin with a letter")
     return value
 
@@ -75,7 +65,7 @@ class Controller(_Model):
 class Nodes(_Model):
     """The hosts that run pods; they are equal and have consecutive addresses."""
 
-    count: int = Field(strict=True, ge=1, le=MAX_NODES)
+    count: int = Field(strict=True, ge=1, le=50)
     first_address: Address
     cpus: Cpus = 1
     memory: int = Field(default=1024, strict=True, ge=MIN_NODE_MEMORY)
@@ -89,14 +79,14 @@ class Host:
     address: IPv4Address
     cpus: int
     memory: int
-    group: Group
+    group: Literal["controller", "nodes"]
 
 
 class Declaration(_Model):
     """The cluster that the user wants."""
 
     name: Annotated[str, BeforeValidator(_label)]
-    provider: Provider
+    provider: Literal["docker", "virtualbox", "libvirt"]
     network: Network
     controller: Controller
     nodes: Nodes
@@ -121,10 +111,7 @@ class Declaration(_Model):
         return self.network[1]
 
     def hosts_matching(self, limit: str | None) -> list[str] | None:
-        """Return the hosts that a list of hosts and groups names.
-
-        Args:
-            limit: as `--limit` has it: names separated by commas or colons.
+        """Return the hosts that `--limit` names: hosts and groups, separated by commas or colons.
 
         Returns:
             None without a limit, or where it is one of Ansible's patterns, which only Ansible can resolve.
@@ -140,24 +127,18 @@ class Declaration(_Model):
         return list(dict.fromkeys(host for part in parts for host in groups[part]))
 
     @model_validator(mode="after")
-    def _networks_apart(self) -> Self:
-        names = ("network", "pod_network", "service_network")
-        for one, other in combinations(names, 2):
+    def _check_networks(self) -> Self:
+        for one, other in combinations(("network", "pod_network", "service_network"), 2):
             first, second = getattr(self, one), getattr(self, other)
             if first.overlaps(second):
                 raise ValueError(f"{other} {second} must not overlap {one} ({first})")
-        if self.service_network.prefixlen not in SERVICE_NETWORK_PREFIXES:
-            low, high = SERVICE_NETWORK_PREFIXES[0], SERVICE_NETWORK_PREFIXES[-1]
-            raise ValueError(f"service_network {self.service_network} must have a prefix of /{low} to /{high}")
-        subnets = 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2
-        if subnets < len(self.hosts):
+        # kube-apiserver refuses more than 20 bits of services.
+        if not 12 <= self.service_network.prefixlen <= 24:
+            raise ValueError(f"service_network {self.service_network} must have a prefix of /12 to /24")
+        if 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2 < len(self.hosts):
             rule = f"must have a /{HOST_SUBNET} for each of {len(self.hosts)} hosts, and two more"
             raise ValueError(f"pod_network {self.pod_network} {rule}")
-        return self
-
-    @model_validator(mode="after")
-    def _addresses_apart(self) -> Self:
-        taken: dict[IPv4Address, str] = {
+        taken = {
             self.network[0]: "the network's own address",
             self.network[1]: "this workstation's address",
             self.network[-1]: "the network's broadcast address",
@@ -180,14 +161,10 @@ def load(path: Path) -> Declaration:
     """
     try:
         text = path.read_text(encoding="utf-8")
+        root, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise DeclarationError(
-            f"cannot read the declaration {path}: {error}",
-            "`git checkout inventory/cluster.yml` brings the default one back.",
-        ) from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        remedy = "`git checkout inventory/cluster.yml` brings the default one back."
+        raise DeclarationError(f"cannot read the declaration {path}: {error}", remedy) from None
     except yaml.YAMLError as error:
         raise DeclarationError(f"{path} is not YAML: {error}") from None
     if not isinstance(root, yaml.MappingNode):

@@ -1,8 +1,4 @@
-"""Checks of this machine: `examine` runs them, `fix` applies the safe remedies.
-
-A snapshot of the machine is collected (snapshot.py), each check is a function from it to a finding (checks.py),
-and a finding brings its fix where there is a safe one (remedies.py).
-"""
+"""Checks of this machine: `examine` runs them, `fix` applies the safe remedies."""
 
 from pathlib import Path
 
@@ -16,21 +12,19 @@ __all__ = ["Finding", "examine", "fix"]
 
 
 def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path | None = None) -> list[Finding]:
-    """Run every check on this machine; changes nothing."""
+    """Run every check on a snapshot of this machine; changes nothing."""
     return run_checks(collect(declaration, checkout, cache or cache_directory()), declaration)
 
 
 def fix(declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT) -> list[Finding]:
     """Apply the safe remedies one by one, report each, and return what is found after the last one.
 
-    The machine is looked at again after each remedy: it may have cured another check as well, or, once
-    Docker runs, brought new ones.
-
     Raises:
         MachineError: a remedy failed.
     """
     tried: set[str] = set()
     while True:
+        # Each time again: a remedy may have cured another check as well, or, once Docker runs, brought new ones.
         findings = examine(declaration, checkout=checkout)
         todo = [(one.check, one.fix) for one in findings if one.fix and one.check not in tried]
         if not todo:

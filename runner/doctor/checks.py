@@ -1,7 +1,7 @@
 """The checks of this machine, each a function from a snapshot to a finding."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -12,10 +12,11 @@ from runner.declaration import Declaration
 from runner.display.lines import BAD, CHANGE, GOOD
 from runner.doctor import remedies
 from runner.doctor.snapshot import DAEMON_JSON, Snapshot
+from runner.machines import Container
 from runner.vagrant_settings import SSH_PORTS
 
 # As measured, in MiB: the controller with everything on it, and a node with its pods.
-CONTROLLER_MEMORY, NODE_MEMORY = 700, 250
+MEMORY = {"controller": 700, "nodes": 250}
 CPUS = 2
 # In GiB: sources, build results and images; what hosts write, and pods' images.
 COLD_CACHE, WARM_CACHE, HOST_DISK = 15.0, 2.0, 0.5
@@ -25,16 +26,15 @@ CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 OTHER_NETWORK = "or change `network` and the addresses in inventory/cluster.yml"
 SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
 
+Severity = Literal["ok", "warning", "failure"]
+
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: what was observed, and what to do about it.
-
-    A failure stops `site`, a warning does not. `doctor --fix` calls `fix`, which returns what it did.
-    """
+    """The result of one check: a failure stops `site`, a warning does not; `fix` returns what it did."""
 
     check: str
-    severity: Literal["ok", "warning", "failure"]
+    severity: Severity
     observed: str
     remedy: str = ""
     fix: Callable[[], str] | None = None
@@ -54,16 +54,26 @@ class Finding:
         return {**about, "mendable": self.fix is not None}
 
 
+def _find(
+    check: str,
+    good: str,
+    problem: str,
+    remedy: str,
+    fix: Callable[[], str] | None = None,
+    severity: Severity = "failure",
+) -> Finding:
+    """Return the finding of a problem with its remedy or, where there is none, of what is good."""
+    return Finding(check, severity, problem, remedy, fix) if problem else Finding(check, "ok", good)
+
+
 def docker_answers(observed: Snapshot, _: Declaration) -> Finding:
     """Check Docker, which builds the images and runs the hosts unless they are virtual machines."""
     docker = observed.docker
-    if not docker.problem:
-        return Finding("Docker", "ok", f"{docker.version}, cgroup v{docker.cgroup_version}")
     if "Permission denied" in docker.problem:
         remedy = "`sudo usermod -aG docker $USER`, then log in again (`make site` does both)."
         return Finding("Docker", "failure", docker.problem, remedy)
     remedy = "`runner/bootstrap.sh` installs and starts it."
-    return Finding("Docker", "failure", docker.problem, remedy, remedies.bootstrap)
+    return _find("Docker", docker.version, docker.problem, remedy, remedies.bootstrap)
 
 
 def vagrant(observed: Snapshot, declared: Declaration) -> Finding:
@@ -80,41 +90,32 @@ def vagrant(observed: Snapshot, declared: Declaration) -> Finding:
 
 def cpus(observed: Snapshot, _: Declaration) -> Finding:
     """Check the CPUs; one is enough, but slow."""
-    if observed.cpus >= CPUS:
-        return Finding("CPUs", "ok", str(observed.cpus))
-    return Finding("CPUs", "warning", f"{observed.cpus}; it will take longer", f"Give this machine {CPUS} or more.")
+    problem = f"{observed.cpus}; it will take longer" if observed.cpus < CPUS else ""
+    return _find("CPUs", str(observed.cpus), problem, f"Give this machine {CPUS} or more.", severity="warning")
 
 
 def memory(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the memory: containers take what they use, virtual machines what is declared."""
     running = {container.host for container in observed.own_running}
     missing = [host for host in declared.hosts if host.name not in running]
-    if declared.provider == "docker":
-        needed = sum(CONTROLLER_MEMORY if host.group == "controller" else NODE_MEMORY for host in missing)
-    else:
-        needed = sum(host.memory for host in missing)
+    needed = sum(MEMORY[host.group] if declared.provider == "docker" else host.memory for host in missing)
     text = f"{observed.memory_mib} MiB available, {needed} MiB needed for {len(missing)} more hosts"
-    if observed.memory_mib >= needed:
-        return Finding("memory", "ok", text)
-    return Finding("memory", "failure", text, "Close programs, or lower nodes.count in inventory/cluster.yml.")
+    problem = text if observed.memory_mib < needed else ""
+    return _find("memory", text, problem, "Close programs, or lower nodes.count in inventory/cluster.yml.")
 
 
 def disk(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the disks: downloads, builds and images need room, and so do the hosts."""
-    needed = {
-        observed.cache: WARM_CACHE if observed.prepared else COLD_CACHE,
-        observed.docker.root: len(declared.hosts) * HOST_DISK,
-    }
+    cache = WARM_CACHE if observed.prepared else COLD_CACHE
+    needed = {observed.cache: cache, observed.docker.root: len(declared.hosts) * HOST_DISK}
+    free = [f"{place} has {gib:.0f} GiB free" for place, gib in observed.disk_gib.items()]
     lacking = [
-        f"{place} has {free:.1f} GiB free, {needed[place]:.1f} are needed"
-        for place, free in observed.disk_gib.items()
-        if free < needed.get(place, 0)
+        f"{place} has {gib:.1f} GiB free, {needed[place]:.1f} are needed"
+        for place, gib in observed.disk_gib.items()
+        if gib < needed.get(place, 0)
     ]
-    if lacking:
-        remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to a larger disk."
-        return Finding("disk", "failure", "; ".join(lacking), remedy)
-    free_space = [f"{place} has {free:.0f} GiB free" for place, free in observed.disk_gib.items()]
-    return Finding("disk", "ok", ", ".join(free_space))
+    remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to a larger disk."
+    return _find("disk", ", ".join(free), "; ".join(lacking), remedy)
 
 
 def ports(observed: Snapshot, declared: Declaration) -> Finding:
@@ -122,52 +123,46 @@ def ports(observed: Snapshot, declared: Declaration) -> Finding:
     free = len(set(SSH_PORTS) - observed.listening)
     wanted = len(declared.hosts) - len(observed.own_running)
     text = f"{free} of {SSH_PORTS.start}-{SSH_PORTS.stop - 1} are free"
-    if free >= wanted:
-        return Finding("ports", "ok", text)
-    remedy = "Stop the programs that listen there; `ss -ltnp` lists them."
-    return Finding("ports", "failure", f"{text}, {wanted} are needed", remedy)
+    problem = f"{text}, {wanted} are needed" if free < wanted else ""
+    return _find("ports", text, problem, "Stop the programs that listen there; `ss -ltnp` lists them.")
 
 
 def cgroups(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the cgroup controllers that kubelet needs; some small machines boot without the memory one."""
     lacking = [name for name in CGROUP_CONTROLLERS if name not in observed.cgroup_controllers]
-    if declared.provider == "docker" and lacking:
-        remedy = "Enable them on the kernel's command line (cgroup_enable=memory) and restart."
-        return Finding("cgroups", "failure", f"the kernel lacks {', '.join(lacking)}", remedy)
-    return Finding("cgroups", "ok", f"{', '.join(CGROUP_CONTROLLERS)} are available")
+    problem = f"the kernel lacks {', '.join(lacking)}" if lacking and declared.provider == "docker" else ""
+    remedy = "Enable them on the kernel's command line (cgroup_enable=memory) and restart."
+    return _find("cgroups", f"{', '.join(CGROUP_CONTROLLERS)} are available", problem, remedy)
 
 
 def inotify(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the inotify limits; kubelets fail with "too many open files" when they are used up."""
-    check = "inotify limits"
     instances = INSTANCES_OF_OTHERS + INSTANCES_PER_HOST * len(declared.hosts)
     needed = {"max_user_instances": instances, "max_user_watches": WATCHES}
-    text = ", ".join(f"{name} {value}" for name, value in observed.inotify.items())
     lacking = {name: value for name, value in needed.items() if observed.inotify[name] < value}
-    if not lacking:
-        return Finding(check, "ok", text)
+    text = ", ".join(f"{name} {value}" for name, value in observed.inotify.items())
+    problem = f"{text}; too low for {len(declared.hosts)} hosts" if lacking else ""
     remedy = "; ".join(f"`sysctl fs.inotify.{name}={value}`" for name, value in lacking.items())
     # Both limits, also one that an earlier fix or another file has raised.
-    fix = partial(remedies.raise_inotify, {name: max(needed[name], observed.inotify[name]) for name in needed})
-    return Finding(check, "failure", f"{text}; too low for {len(declared.hosts)} hosts", remedy, fix)
+    fix = partial(remedies.raise_inotify, {**observed.inotify, **lacking})
+    return _find("inotify limits", text, problem, remedy, fix)
 
 
 def modules(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the kernel modules; hosts that are containers cannot load them."""
-    check = "kernel modules"
     lacking = [name for name, is_there in observed.modules.items() if not is_there]
-    if declared.provider == "docker" and lacking:
-        fix = partial(remedies.load_modules, observed.modules)
-        return Finding(check, "failure", f"{', '.join(lacking)} not loaded", f"`modprobe -a {' '.join(lacking)}`", fix)
-    return Finding(check, "ok", f"{', '.join(observed.modules)} are available")
+    problem = f"{', '.join(lacking)} not loaded" if lacking and declared.provider == "docker" else ""
+    fix = partial(remedies.load_modules, observed.modules)
+    good = f"{', '.join(observed.modules)} are available"
+    return _find("kernel modules", good, problem, f"`modprobe -a {' '.join(lacking)}`", fix)
 
 
 def routes(observed: Snapshot, declared: Declaration) -> Finding:
     """Check that no VPN or other network owns the hosts' addresses; nothing may be sent there before."""
     finding = Finding("routes", "ok", f"{declared.network} is used by no other network")
+    # Docker's bridges are checked with its networks; VirtualBox's and libvirt's belong to the hosts.
     ignored = {"lo"} | {network.device for network in observed.docker.networks}
     for route in observed.routes:
-        # Docker's bridges are checked with its networks; VirtualBox's and libvirt's belong to the hosts.
         if route.device in ignored or route.device.startswith(("vboxnet", "virbr")):
             continue
         goes = f"{route.to} goes to {route.device}"
@@ -183,30 +178,27 @@ def routes(observed: Snapshot, declared: Declaration) -> Finding:
 
 def virtualbox_range(observed: Snapshot, declared: Declaration) -> Finding:
     """Check that VirtualBox's networks.conf allows the hosts' network."""
-    check = "VirtualBox's ranges"
     if declared.provider != "virtualbox":
-        return Finding(check, "ok", f"not used by provider {declared.provider}")
+        return Finding("VirtualBox's ranges", "ok", f"not used by provider {declared.provider}")
     listed = ", ".join(map(str, observed.virtualbox_ranges))
-    if any(declared.network.subnet_of(allowed) for allowed in observed.virtualbox_ranges):
-        return Finding(check, "ok", listed)
+    is_allowed = any(declared.network.subnet_of(allowed) for allowed in observed.virtualbox_ranges)
+    problem = "" if is_allowed else f"{declared.network} is not in {listed}"
     remedy = f"`echo '* {declared.network}' | sudo tee -a /etc/vbox/networks.conf`"
-    return Finding(check, "failure", f"{declared.network} is not in {listed}", remedy)
+    return _find("VirtualBox's ranges", listed, problem, remedy)
 
 
 def docker_networks(observed: Snapshot, declared: Declaration) -> Finding:
     """Check that no network of Docker's has the hosts' addresses: packets would reach the wrong one."""
     check = "Docker's networks"
-    for network in observed.docker.networks:
-        is_default = network.name == "bridge"
-        for subnet in network.subnets:
-            if not subnet.overlaps(declared.network) or (subnet == declared.network and not is_default):
-                continue
-            text = f"{network.name} ({subnet}) overlaps the hosts' network ({declared.network})"
-            if not is_default:
-                return Finding(check, "failure", text, f"`docker network rm {network.name}`, {OTHER_NETWORK}.")
+    subnets = [(network.name, subnet) for network in observed.docker.networks for subnet in network.subnets]
+    for name, subnet in subnets:
+        text = f"{name} ({subnet}) overlaps the hosts' network ({declared.network})"
+        if name == "bridge" and subnet.overlaps(declared.network):
             remedy = f'Put "bip": "{remedies.BRIDGE}" into {DAEMON_JSON} and restart Docker, {OTHER_NETWORK}.'
             fix = remedies.move_docker_bridge if _can_restart_docker(observed) else None
             return Finding(check, "failure", f"Docker's own {text}", remedy, fix)
+        if subnet != declared.network and subnet.overlaps(declared.network):
+            return Finding(check, "failure", text, f"`docker network rm {name}`, {OTHER_NETWORK}.")
     return Finding(check, "ok", f"none overlaps {declared.network}")
 
 
@@ -221,54 +213,47 @@ def _can_restart_docker(observed: Snapshot) -> bool:
 
 def addresses(observed: Snapshot, declared: Declaration) -> Finding:
     """Check that no other container has a host's address; only its owner may stop it."""
-    check = "hosts' addresses"
     wanted = {host.address: host.name for host in declared.hosts}
     ours = {container.id for container in observed.docker.containers}
     members = [member for network in observed.docker.networks for member in network.members]
     taken = [member for member in members if member.address in wanted and member.container not in ours]
-    if not taken:
-        return Finding(check, "ok", f"{len(wanted)} addresses are free or this project's")
-    names = " ".join(member.name for member in taken)
     listed = ", ".join(f"{member.name} has {member.address} ({wanted[member.address]})" for member in taken)
-    return Finding(check, "failure", listed, f"`docker stop {names}`, {OTHER_NETWORK}.")
+    remedy = f"`docker stop {' '.join(member.name for member in taken)}`, {OTHER_NETWORK}."
+    return _find("hosts' addresses", f"{len(wanted)} addresses are free or this project's", listed, remedy)
 
 
 def stale_hosts(observed: Snapshot, declared: Declaration) -> Finding:
-    """Find running hosts of another checkout on the same addresses, and those that belong to no checkout.
-
-    A stopped one holds neither address nor port. A checkout that is not there may be on a disk that is not
-    mounted, so its hosts are never removed here.
-    """
-    check = "hosts of other checkouts"
+    """Find running hosts of another checkout on the same addresses, and those that belong to no checkout."""
     addresses = {host.address for host in declared.hosts}
+    # A stopped one holds neither address nor port.
     running = [one for one in observed.docker.containers if one.running]
     orphans = [one for one in running if one.id in observed.docker.orphans]
     others = [one for one in running if one not in orphans and one.checkout != observed.checkout]
     conflicting = [one for one in others if one.address in addresses]
     parts, remedy = [], "Stop them; `vagrant up` in their checkout starts them again."
     if conflicting:
-        checkouts = ", ".join(sorted({str(one.checkout) for one in conflicting}))
-        parts.append(f"{len(conflicting)} of {checkouts} run on the same addresses")
+        parts.append(f"{len(conflicting)} of {_checkouts(conflicting)} run on the same addresses")
     if orphans:
-        checkouts = ", ".join(sorted({str(one.checkout) for one in orphans}))
-        parts.append(f"{len(orphans)} are left over from a checkout that is gone ({checkouts})")
+        # A checkout that is not there may be on a disk that is not mounted, so its hosts are never removed here.
+        parts.append(f"{len(orphans)} are left over from a checkout that is gone ({_checkouts(orphans)})")
         ids = " ".join(one.id[:12] for one in orphans)
         remedy += f" `docker rm --force --volumes {ids}` would remove those left over, with their data."
-    if not parts:
-        return Finding(check, "ok", "none in the way")
     fix = partial(remedies.stop_hosts, [*conflicting, *orphans])
-    return Finding(check, "failure", "; ".join(parts), remedy, fix)
+    return _find("hosts of other checkouts", "none in the way", "; ".join(parts), remedy, fix)
+
+
+def _checkouts(hosts: Sequence[Container]) -> str:
+    return ", ".join(sorted({str(one.checkout) for one in hosts}))
 
 
 def undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     """Find running hosts of this checkout that cluster.yml no longer names."""
-    check = "hosts of this checkout"
     names = {host.name for host in declared.hosts}
     extra = sorted(one.host for one in observed.own_running if one.host not in names)
-    if not extra:
-        return Finding(check, "ok", f"{len(observed.own_running)} of {len(names)} run")
-    text = f"{', '.join(extra)} run but are no longer declared"
-    return Finding(check, "warning", text, "`make destroy`, then `make site`, makes the cluster as declared.")
+    good = f"{len(observed.own_running)} of {len(names)} run"
+    problem = f"{', '.join(extra)} run but are no longer declared" if extra else ""
+    remedy = "`make destroy`, then `make site`, makes the cluster as declared."
+    return _find("hosts of this checkout", good, problem, remedy, severity="warning")
 
 
 CHECKS = (docker_answers, vagrant, cpus, memory, disk, ports, cgroups, inotify, modules, routes, virtualbox_range)

@@ -26,14 +26,14 @@ DOCKER_STOP_SECONDS = 30
 
 def bootstrap() -> str:
     """Install what is missing and start Docker."""
-    _run(str(CHECKOUT / "runner" / "bootstrap.sh"))
+    _run(str(CHECKOUT / "runner" / "bootstrap.sh"), as_root=False)
     return "installed what was missing and started Docker"
 
 
 def move_docker_bridge() -> str:
     """Restart Docker, in which nothing runs, with a bridge outside the hosts' network."""
     if Path("/run/systemd/system").exists():
-        _run_as_root("systemctl", "stop", "docker.socket", "docker.service")
+        _run("systemctl", "stop", "docker.socket", "docker.service")
     else:
         _stop_docker()
     _write(DAEMON_JSON, f"{json.dumps(DOCKER_SETTINGS, indent=2)}\n")
@@ -45,14 +45,14 @@ def raise_inotify(limits: Mapping[str, int]) -> str:
     """Set every limit, now and for later starts of the machine; the file is replaced, so a part would not do."""
     settings = [f"fs.inotify.{name}={value}" for name, value in limits.items()]
     _write(SYSCTL, "".join(f"{setting}\n" for setting in settings))
-    _run_as_root("sysctl", "-q", "-p", str(SYSCTL))
+    _run("sysctl", "-q", "-p", str(SYSCTL))
     return f"set {', '.join(settings)} ({SYSCTL})"
 
 
 def load_modules(modules: Mapping[str, bool]) -> str:
     """Load those modules that are not there, and have all of them loaded at later starts of the machine."""
     missing = [name for name, is_there in modules.items() if not is_there]
-    _run_as_root("modprobe", "-a", *missing)
+    _run("modprobe", "-a", *missing)
     # The file is replaced, so it has every module, also those that an earlier fix or another program loaded.
     _write(MODULES_LOAD, "".join(f"{name}\n" for name in modules))
     return f"loaded {', '.join(missing)} ({MODULES_LOAD})"
@@ -65,29 +65,25 @@ def stop_hosts(hosts: Sequence[Container]) -> str:
     return "; ".join(f"stopped {one.host} of {one.checkout}" for one in hosts)
 
 
-def _run_as_root(*command: str, given: str | None = None) -> None:
+def _run(*command: str, given: str | None = None, as_root: bool = True) -> None:
     # Without a terminal nobody can type the password that sudo asks for.
-    sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])]
-    _run(*([] if os.geteuid() == 0 else sudo), *command, given=given)
-
-
-def _run(*command: str, given: str | None = None) -> None:
+    sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])] if as_root and os.geteuid() else []
     try:
         # sudo asks for its password on the terminal, and apt takes minutes.
-        process.run(command, stdin=given, share_terminal=True)
+        process.run([*sudo, *command], stdin=given, share_terminal=True)
     except process.CommandError as error:
         raise MachineError(error.message, "Apply the remedy by hand.", error.output) from None
 
 
 def _write(path: Path, text: str) -> None:
-    _run_as_root("mkdir", "-p", str(path.parent))
-    _run_as_root("tee", str(path), given=text)
+    _run("mkdir", "-p", str(path.parent))
+    _run("tee", str(path), given=text)
 
 
 def _stop_docker() -> None:
     try:
         docker = psutil.Process(int(DOCKER_PID.read_text(encoding="ascii")))
-        _run_as_root("kill", "-TERM", str(docker.pid))
+        _run("kill", "-TERM", str(docker.pid))
         docker.wait(DOCKER_STOP_SECONDS)
     except psutil.TimeoutExpired:
         raise MachineError(f"Docker did not stop within {DOCKER_STOP_SECONDS} s", "Restart it by hand.") from None

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -30,7 +30,6 @@ class DockerFacts:
 
     problem: str = ""
     version: str = ""
-    cgroup_version: str = ""
     root: Path | None = None
     running: int = 0
     networks: tuple[Network, ...] = ()
@@ -83,12 +82,15 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
     """Collect everything that the checks of this declaration need."""
     docker = _docker(checkout)
     cache = next(place for place in (cache, *cache.parents) if place.exists())
+    routes = json.loads(process.run(["ip", "-4", "-json", "route", "show"]))
     libvirt, virtualbox = (declaration.provider == name for name in ("libvirt", "virtualbox"))
     return Snapshot(
         checkout=checkout,
         docker=docker,
         docker_settings=_text(DAEMON_JSON),
-        routes=tuple(_routes()),
+        routes=tuple(
+            Route(IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
+        ),
         listening=frozenset(
             one.laddr.port for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr
         ),
@@ -124,8 +126,7 @@ def _docker(checkout: Path) -> DockerFacts:
         with Docker() as docker:
             info, containers = docker.info(), docker.containers()
             return DockerFacts(
-                version=info["ServerVersion"],
-                cgroup_version=info.get("CgroupVersion", "1"),
+                version=f"{info['ServerVersion']}, cgroup v{info.get('CgroupVersion', '1')}",
                 root=Path(info["DockerRootDir"]),
                 running=docker.running_containers(),
                 networks=tuple(docker.networks()),
@@ -143,12 +144,6 @@ def _is_orphaned(host: Container, checkout: Path) -> bool:
         return not (host.checkout / "Vagrantfile").exists()
     except OSError:  # another user's, or on a network disk that does not answer
         return False
-
-
-def _routes() -> Iterator[Route]:
-    for route in json.loads(process.run(["ip", "-4", "-json", "route", "show"])):
-        if route["dst"] != "default" and "dev" in route:
-            yield Route(IPv4Network(route["dst"]), route["dev"])
 
 
 def _cgroup_controllers() -> list[str]:

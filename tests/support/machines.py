@@ -19,7 +19,7 @@ DOCKER_ROOT = Path("/var/lib/docker")
 
 DEFAULT_BRIDGE = Network("bridge", "docker0", (IPv4Network("172.31.255.0/24"),), ())
 
-DOCKER = DockerFacts(version="20.10.24", cgroup_version="2", root=DOCKER_ROOT, networks=(DEFAULT_BRIDGE,))
+DOCKER = DockerFacts(version="20.10.24, cgroup v2", root=DOCKER_ROOT, networks=(DEFAULT_BRIDGE,))
 
 MACHINE = Snapshot(
     checkout=CHECKOUT,
