@@ -17,11 +17,9 @@ if TYPE_CHECKING:  # takes seconds to load
     from kubernetes.client import Configuration
 
 T = TypeVar("T")
-
 SITE = "`python -m runner site` raises the cluster."
 
 CONNECT, READ = 2.0, 5.0  # time limits of a request in seconds
-SHOWN_CHARACTERS = 200  # of an answer that is an error
 
 
 class ApiError(Exception):
@@ -182,7 +180,7 @@ class Api:
 
 
 def _shorten(text: object) -> str:
-    return " ".join(str(text).split())[:SHOWN_CHARACTERS]
+    return " ".join(str(text).split())[:200]
 
 
 def _reason(error: BaseException) -> str:

@@ -13,8 +13,6 @@ from runner.errors import NotReadyError
 from runner.events import Progress, Report
 from runner.state import State
 
-LIMIT = 120.0  # seconds for all conditions together
-INTERVAL = 0.2
 PAGE_TIMEOUT = 2.0
 
 # Returns "" when the condition holds, and else what was observed.
@@ -30,7 +28,7 @@ def wait_until_ready(declaration: Declaration, state: State, report: Report) -> 
     """
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, LIMIT)
+    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)
 
 
 def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> dict[str, Condition]:
@@ -39,7 +37,9 @@ def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> 
         "API answers": lambda: "" if api.is_ready() else "not yet",
         "nodes ready": lambda: _nodes(api, nodes),
         "names resolve": lambda: _names(api),
-        "replication controllers full": lambda: _replication_controllers(api),
+        "replication controllers full": lambda: _missing_pods(
+            api, "default", api.replication_controllers("default"), "there are none"
+        ),
         "page answers": lambda: _page(f"{page}/"),
         "data flows": _data_flow(f"{page}/coordinator/statistics"),
         "provisioning answers": lambda: _page(f"{provisioning}/"),
@@ -64,7 +64,7 @@ def poll(conditions: Mapping[str, Condition], report: Report, limit: float) -> N
                     f"Not ready after {limit:.0f} s: {name}: {observed}.",
                     "`python -m runner status` shows nodes and pods; the same command continues from here.",
                 )
-            time.sleep(INTERVAL)
+            time.sleep(0.2)
         report(Progress("ready", name, "yes", finished=True))
 
 
@@ -85,23 +85,15 @@ def _nodes(api: Api, expected: Sequence[str]) -> str:
 def _names(api: Api) -> str:
     """Check CoreDNS and its endpoints; service addresses cannot be reached from this machine."""
     coredns = [deployment for deployment in api.deployments("kube-system") if deployment.name == "coredns"]
-    if not coredns:
-        return "there is no CoreDNS"
-    if lacking := _lacking_pods(api, "kube-system", coredns):
-        return lacking
-    return "" if api.has_endpoint("kube-system", "kube-dns") else "kube-dns has no endpoint"
+    missing = _missing_pods(api, "kube-system", coredns, "there is no CoreDNS")
+    return missing or ("" if api.has_endpoint("kube-system", "kube-dns") else "kube-dns has no endpoint")
 
 
-def _replication_controllers(api: Api) -> str:
-    controllers = api.replication_controllers("default")
-    return _lacking_pods(api, "default", controllers) if controllers else "there are none"
-
-
-def _lacking_pods(api: Api, namespace: str, groups: Sequence[Replicas]) -> str:
+def _missing_pods(api: Api, namespace: str, groups: Sequence[Replicas], none: str) -> str:
     """Name the groups that lack pods, and the namespace's pods that are not ready with their reasons."""
     short = [f"{group.name} {group.ready}/{group.desired}" for group in groups if group.ready < group.desired]
     if not short:
-        return ""
+        return "" if groups else none
     reasons = [f"{pod.name} {pod.status}" for pod in api.pods(namespace) if pod.ready < pod.containers]
     return ", ".join(short) + (f" ({', '.join(reasons)})" if reasons else "")
 

@@ -1,6 +1,6 @@
 """The state of hosts, nodes, pods, services and certificates, for programs and, as tables, for people."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
@@ -55,24 +55,22 @@ def get_status(declaration: Declaration, state: State) -> Status:
 
 def print_status(found: Status, console: Console) -> None:
     """Print the tables of a status, with an empty line after each."""
-    for table in _tables(found):
+    tables = [_table("Hosts", ("name", "address", "state"), map(astuple, found.hosts))]
+    if found.nodes:
+        pod_columns = ("namespace", "name", "ready", "status", "restarts", "age", "node")
+        service_columns = ("namespace", "name", "type", "address", "external", "ports")
+        tables += [
+            _table("Nodes", ("name", "state", "version", "cpus", "memory"), map(_node_cells, found.nodes)),
+            _table("Pods", pod_columns, map(_pod_cells, found.pods)),
+            _table("Services", service_columns, map(astuple, found.services)),
+        ]
+    rows = [_certificate_cells(one) for one in found.certificates[:SHOWN_CERTIFICATES]]
+    if len(found.certificates) > SHOWN_CERTIFICATES:
+        rows.append(("the others last longer", ""))
+    tables.append(_table(f"Certificates ({len(found.certificates)})", ("name", "days left"), rows))
+    for table in tables:
         console.print(table)
         console.print()
-
-
-def _tables(found: Status) -> Iterator[Table]:
-    yield _table("Hosts", ("name", "address", "state"), map(astuple, found.hosts))
-    if found.nodes:
-        yield _table("Nodes", ("name", "state", "version", "cpus", "memory"), map(_node_cells, found.nodes))
-        pod_columns = ("namespace", "name", "ready", "status", "restarts", "age", "node")
-        yield _table("Pods", pod_columns, map(_pod_cells, found.pods))
-        service_columns = ("namespace", "name", "type", "address", "external", "ports")
-        yield _table("Services", service_columns, map(astuple, found.services))
-    shown = map(_certificate_cells, found.certificates[:SHOWN_CERTIFICATES])
-    certificates = _table(f"Certificates ({len(found.certificates)})", ("name", "days left"), shown)
-    if len(found.certificates) > SHOWN_CERTIFICATES:
-        certificates.add_row("the others last longer", "")
-    yield certificates
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:

@@ -15,8 +15,6 @@ from pydantic_core import ErrorDetails
 
 from runner.errors import DeclarationError
 
-# In MiB: the control plane alone uses about 600; kubelet, containerd and flannel take about 150 before the first pod.
-MIN_CONTROLLER_MEMORY, MIN_NODE_MEMORY = 768, 512
 # Flannel takes a /24 of the pod network for each host and leaves out the first and the last.
 HOST_SUBNET = 24
 
@@ -59,7 +57,7 @@ class Controller(_Model):
 
     address: Address
     cpus: Cpus = 1
-    memory: int = Field(default=1024, strict=True, ge=MIN_CONTROLLER_MEMORY)
+    memory: int = Field(default=1024, strict=True, ge=768)  # MiB; the control plane alone uses about 600
 
 
 class Nodes(_Model):
@@ -68,7 +66,8 @@ class Nodes(_Model):
     count: int = Field(strict=True, ge=1, le=50)
     first_address: Address
     cpus: Cpus = 1
-    memory: int = Field(default=1024, strict=True, ge=MIN_NODE_MEMORY)
+    # MiB; kubelet, containerd and flannel take about 150 before the first pod
+    memory: int = Field(default=1024, strict=True, ge=512)
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,11 @@ class Declaration(_Model):
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
         """All hosts, the controller first."""
-        controller, nodes = self.controller, self.nodes
+        first, nodes = self.controller, self.nodes
+        addresses = (nodes.first_address + offset for offset in range(nodes.count))
         return (
-            Host("controller", controller.address, controller.cpus, controller.memory, "controller"),
-            *(
-                Host(f"node-{number}", nodes.first_address + number - 1, nodes.cpus, nodes.memory, "nodes")
-                for number in range(1, nodes.count + 1)
-            ),
+            Host("controller", first.address, first.cpus, first.memory, "controller"),
+            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "nodes") for n, one in enumerate(addresses, 1)),
         )
 
     @property
@@ -116,13 +113,10 @@ class Declaration(_Model):
         Returns:
             None without a limit, or where it is one of Ansible's patterns, which only Ansible can resolve.
         """
-        if limit is None:
-            return None
-        every = [host.name for host in self.hosts]
-        controller, *nodes = every
-        groups = {"all": every, "nodes": nodes, "etcd": [controller], **{name: [name] for name in every}}
-        parts = [part for part in limit.replace(":", ",").split(",") if part]
-        if not all(part in groups for part in parts):
+        names = [host.name for host in self.hosts]
+        groups = {"all": names, "nodes": names[1:], "etcd": names[:1]} | {name: [name] for name in names}
+        parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
+        if limit is None or not groups.keys() >= set(parts):
             return None
         return list(dict.fromkeys(host for part in parts for host in groups[part]))
 
@@ -169,8 +163,9 @@ def load(path: Path) -> Declaration:
         raise DeclarationError(f"{path} is not YAML: {error}") from None
     if not isinstance(root, yaml.MappingNode):
         raise DeclarationError(f"{path} must be a mapping of keys to values (name: …, provider: …)")
-    lines: dict[str, int] = {}
-    mistakes = [f"line {line}: {key} is given twice" for key, line in _keys(root, "", lines)]
+    keys = list(_keys(root))
+    lines = dict(reversed(keys))
+    mistakes = [f"line {line}: {key} is given twice" for key, line in keys if line != lines[key]]
     if not mistakes:
         try:
             return Declaration.model_validate(data)
@@ -181,16 +176,12 @@ def load(path: Path) -> Declaration:
     raise DeclarationError(f"{path} has {len(mistakes)} mistakes", details="\n".join(mistakes))
 
 
-def _keys(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """Fill `lines` with the line of each key; yield keys that occur twice, which YAML forbids and PyYAML accepts."""
+def _keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield each key with its line; one that occurs twice YAML forbids and PyYAML accepts."""
     for key, value in node.value:
-        name = f"{prefix}{key.value}"
-        line = key.start_mark.line + 1
-        if name in lines:
-            yield name, line
-        lines[name] = line
+        yield f"{prefix}{key.value}", key.start_mark.line + 1
         if isinstance(value, yaml.MappingNode):
-            yield from _keys(value, f"{name}.", lines)
+            yield from _keys(value, f"{prefix}{key.value}.")
 
 
 def _mistake(detail: ErrorDetails, lines: dict[str, int]) -> str:

@@ -24,8 +24,6 @@ from runner.state import State
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
 RENEW_WHEN_DAYS_LEFT = 30
-CLOCK_SKEW = timedelta(minutes=5)
-API_PORT = 6443
 CURVE = ec.SECP256R1()
 PEM = serialization.Encoding.PEM
 
@@ -130,7 +128,7 @@ def _issue(path: Path, subject: str, extensions: Sequence[x509.ExtensionType], a
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_before(now - timedelta(minutes=5))  # clocks differ
         .not_valid_after(end)
     )
     for extension in (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), *extensions):
@@ -165,7 +163,7 @@ def _kubeconfig(declaration: Declaration, spec: CertificateSpec, pki: Path) -> b
         return base64.b64encode((pki / file).read_bytes()).decode()
 
     cluster = declaration.name
-    server = f"https://{declaration.controller.address}:{API_PORT}"
+    server = f"https://{declaration.controller.address}:6443"
     trusted = {"server": server, "certificate-authority-data": embedded(f"ca/{spec.authority}.crt")}
     certificate, key = embedded(f"certs/{spec.name}.crt"), embedded(f"certs/{spec.name}.key")
     document = {

@@ -17,27 +17,23 @@ from runner.vagrant_settings import SSH_PORTS
 
 # As measured, in MiB: the controller with everything on it, and a node with its pods.
 MEMORY = {"controller": 700, "nodes": 250}
-CPUS = 2
-# In GiB: sources, build results and images; what hosts write, and pods' images.
-COLD_CACHE, WARM_CACHE, HOST_DISK = 15.0, 2.0, 0.5
-# systemd, containerd and kubelet of one host open some dozens; the limit is the whole machine's.
-INSTANCES_PER_HOST, INSTANCES_OF_OTHERS, WATCHES = 64, 128, 65536
 CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 OTHER_NETWORK = "or change `network` and the addresses in inventory/cluster.yml"
 SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}
 
 Severity = Literal["ok", "warning", "failure"]
+Fix = Callable[[], str] | None  # says what it did
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check: a failure stops `site`, a warning does not; `fix` returns what it did."""
+    """The result of one check: a failure stops `site`, a warning does not."""
 
     check: str
     severity: Severity
     observed: str
     remedy: str = ""
-    fix: Callable[[], str] | None = None
+    fix: Fix = None
 
     def as_lines(self) -> list[Text]:
         """Return the lines that `doctor` prints, with the remedy unless all is well."""
@@ -54,14 +50,7 @@ class Finding:
         return {**about, "mendable": self.fix is not None}
 
 
-def _find(
-    check: str,
-    good: str,
-    problem: str,
-    remedy: str,
-    fix: Callable[[], str] | None = None,
-    severity: Severity = "failure",
-) -> Finding:
+def _find(check: str, good: str, problem: str, remedy: str, fix: Fix = None, severity: Severity = "failure") -> Finding:
     """Return the finding of a problem with its remedy or, where there is none, of what is good."""
     return Finding(check, severity, problem, remedy, fix) if problem else Finding(check, "ok", good)
 
@@ -90,8 +79,8 @@ def vagrant(observed: Snapshot, declared: Declaration) -> Finding:
 
 def cpus(observed: Snapshot, _: Declaration) -> Finding:
     """Check the CPUs; one is enough, but slow."""
-    problem = f"{observed.cpus}; it will take longer" if observed.cpus < CPUS else ""
-    return _find("CPUs", str(observed.cpus), problem, f"Give this machine {CPUS} or more.", severity="warning")
+    problem = f"{observed.cpus}; it will take longer" if observed.cpus < 2 else ""
+    return _find("CPUs", str(observed.cpus), problem, "Give this machine 2 or more.", severity="warning")
 
 
 def memory(observed: Snapshot, declared: Declaration) -> Finding:
@@ -106,8 +95,8 @@ def memory(observed: Snapshot, declared: Declaration) -> Finding:
 
 def disk(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the disks: downloads, builds and images need room, and so do the hosts."""
-    cache = WARM_CACHE if observed.prepared else COLD_CACHE
-    needed = {observed.cache: cache, observed.docker.root: len(declared.hosts) * HOST_DISK}
+    # In GiB: sources, build results and images; what hosts write, and pods' images.
+    needed = {observed.cache: 2.0 if observed.prepared else 15.0, observed.docker.root: len(declared.hosts) * 0.5}
     free = [f"{place} has {gib:.0f} GiB free" for place, gib in observed.disk_gib.items()]
     lacking = [
         f"{place} has {gib:.1f} GiB free, {needed[place]:.1f} are needed"
@@ -137,8 +126,8 @@ def cgroups(observed: Snapshot, declared: Declaration) -> Finding:
 
 def inotify(observed: Snapshot, declared: Declaration) -> Finding:
     """Check the inotify limits; kubelets fail with "too many open files" when they are used up."""
-    instances = INSTANCES_OF_OTHERS + INSTANCES_PER_HOST * len(declared.hosts)
-    needed = {"max_user_instances": instances, "max_user_watches": WATCHES}
+    # systemd, containerd and kubelet of one host open some dozens; the limit is the whole machine's.
+    needed = {"max_user_instances": 128 + 64 * len(declared.hosts), "max_user_watches": 65536}
     lacking = {name: value for name, value in needed.items() if observed.inotify[name] < value}
     text = ", ".join(f"{name} {value}" for name, value in observed.inotify.items())
     problem = f"{text}; too low for {len(declared.hosts)} hosts" if lacking else ""
@@ -162,15 +151,14 @@ def routes(observed: Snapshot, declared: Declaration) -> Finding:
     finding = Finding("routes", "ok", f"{declared.network} is used by no other network")
     # Docker's bridges are checked with its networks; VirtualBox's and libvirt's belong to the hosts.
     ignored = {"lo"} | {network.device for network in observed.docker.networks}
-    for route in observed.routes:
-        if route.device in ignored or route.device.startswith(("vboxnet", "virbr")):
+    for to, device in observed.routes:
+        if device in ignored or device.startswith(("vboxnet", "virbr")):
             continue
-        goes = f"{route.to} goes to {route.device}"
-        if route.to.subnet_of(declared.network):
-            remedy = f"Leave the VPN or the network of {route.device}, {OTHER_NETWORK}."
-            return Finding("routes", "failure", goes, remedy)
+        goes = f"{to} goes to {device}"
+        if to.subnet_of(declared.network):
+            return Finding("routes", "failure", goes, f"Leave the VPN or the network of {device}, {OTHER_NETWORK}.")
         # Broader than /8 is a VPN that takes everything; the hosts' own route is more specific and wins.
-        if route.to.supernet_of(declared.network) and route.to.prefixlen >= 8:
+        if to.supernet_of(declared.network) and to.prefixlen >= 8:
             text = f"{goes}; {declared.network} of it will go to the hosts"
             finding = Finding("routes", "warning", text, f"If you need those addresses, {OTHER_NETWORK}.")
     return finding

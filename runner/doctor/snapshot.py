@@ -18,10 +18,7 @@ from runner.machines import Container, Docker, Network, is_orphaned
 from runner.state import State
 
 DAEMON_JSON = Path("/etc/docker/daemon.json")
-VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
-# The range that VirtualBox allows when networks.conf names none
-VIRTUALBOX_DEFAULT = IPv4Network("192.168.56.0/21")
-INOTIFY = ("max_user_instances", "max_user_watches")
+INOTIFY = Path("/proc/sys/fs/inotify")
 
 
 @dataclass(frozen=True)
@@ -40,21 +37,14 @@ class DockerFacts:
 
 
 @dataclass(frozen=True)
-class Route:
-    """An entry of the main routing table, without its gateway."""
-
-    to: IPv4Network
-    device: str
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """The state of this machine that a run depends on; checks look at nothing else."""
 
     checkout: Path
     docker: DockerFacts
     docker_settings: str | None
-    routes: tuple[Route, ...]
+    # The main routing table: a network, and the device that leads there
+    routes: tuple[tuple[IPv4Network, str], ...]
     listening: frozenset[int]
     cpus: int
     memory_mib: int
@@ -89,7 +79,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         docker=docker,
         docker_settings=_text(DAEMON_JSON),
         routes=tuple(
-            Route(IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
+            (IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
         ),
         listening=frozenset(
             one.laddr.port for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr
@@ -101,7 +91,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         },
         cache=cache,
         prepared=(State(checkout).release / "manifest.json").exists(),
-        inotify={name: int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii")) for name in INOTIFY},
+        inotify={name: int((INOTIFY / name).read_text()) for name in ("max_user_instances", "max_user_watches")},
         cgroup_controllers=frozenset(_cgroup_controllers()),
         modules={
             "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
@@ -111,14 +101,14 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         vagrant=process.command_output("vagrant", "--version"),
         vagrant_plugins=(process.command_output("vagrant", "plugin", "list") or "") if libvirt else "",
         virtualbox=process.command_output("VBoxManage", "--version") if virtualbox else None,
-        virtualbox_ranges=virtualbox_ranges(_text(VIRTUALBOX_NETWORKS) or ""),
+        virtualbox_ranges=virtualbox_ranges(_text(Path("/etc/vbox/networks.conf")) or ""),
     )
 
 
 def virtualbox_ranges(text: str) -> tuple[IPv4Network, ...]:
     """Return the IPv4 ranges of VirtualBox's networks.conf ("* 10.0.0.0/8 192.168.0.0/16"), or its default."""
     found = re.findall(r"\b\d+\.\d+\.\d+\.\d+/\d+", re.sub(r"#.*", "", text))
-    return tuple(IPv4Network(one, strict=False) for one in found) or (VIRTUALBOX_DEFAULT,)
+    return tuple(IPv4Network(one, strict=False) for one in found or ["192.168.56.0/21"])
 
 
 def _docker(checkout: Path) -> DockerFacts:

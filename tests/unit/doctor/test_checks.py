@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.doctor.snapshot import Route, virtualbox_ranges
+from runner.doctor.snapshot import virtualbox_ranges
 from runner.machines.containers import Member
 from tests.support.machines import (
     CACHE,
@@ -73,7 +73,7 @@ def test_another_network_of_dockers_that_overlaps_is_named() -> None:
 
 def test_the_hosts_own_network_is_no_problem() -> None:
     own = network("vagrant_network_172.17.8.0/24", "172.17.8.0/24")
-    observed = replace(with_docker(networks=(own,)), routes=(Route(IPv4Network("172.17.8.0/24"), own.device),))
+    observed = replace(with_docker(networks=(own,)), routes=((IPv4Network("172.17.8.0/24"), own.device),))
     assert problems(observed) == []
 
 
@@ -95,7 +95,7 @@ def test_another_container_with_a_hosts_address_is_named_and_left_alone() -> Non
     ],
 )
 def test_a_route_that_owns_the_network(to: str, severity: str | None) -> None:
-    observed = replace(MACHINE, routes=(Route(IPv4Network(to), "tun0"),))
+    observed = replace(MACHINE, routes=((IPv4Network(to), "tun0"),))
     assert [finding.severity for finding in problems(observed)] == ([severity] if severity else [])
 
 
