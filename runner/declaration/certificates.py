@@ -1,6 +1,7 @@
 """The table of the cluster's certificates: who gets which, signed by which authority."""
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from cryptography.x509 import ObjectIdentifier
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -23,20 +24,19 @@ class CertificateSpec:
     name: str
     subject: str  # as in RFC 4514
     usages: tuple[ObjectIdentifier, ...] = (CLIENT,)
-    # Subject alternative names: host names or IP addresses
-    names: tuple[str, ...] = ()
+    names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
     # Written as a kubeconfig, too, that points at the API server
     kubeconfig: bool = False
 
 
 def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
     """Return the certificates of the declared cluster, without the authorities."""
-    own = ("controller", str(declaration.controller.address), "localhost", "127.0.0.1")
+    own = ("controller", declaration.controller.address, "localhost", IPv4Address("127.0.0.1"))
     api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-    api_names = (*own, str(declaration.service_network[1]), *api)
+    api_names = (*own, declaration.service_network[1], *api)
     metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
-    def server(authority: str, name: str, subject: str, names: tuple[str, ...] = own) -> CertificateSpec:
+    def server(authority: str, name: str, subject: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
         return CertificateSpec(authority, name, subject, (SERVER,), names)
 
     def user(name: str, subject: str) -> CertificateSpec:
@@ -66,6 +66,6 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
         table.append(user(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
         if host.group == "nodes":
             subject = f"CN=system:node:{host.address},O=system:nodes"
-            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, str(host.address))))
+            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
             table.append(user(f"kubelet-{host.name}", subject))
     return table

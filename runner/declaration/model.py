@@ -15,9 +15,6 @@ from pydantic_core import ErrorDetails
 
 from runner.errors import DeclarationError
 
-# Flannel takes a /24 of the pod network for each host and leaves out the first and the last.
-HOST_SUBNET = 24
-
 
 def _address(value: object) -> IPv4Address:
     try:
@@ -129,8 +126,9 @@ class Declaration(_Model):
         # kube-apiserver refuses more than 20 bits of services.
         if not 12 <= self.service_network.prefixlen <= 24:
             raise ValueError(f"service_network {self.service_network} must have a prefix of /12 to /24")
-        if 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2 < len(self.hosts):
-            rule = f"must have a /{HOST_SUBNET} for each of {len(self.hosts)} hosts, and two more"
+        # Flannel takes a /24 for each host and leaves out the first and the last.
+        if 2 ** max(24 - self.pod_network.prefixlen, 0) - 2 < len(self.hosts):
+            rule = f"must have a /24 for each of {len(self.hosts)} hosts, and two more"
             raise ValueError(f"pod_network {self.pod_network} {rule}")
         taken = {
             self.network[0]: "the network's own address",

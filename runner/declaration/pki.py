@@ -1,11 +1,6 @@
-"""Issues the cluster's certificates, keys and kubeconfigs, and renews them in time.
-
-Everything is below `.cluster/pki` (0700; keys and kubeconfigs 0600): ca/NAME.{crt,key},
-certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig, service-account.{key,pub}, encryption-key.
-"""
+"""Issues the cluster's certificates, keys and kubeconfigs in `.cluster/pki`, and renews them in time."""
 
 import base64
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +42,7 @@ class _KeyPair:
 def ensure(declaration: Declaration, state: State) -> None:
     """Issue what is missing, not as declared, or about to expire; leave the rest untouched."""
     state.create()
+    # ca/NAME.{crt,key}, certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig
     ca, certs, kubeconfigs = (state.pki / name for name in ("ca", "certs", "kubeconfigs"))
     for directory in (state.pki, ca, certs, kubeconfigs):
         directory.mkdir(mode=0o700, exist_ok=True)
@@ -85,10 +81,11 @@ def _ensure_authority(path: Path, name: str, cluster: str) -> _KeyPair:
 
 
 def _ensure_certificate(path: Path, spec: CertificateSpec, authority: _KeyPair) -> None:
+    names = [x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name) for name in spec.names]
     extensions = [
         x509.BasicConstraints(ca=False, path_length=None),
         x509.ExtendedKeyUsage(spec.usages),
-        *([x509.SubjectAlternativeName(map(_general_name, spec.names))] if spec.names else []),
+        *([x509.SubjectAlternativeName(names)] if names else []),
         x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()),
     ]
     if pair := _load(path):
@@ -139,13 +136,6 @@ def _issue(path: Path, subject: str, extensions: Sequence[x509.ExtensionType], a
     _write_key(path.with_suffix(".key"), key)
     _write(path, certificate.public_bytes(PEM), mode=0o644)
     return _KeyPair(certificate, key)
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
 
 
 def _ensure_service_account_key(private: Path) -> None:

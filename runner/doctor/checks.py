@@ -1,6 +1,5 @@
 """The checks of this machine, each a function from a snapshot to a finding."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -183,20 +182,16 @@ def docker_networks(observed: Snapshot, declared: Declaration) -> Finding:
         text = f"{name} ({subnet}) overlaps the hosts' network ({declared.network})"
         if name == "bridge" and subnet.overlaps(declared.network):
             remedy = f'Put "bip": "{remedies.BRIDGE}" into {DAEMON_JSON} and restart Docker, {OTHER_NETWORK}.'
-            fix = remedies.move_docker_bridge if _can_restart_docker(observed) else None
+            # No container would stop, and no settings but the same ones would be lost.
+            present, ours = (
+                "".join(each.split()) for each in (observed.docker_settings or "", remedies.DOCKER_SETTINGS)
+            )
+            is_safe = present in ("", ours) and not observed.docker.running
+            fix = remedies.move_docker_bridge if is_safe else None
             return Finding(check, "failure", f"Docker's own {text}", remedy, fix)
         if subnet != declared.network and subnet.overlaps(declared.network):
             return Finding(check, "failure", text, f"`docker network rm {name}`, {OTHER_NETWORK}.")
     return Finding(check, "ok", f"none overlaps {declared.network}")
-
-
-def _can_restart_docker(observed: Snapshot) -> bool:
-    """Return True if no container would stop, and daemon.json is absent or ours."""
-    try:
-        is_ours = observed.docker_settings is None or json.loads(observed.docker_settings) == remedies.DOCKER_SETTINGS
-    except ValueError:
-        return False
-    return is_ours and not observed.docker.running
 
 
 def addresses(observed: Snapshot, declared: Declaration) -> Finding:

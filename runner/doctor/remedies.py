@@ -1,6 +1,5 @@
 """The remedies of `doctor --fix`: each can be undone, disturbs nobody else's work, and returns what it did."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from runner.state import CHECKOUT
 
 # Docker's default bridge, apart from the demo network; runner/bootstrap.sh gives a new Docker the same.
 BRIDGE = "172.31.255.1/24"
-DOCKER_SETTINGS = {"bip": BRIDGE}
+DOCKER_SETTINGS = f'{{\n  "bip": "{BRIDGE}"\n}}\n'
 SYSCTL = Path("/etc/sysctl.d/90-inaetics-demo-cluster.conf")
 MODULES_LOAD = Path("/etc/modules-load.d/inaetics-demo-cluster.conf")
 DOCKER_PID = Path("/var/run/docker.pid")
@@ -36,7 +35,7 @@ def move_docker_bridge() -> str:
         _run("systemctl", "stop", "docker.socket", "docker.service")
     else:
         _stop_docker()
-    _write(DAEMON_JSON, f"{json.dumps(DOCKER_SETTINGS, indent=2)}\n")
+    _write(DAEMON_JSON, DOCKER_SETTINGS)
     bootstrap()
     return f"moved Docker's bridge to {BRIDGE} ({DAEMON_JSON})"
 

@@ -18,7 +18,6 @@ from runner.machines import Container, Docker, Network, is_orphaned
 from runner.state import State
 
 DAEMON_JSON = Path("/etc/docker/daemon.json")
-INOTIFY = Path("/proc/sys/fs/inotify")
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         },
         cache=cache,
         prepared=(State(checkout).release / "manifest.json").exists(),
-        inotify={name: int((INOTIFY / name).read_text()) for name in ("max_user_instances", "max_user_watches")},
+        inotify={path.name: int(path.read_text()) for path in sorted(Path("/proc/sys/fs/inotify").glob("max_user_*"))},
         cgroup_controllers=frozenset(_cgroup_controllers()),
         modules={
             "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
