@@ -89,11 +89,7 @@ def kubeconfig(declaration: Declaration, state: State) -> Path:
 
 
 def configuration(kubeconfig: Path) -> "Configuration":
-    """Return the official client's settings for the cluster of a kubeconfig.
-
-    Raises:
-        HostsError: the file is not a kubeconfig.
-    """
+    """Return the official client's settings for the cluster of a kubeconfig, or raise HostsError where it is none."""
     import yaml
     from kubernetes import client, config
 
@@ -117,7 +113,10 @@ def translate_errors(request: str) -> Iterator[None]:
     except ApiException as error:
         raise ApiError(f"{request} answers {error.status} {error.reason}: {_shorten(error.body or '')}") from error
     except (HTTPError, OSError) as error:
-        raise ApiError(f"{request} does not answer: {_reason(error)}") from error
+        reason = getattr(error, "reason", None) or error
+        # Without the object that urllib3 puts before it
+        text = re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(reason)) or repr(reason)
+        raise ApiError(f"{request} does not answer: {text}") from error
     # The client checks an answer's types, but calls almost every member optional.
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise ApiError(f"{request} answers something unexpected: {_shorten(getattr(error, 'doc', error))}") from error
@@ -174,7 +173,6 @@ class Api:
         return any(self._list(_has_ready_address, find, namespace, label_selector=selector))
 
     def _list(self, convert: Callable[[Any], T], method: Callable[..., Any], *scope: str, **query: str) -> list[T]:
-        """Call a list method of the client, and convert its items."""
         with translate_errors(" ".join((method.__name__, *scope, "of", self._server))):
             return [convert(item) for item in method(*scope, _request_timeout=(CONNECT, READ), **query).items]
 
@@ -183,20 +181,12 @@ def _shorten(text: object) -> str:
     return " ".join(str(text).split())[:200]
 
 
-def _reason(error: BaseException) -> str:
-    """Return the innermost reason, without the object that urllib3 puts before it."""
-    while isinstance(reason := getattr(error, "reason", None), BaseException):
-        error = reason
-    return re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(error)) or repr(error)
-
-
 def _node(item: Any) -> Node:
     condition = next((one for one in item.status.conditions or [] if one.type == "Ready"), None)
     ready = condition is not None and condition.status == "True"
     problem = (condition and (condition.message or condition.reason)) or "has not reported yet"
     version = item.status.node_info.kubelet_version if item.status.node_info else ""
-    allocatable = item.status.allocatable or {}
-    cpus, memory = allocatable.get("cpu", ""), allocatable.get("memory", "")
+    cpus, memory = ((item.status.allocatable or {}).get(name, "") for name in ("cpu", "memory"))
     return Node(item.metadata.name, ready, "" if ready else problem, version, cpus, memory)
 
 

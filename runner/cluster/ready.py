@@ -20,12 +20,7 @@ Condition = Callable[[], str]
 
 
 def wait_until_ready(declaration: Declaration, state: State, report: Report) -> None:
-    """Return when every condition holds.
-
-    Raises:
-        HostsError: the hosts' network does not exist.
-        NotReadyError: a condition did not hold in time.
-    """
+    """Return when every condition holds; a NotReadyError names the one that did not in time, and what it lacks."""
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
     poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)
@@ -47,11 +42,7 @@ def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> 
 
 
 def poll(conditions: Mapping[str, Condition], report: Report, limit: float) -> None:
-    """Wait for one condition after the other, and report what is observed of each whenever that changes.
-
-    Raises:
-        NotReadyError: the message says which did not hold within the limit in seconds, and what was observed last.
-    """
+    """Wait for one condition after the other, for `limit` seconds together, and report changes in what is observed."""
     deadline = time.monotonic() + limit
     for name, condition in conditions.items():
         reported = ""
@@ -83,7 +74,7 @@ def _nodes(api: Api, expected: Sequence[str]) -> str:
 
 
 def _names(api: Api) -> str:
-    """Check CoreDNS and its endpoints; service addresses cannot be reached from this machine."""
+    # Asks for CoreDNS and its endpoints: service addresses cannot be reached from this machine.
     coredns = [deployment for deployment in api.deployments("kube-system") if deployment.name == "coredns"]
     missing = _missing_pods(api, "kube-system", coredns, "there is no CoreDNS")
     return missing or ("" if api.has_endpoint("kube-system", "kube-dns") else "kube-dns has no endpoint")

@@ -105,11 +105,7 @@ class Declaration(_Model):
         return self.network[1]
 
     def hosts_matching(self, limit: str | None) -> list[str] | None:
-        """Return the hosts that `--limit` names: hosts and groups, separated by commas or colons.
-
-        Returns:
-            None without a limit, or where it is one of Ansible's patterns, which only Ansible can resolve.
-        """
+        """Return the hosts that `--limit` names, or None without a limit or where only Ansible can resolve it."""
         names = [host.name for host in self.hosts]
         groups = {"all": names, "nodes": names[1:], "etcd": names[:1]} | {name: [name] for name in names}
         parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
@@ -146,11 +142,7 @@ class Declaration(_Model):
 
 
 def load(path: Path) -> Declaration:
-    """Read and validate a declaration.
-
-    Raises:
-        DeclarationError: with the line, the key, its value and the rule for each mistake.
-    """
+    """Read and validate a declaration; a DeclarationError tells line, key, value and rule of each mistake."""
     try:
         text = path.read_text(encoding="utf-8")
         root, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
@@ -163,6 +155,7 @@ def load(path: Path) -> Declaration:
         raise DeclarationError(f"{path} must be a mapping of keys to values (name: …, provider: …)")
     keys = list(_keys(root))
     lines = dict(reversed(keys))
+    # YAML forbids a key that occurs twice, and PyYAML accepts it.
     mistakes = [f"line {line}: {key} is given twice" for key, line in keys if line != lines[key]]
     if not mistakes:
         try:
@@ -175,7 +168,6 @@ def load(path: Path) -> Declaration:
 
 
 def _keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
-    """Yield each key with its line; one that occurs twice YAML forbids and PyYAML accepts."""
     for key, value in node.value:
         yield f"{prefix}{key.value}", key.start_mark.line + 1
         if isinstance(value, yaml.MappingNode):

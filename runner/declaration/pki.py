@@ -1,26 +1,86 @@
-"""Issues the cluster's certificates, keys and kubeconfigs in `.cluster/pki`, and renews them in time."""
+"""The cluster's certificates, keys and kubeconfigs in `.cluster/pki`: who gets which, issued and renewed in time."""
 
 import base64
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from runner.declaration.certificates import AUTHORITIES, CertificateSpec, certificate_specs
 from runner.declaration.model import Declaration
 from runner.state import State
 
+# Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
+# registry trusts nothing else by it. There is one certificate per client, so that each can be told apart in an audit
+# log and replaced alone. Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
+AUTHORITIES = ("kubernetes", "etcd", "front-proxy", "registry")
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
 RENEW_WHEN_DAYS_LEFT = 30
 CURVE = ec.SECP256R1()
 PEM = serialization.Encoding.PEM
+
+
+@dataclass(frozen=True)
+class CertificateSpec:
+    """One row of the table."""
+
+    authority: str
+    name: str
+    subject: str  # as in RFC 4514
+    usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT,)
+    names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
+    # Written as a kubeconfig, too, that points at the API server
+    kubeconfig: bool = False
+
+
+def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
+    """Return the certificates of the declared cluster, without the authorities."""
+    own = ("controller", declaration.controller.address, "localhost", IPv4Address("127.0.0.1"))
+    api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+    api_names = (*own, declaration.service_network[1], *api)
+    metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
+
+    def server(authority: str, name: str, subject: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
+        return CertificateSpec(authority, name, subject, (SERVER,), names)
+
+    def user(name: str, subject: str) -> CertificateSpec:
+        return CertificateSpec("kubernetes", name, subject, kubeconfig=True)
+
+    table = [
+        server("etcd", "etcd", "CN=etcd"),
+        CertificateSpec("etcd", "etcd-peer", "CN=etcd", (SERVER, CLIENT), own),
+        CertificateSpec("etcd", "etcd-root", "CN=root"),
+        CertificateSpec("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
+        server("registry", "docker-registry", "CN=docker-registry"),
+        server("kubernetes", "kube-apiserver", "CN=kube-apiserver", api_names),
+        CertificateSpec("kubernetes", "kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
+        CertificateSpec("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
+        server("kubernetes", "kube-controller-manager-server", "CN=kube-controller-manager"),
+        server("kubernetes", "kube-scheduler-server", "CN=kube-scheduler"),
+        server("kubernetes", "metrics-server", "CN=metrics-server", metrics_names),
+        user("kube-controller-manager", "CN=system:kube-controller-manager"),
+        user("kube-scheduler", "CN=system:kube-scheduler"),
+        # Bypasses RBAC, so it is used only to give the group cluster-admins its role.
+        user("super-admin", "CN=super-admin,O=system:masters"),
+        user("admin", "CN=admin,O=cluster-admins"),
+        user("inaetics", "CN=inaetics"),
+    ]
+    for host in declaration.hosts:
+        table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
+        table.append(user(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
+        if host.group == "nodes":
+            subject = f"CN=system:node:{host.address},O=system:nodes"
+            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
+            table.append(user(f"kubelet-{host.name}", subject))
+    return table
 
 
 @dataclass(frozen=True)
@@ -33,8 +93,6 @@ class CertificateExpiry:
 
 @dataclass(frozen=True)
 class _KeyPair:
-    """A certificate and its private key."""
-
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
@@ -60,12 +118,11 @@ def ensure(declaration: Declaration, state: State) -> None:
 
 def expiries(state: State) -> list[CertificateExpiry]:
     """Return every certificate and authority of the checkout, the one that expires first at the top."""
-    now = datetime.now(UTC)
     found = []
     for path in sorted(state.pki.glob("*/*.crt")):
         name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
         end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-        found.append(CertificateExpiry(name, (end - now).days))
+        found.append(CertificateExpiry(name, (end - datetime.now(UTC)).days))
     return sorted(found, key=lambda certificate: certificate.days_left)
 
 
@@ -82,7 +139,7 @@ def _ensure_authority(path: Path, name: str, cluster: str) -> _KeyPair:
 
 def _ensure_certificate(path: Path, spec: CertificateSpec, authority: _KeyPair) -> None:
     names = [x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name) for name in spec.names]
-    extensions = [
+    extensions: list[x509.ExtensionType] = [
         x509.BasicConstraints(ca=False, path_length=None),
         x509.ExtendedKeyUsage(spec.usages),
         *([x509.SubjectAlternativeName(names)] if names else []),
@@ -110,7 +167,7 @@ def _load(path: Path) -> _KeyPair | None:
     return _KeyPair(certificate, key) if certificate.public_key() == key.public_key() else None
 
 
-def _issue(path: Path, subject: str, extensions: Sequence[x509.ExtensionType], authority: _KeyPair | None) -> _KeyPair:
+def _issue(path: Path, subject: str, extensions: list[x509.ExtensionType], authority: _KeyPair | None) -> _KeyPair:
     """Make a key and its certificate, signed by the authority or, without one, by itself."""
     key = ec.generate_private_key(CURVE)
     name, now = x509.Name.from_rfc4514_string(subject), datetime.now(UTC)
@@ -129,9 +186,8 @@ def _issue(path: Path, subject: str, extensions: Sequence[x509.ExtensionType], a
         .not_valid_after(end)
     )
     for extension in (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), *extensions):
-        builder = builder.add_extension(
-            extension, critical=isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
-        )
+        is_critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        builder = builder.add_extension(extension, critical=is_critical)
     certificate = builder.sign(signer, hashes.SHA256())
     _write_key(path.with_suffix(".key"), key)
     _write(path, certificate.public_bytes(PEM), mode=0o644)
@@ -144,16 +200,14 @@ def _ensure_service_account_key(private: Path) -> None:
     if not (private.exists() and public.exists()):
         key = ec.generate_private_key(CURVE)
         _write_key(private, key)
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        _write(public, key.public_key().public_bytes(PEM, form), mode=0o644)
+        _write(public, key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo), mode=0o644)
 
 
 def _kubeconfig(declaration: Declaration, spec: CertificateSpec, pki: Path) -> bytes:
     def embedded(file: str) -> str:
         return base64.b64encode((pki / file).read_bytes()).decode()
 
-    cluster = declaration.name
-    server = f"https://{declaration.controller.address}:6443"
+    cluster, server = declaration.name, f"https://{declaration.controller.address}:6443"
     trusted = {"server": server, "certificate-authority-data": embedded(f"ca/{spec.authority}.crt")}
     certificate, key = embedded(f"certs/{spec.name}.crt"), embedded(f"certs/{spec.name}.key")
     document = {

@@ -17,11 +17,7 @@ def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path 
 
 
 def fix(declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT) -> list[Finding]:
-    """Apply the safe remedies one by one, report each, and return what is found after the last one.
-
-    Raises:
-        MachineError: a remedy failed.
-    """
+    """Apply the safe remedies one by one, report each, and return what is found after the last one."""
     tried: set[str] = set()
     while True:
         # Each time again: a remedy may have cured another check as well, or, once Docker runs, brought new ones.

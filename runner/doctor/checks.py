@@ -37,11 +37,9 @@ class Finding:
     def as_lines(self) -> list[Text]:
         """Return the lines that `doctor` prints, with the remedy unless all is well."""
         grade = (f"{self.severity:<9}", SEVERITY_STYLES[self.severity])
-        lines = [Text.assemble(grade, f"{self.check}: {self.observed}")]
-        if self.severity != "ok":
-            hint = " (`python -m runner doctor --fix` does it)" if self.fix else ""
-            lines.append(Text(f"{'':<9}{self.remedy}{hint}"))
-        return lines
+        hint = " (`python -m runner doctor --fix` does it)" if self.fix else ""
+        remedy = [] if self.severity == "ok" else [Text(f"{'':<9}{self.remedy}{hint}")]
+        return [Text.assemble(grade, f"{self.check}: {self.observed}"), *remedy]
 
     def as_json(self) -> dict[str, Any]:
         """Return the members that `doctor --json` prints; users' programs read these names."""
@@ -54,8 +52,8 @@ def _find(check: str, good: str, problem: str, remedy: str, fix: Fix = None, sev
     return Finding(check, severity, problem, remedy, fix) if problem else Finding(check, "ok", good)
 
 
-def docker_answers(observed: Snapshot, _: Declaration) -> Finding:
-    """Check Docker, which builds the images and runs the hosts unless they are virtual machines."""
+def _docker(observed: Snapshot, _: Declaration) -> Finding:
+    # Docker builds the images, and runs the hosts unless they are virtual machines.
     docker = observed.docker
     if "Permission denied" in docker.problem:
         remedy = "`sudo usermod -aG docker $USER`, then log in again (`make site` does both)."
@@ -64,26 +62,24 @@ def docker_answers(observed: Snapshot, _: Declaration) -> Finding:
     return _find("Docker", docker.version, docker.problem, remedy, remedies.bootstrap)
 
 
-def vagrant(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check Vagrant, and the provider's own program or plug-in."""
+def _vagrant(observed: Snapshot, declared: Declaration) -> Finding:
     if observed.vagrant is None:
         remedy = "`runner/bootstrap.sh` installs it."
         return Finding("Vagrant", "failure", "is not installed", remedy, remedies.bootstrap)
-    if declared.provider == "libvirt" and "vagrant-libvirt" not in observed.vagrant_plugins:
+    if declared.provider == "libvirt" and "vagrant-libvirt" not in (observed.vagrant_plugins or ""):
         return Finding("Vagrant", "failure", "its plug-in for libvirt is missing", "`apt install vagrant-libvirt`")
     if declared.provider == "virtualbox" and observed.virtualbox is None:
         return Finding("Vagrant", "failure", "VirtualBox is missing", "Install VirtualBox, or use provider docker.")
     return Finding("Vagrant", "ok", f"{observed.vagrant} with {declared.provider}")
 
 
-def cpus(observed: Snapshot, _: Declaration) -> Finding:
-    """Check the CPUs; one is enough, but slow."""
+def _cpus(observed: Snapshot, _: Declaration) -> Finding:
     problem = f"{observed.cpus}; it will take longer" if observed.cpus < 2 else ""
     return _find("CPUs", str(observed.cpus), problem, "Give this machine 2 or more.", severity="warning")
 
 
-def memory(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check the memory: containers take what they use, virtual machines what is declared."""
+def _memory(observed: Snapshot, declared: Declaration) -> Finding:
+    # Containers take what they use, virtual machines what is declared.
     running = {container.host for container in observed.own_running}
     missing = [host for host in declared.hosts if host.name not in running]
     needed = sum(MEMORY[host.group] if declared.provider == "docker" else host.memory for host in missing)
@@ -92,8 +88,7 @@ def memory(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("memory", text, problem, "Close programs, or lower nodes.count in inventory/cluster.yml.")
 
 
-def disk(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check the disks: downloads, builds and images need room, and so do the hosts."""
+def _disk(observed: Snapshot, declared: Declaration) -> Finding:
     # In GiB: sources, build results and images; what hosts write, and pods' images.
     needed = {observed.cache: 2.0 if observed.prepared else 15.0, observed.docker.root: len(declared.hosts) * 0.5}
     free = [f"{place} has {gib:.0f} GiB free" for place, gib in observed.disk_gib.items()]
@@ -106,8 +101,8 @@ def disk(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("disk", ", ".join(free), "; ".join(lacking), remedy)
 
 
-def ports(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check that each host's ssh finds a free port on the loopback address."""
+def _ports(observed: Snapshot, declared: Declaration) -> Finding:
+    # Each host's ssh has a port of the loopback address.
     free = len(set(SSH_PORTS) - observed.listening)
     wanted = len(declared.hosts) - len(observed.own_running)
     text = f"{free} of {SSH_PORTS.start}-{SSH_PORTS.stop - 1} are free"
@@ -115,16 +110,16 @@ def ports(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("ports", text, problem, "Stop the programs that listen there; `ss -ltnp` lists them.")
 
 
-def cgroups(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check the cgroup controllers that kubelet needs; some small machines boot without the memory one."""
+def _cgroups(observed: Snapshot, declared: Declaration) -> Finding:
+    # kubelet needs them; some small machines boot without the memory one.
     lacking = [name for name in CGROUP_CONTROLLERS if name not in observed.cgroup_controllers]
     problem = f"the kernel lacks {', '.join(lacking)}" if lacking and declared.provider == "docker" else ""
     remedy = "Enable them on the kernel's command line (cgroup_enable=memory) and restart."
     return _find("cgroups", f"{', '.join(CGROUP_CONTROLLERS)} are available", problem, remedy)
 
 
-def inotify(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check the inotify limits; kubelets fail with "too many open files" when they are used up."""
+def _inotify(observed: Snapshot, declared: Declaration) -> Finding:
+    # Kubelets fail with "too many open files" when the limits are used up.
     # systemd, containerd and kubelet of one host open some dozens; the limit is the whole machine's.
     needed = {"max_user_instances": 128 + 64 * len(declared.hosts), "max_user_watches": 65536}
     lacking = {name: value for name, value in needed.items() if observed.inotify[name] < value}
@@ -136,8 +131,8 @@ def inotify(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("inotify limits", text, problem, remedy, fix)
 
 
-def modules(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check the kernel modules; hosts that are containers cannot load them."""
+def _modules(observed: Snapshot, declared: Declaration) -> Finding:
+    # Hosts that are containers cannot load them.
     lacking = [name for name, is_there in observed.modules.items() if not is_there]
     problem = f"{', '.join(lacking)} not loaded" if lacking and declared.provider == "docker" else ""
     fix = partial(remedies.load_modules, observed.modules)
@@ -145,8 +140,8 @@ def modules(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("kernel modules", good, problem, f"`modprobe -a {' '.join(lacking)}`", fix)
 
 
-def routes(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check that no VPN or other network owns the hosts' addresses; nothing may be sent there before."""
+def _routes(observed: Snapshot, declared: Declaration) -> Finding:
+    # Nothing may be sent to a VPN or another network that owns the hosts' addresses.
     finding = Finding("routes", "ok", f"{declared.network} is used by no other network")
     # Docker's bridges are checked with its networks; VirtualBox's and libvirt's belong to the hosts.
     ignored = {"lo"} | {network.device for network in observed.docker.networks}
@@ -163,8 +158,7 @@ def routes(observed: Snapshot, declared: Declaration) -> Finding:
     return finding
 
 
-def virtualbox_range(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check that VirtualBox's networks.conf allows the hosts' network."""
+def _virtualbox(observed: Snapshot, declared: Declaration) -> Finding:
     if declared.provider != "virtualbox":
         return Finding("VirtualBox's ranges", "ok", f"not used by provider {declared.provider}")
     listed = ", ".join(map(str, observed.virtualbox_ranges))
@@ -174,28 +168,25 @@ def virtualbox_range(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("VirtualBox's ranges", listed, problem, remedy)
 
 
-def docker_networks(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check that no network of Docker's has the hosts' addresses: packets would reach the wrong one."""
+def _docker_networks(observed: Snapshot, declared: Declaration) -> Finding:
+    # Packets would reach the wrong one of two networks.
     check = "Docker's networks"
-    subnets = [(network.name, subnet) for network in observed.docker.networks for subnet in network.subnets]
-    for name, subnet in subnets:
+    for name, subnet in ((network.name, one) for network in observed.docker.networks for one in network.subnets):
         text = f"{name} ({subnet}) overlaps the hosts' network ({declared.network})"
         if name == "bridge" and subnet.overlaps(declared.network):
             remedy = f'Put "bip": "{remedies.BRIDGE}" into {DAEMON_JSON} and restart Docker, {OTHER_NETWORK}.'
             # No container would stop, and no settings but the same ones would be lost.
-            present, ours = (
-                "".join(each.split()) for each in (observed.docker_settings or "", remedies.DOCKER_SETTINGS)
-            )
-            is_safe = present in ("", ours) and not observed.docker.running
-            fix = remedies.move_docker_bridge if is_safe else None
+            settings = "".join((observed.docker_settings or "").split())
+            is_ours = settings in ("", "".join(remedies.DOCKER_SETTINGS.split()))
+            fix = remedies.move_docker_bridge if is_ours and not observed.docker.running else None
             return Finding(check, "failure", f"Docker's own {text}", remedy, fix)
         if subnet != declared.network and subnet.overlaps(declared.network):
             return Finding(check, "failure", text, f"`docker network rm {name}`, {OTHER_NETWORK}.")
     return Finding(check, "ok", f"none overlaps {declared.network}")
 
 
-def addresses(observed: Snapshot, declared: Declaration) -> Finding:
-    """Check that no other container has a host's address; only its owner may stop it."""
+def _addresses(observed: Snapshot, declared: Declaration) -> Finding:
+    # Only its owner may stop another container that has a host's address.
     wanted = {host.address: host.name for host in declared.hosts}
     ours = {container.id for container in observed.docker.containers}
     members = [member for network in observed.docker.networks for member in network.members]
@@ -205,8 +196,7 @@ def addresses(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("hosts' addresses", f"{len(wanted)} addresses are free or this project's", listed, remedy)
 
 
-def stale_hosts(observed: Snapshot, declared: Declaration) -> Finding:
-    """Find running hosts of another checkout on the same addresses, and those that belong to no checkout."""
+def _stale_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     addresses = {host.address for host in declared.hosts}
     # A stopped one holds neither address nor port.
     running = [one for one in observed.docker.containers if one.running]
@@ -229,8 +219,7 @@ def _checkouts(hosts: Sequence[Container]) -> str:
     return ", ".join(sorted({str(one.checkout) for one in hosts}))
 
 
-def undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
-    """Find running hosts of this checkout that cluster.yml no longer names."""
+def _undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     names = {host.name for host in declared.hosts}
     extra = sorted(one.host for one in observed.own_running if one.host not in names)
     good = f"{len(observed.own_running)} of {len(names)} run"
@@ -239,9 +228,9 @@ def undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("hosts of this checkout", good, problem, remedy, severity="warning")
 
 
-CHECKS = (docker_answers, vagrant, cpus, memory, disk, ports, cgroups, inotify, modules, routes, virtualbox_range)
+CHECKS = (_docker, _vagrant, _cpus, _memory, _disk, _ports, _cgroups, _inotify, _modules, _routes, _virtualbox)
 # These have nothing to look at while Docker does not answer.
-CHECKS_OF_DOCKER = (docker_networks, addresses, stale_hosts, undeclared_hosts)
+CHECKS_OF_DOCKER = (_docker_networks, _addresses, _stale_hosts, _undeclared_hosts)
 
 
 def run_checks(observed: Snapshot, declared: Declaration) -> list[Finding]:

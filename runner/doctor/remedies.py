@@ -20,7 +20,6 @@ DOCKER_SETTINGS = f'{{\n  "bip": "{BRIDGE}"\n}}\n'
 SYSCTL = Path("/etc/sysctl.d/90-inaetics-demo-cluster.conf")
 MODULES_LOAD = Path("/etc/modules-load.d/inaetics-demo-cluster.conf")
 DOCKER_PID = Path("/var/run/docker.pid")
-DOCKER_STOP_SECONDS = 30
 
 
 def bootstrap() -> str:
@@ -83,8 +82,8 @@ def _stop_docker() -> None:
     try:
         docker = psutil.Process(int(DOCKER_PID.read_text(encoding="ascii")))
         _run("kill", "-TERM", str(docker.pid))
-        docker.wait(DOCKER_STOP_SECONDS)
+        docker.wait(30)
     except psutil.TimeoutExpired:
-        raise MachineError(f"Docker did not stop within {DOCKER_STOP_SECONDS} s", "Restart it by hand.") from None
+        raise MachineError("Docker did not stop within 30 s", "Restart it by hand.") from None
     except (FileNotFoundError, psutil.NoSuchProcess):
         raise MachineError(f"{DOCKER_PID} does not name Docker's process", "Restart Docker by hand.") from None

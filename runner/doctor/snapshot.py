@@ -56,7 +56,7 @@ class Snapshot:
     # The kernel modules that hosts need, each with whether it is loaded or built in
     modules: Mapping[str, bool]
     vagrant: str | None
-    vagrant_plugins: str
+    vagrant_plugins: str | None
     virtualbox: str | None
     virtualbox_ranges: tuple[IPv4Network, ...]
 
@@ -69,10 +69,11 @@ class Snapshot:
 
 def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
     """Collect everything that the checks of this declaration need."""
+    provider = declaration.provider
     docker = _docker(checkout)
     cache = next(place for place in (cache, *cache.parents) if place.exists())
     routes = json.loads(process.run(["ip", "-4", "-json", "route", "show"]))
-    libvirt, virtualbox = (declaration.provider == name for name in ("libvirt", "virtualbox"))
+    sockets = psutil.net_connections("tcp")
     return Snapshot(
         checkout=checkout,
         docker=docker,
@@ -80,14 +81,10 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         routes=tuple(
             (IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
         ),
-        listening=frozenset(
-            one.laddr.port for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr
-        ),
+        listening=frozenset(one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr),
         cpus=len(os.sched_getaffinity(0)),
         memory_mib=psutil.virtual_memory().available // 2**20,
-        disk_gib={
-            place: shutil.disk_usage(place).free / 2**30 for place in (cache, docker.root) if place and place.exists()
-        },
+        disk_gib={one: shutil.disk_usage(one).free / 2**30 for one in (cache, docker.root) if one and one.exists()},
         cache=cache,
         prepared=(State(checkout).release / "manifest.json").exists(),
         inotify={path.name: int(path.read_text()) for path in sorted(Path("/proc/sys/fs/inotify").glob("max_user_*"))},
@@ -98,8 +95,8 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
             "vxlan": Path("/sys/module/vxlan").exists(),
         },
         vagrant=process.command_output("vagrant", "--version"),
-        vagrant_plugins=(process.command_output("vagrant", "plugin", "list") or "") if libvirt else "",
-        virtualbox=process.command_output("VBoxManage", "--version") if virtualbox else None,
+        vagrant_plugins=process.command_output("vagrant", "plugin", "list") if provider == "libvirt" else None,
+        virtualbox=process.command_output("VBoxManage", "--version") if provider == "virtualbox" else None,
         virtualbox_ranges=virtualbox_ranges(_text(Path("/etc/vbox/networks.conf")) or ""),
     )
 

@@ -36,7 +36,7 @@ MACHINE = Snapshot(
     cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),
     modules=dict.fromkeys(("br_netfilter", "overlay", "vxlan"), True),
     vagrant="Vagrant 2.3.4",
-    vagrant_plugins="",
+    vagrant_plugins=None,
     virtualbox=None,
     virtualbox_ranges=(IPv4Network("192.168.56.0/21"),),
 )
