@@ -1,10 +1,7 @@
-"""The cluster as its Kubernetes API shows it, through the official client.
-
-No other module handles the client's exceptions: each becomes an ApiError that says what was asked and what came back.
-"""
+"""The cluster as its Kubernetes API shows it; each exception of the official client becomes an ApiError here."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +17,9 @@ if TYPE_CHECKING:  # takes seconds to load
     from kubernetes.client import Configuration
 
 T = TypeVar("T")
-
 SITE = "`python -m runner site` raises the cluster."
 
 CONNECT, READ = 2.0, 5.0  # time limits of a request in seconds
-SHOWN_CHARACTERS = 200  # of an answer that is an error
 
 
 class ApiError(Exception):
@@ -81,12 +76,11 @@ class Replicas:
 def kubeconfig(declaration: Declaration, state: State) -> Path:
     """Return the path of the cluster's kubeconfig, once it is safe to use.
 
-    Before the hosts' bridge exists, a request to a cluster address would leave by the default route. The network
-    of the user's own machines is not one of this machine's bridges.
-
     Raises:
         HostsError: the hosts' network does not exist, or the cluster has never been raised.
     """
+    # Before the hosts' bridge exists, a request to a cluster address would leave by the default route. The network
+    # of the user's own machines is not one of this machine's bridges.
     if state.own_inventory is None and not hosts.bridge_present(declaration):
         raise HostsError(f"The hosts' network {declaration.network} does not exist on this machine.", SITE)
     if not state.kubeconfig.exists():
@@ -95,18 +89,13 @@ def kubeconfig(declaration: Declaration, state: State) -> Path:
 
 
 def configuration(kubeconfig: Path) -> "Configuration":
-    """Return the official client's settings for the cluster of a kubeconfig.
-
-    Raises:
-        HostsError: the file is not a kubeconfig.
-    """
+    """Return the official client's settings for the cluster of a kubeconfig, or raise HostsError where it is none."""
     import yaml
     from kubernetes import client, config
 
     settings = client.Configuration()
-    load: Any = config.load_kube_config  # has no types
     try:
-        load(str(kubeconfig), client_configuration=settings, persist_config=False)
+        config.load_kube_config(str(kubeconfig), client_configuration=settings, persist_config=False)
     except (config.ConfigException, yaml.YAMLError) as error:
         raise HostsError(f"{kubeconfig} is not a valid kubeconfig.", SITE, str(error)) from None
     settings.proxy = None  # the cluster is on this machine or beside it
@@ -115,11 +104,7 @@ def configuration(kubeconfig: Path) -> "Configuration":
 
 @contextmanager
 def translate_errors(request: str) -> Iterator[None]:
-    """Raise an ApiError for whatever the client, its transport or an unexpected answer raises.
-
-    Args:
-        request: how the error names what was asked.
-    """
+    """Raise an ApiError that names the request for whatever client, transport or an unexpected answer raise."""
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 
@@ -128,7 +113,10 @@ def translate_errors(request: str) -> Iterator[None]:
     except ApiException as error:
         raise ApiError(f"{request} answers {error.status} {error.reason}: {_shorten(error.body or '')}") from error
     except (HTTPError, OSError) as error:
-        raise ApiError(f"{request} does not answer: {_reason(error)}") from error
+        reason = getattr(error, "reason", None) or error
+        # Without the object that urllib3 puts before it
+        text = re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(reason)) or repr(reason)
+        raise ApiError(f"{request} does not answer: {text}") from error
     # The client checks an answer's types, but calls almost every member optional.
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise ApiError(f"{request} answers something unexpected: {_shorten(getattr(error, 'doc', error))}") from error
@@ -142,7 +130,7 @@ class Api:
 
         settings = configuration(kubeconfig)
         settings.retries = 0
-        self._server = str(settings.host)
+        self._server = settings.host
         self._client = client.ApiClient(settings)
         self._core = client.CoreV1Api(self._client)
         self._apps = client.AppsV1Api(self._client)
@@ -162,9 +150,9 @@ class Api:
 
     def pods(self, namespace: str = "") -> list[Pod]:
         """Return the pods of a namespace, or of all."""
-        if not namespace:
-            return self._list(as_pod, self._core.list_pod_for_all_namespaces)
-        return self._list(as_pod, self._core.list_namespaced_pod, namespace)
+        if namespace:
+            return self._list(as_pod, self._core.list_namespaced_pod, namespace)
+        return self._list(as_pod, self._core.list_pod_for_all_namespaces)
 
     def services(self) -> list[Service]:
         """Return the services of all namespaces."""
@@ -178,67 +166,46 @@ class Api:
         """Return the deployments of a namespace."""
         return self._list(_replicas, self._apps.list_namespaced_deployment, namespace)
 
-    def ready_endpoints(self, namespace: str, service: str) -> list[str]:
-        """Return the addresses that receive a service's traffic."""
+    def has_endpoint(self, namespace: str, service: str) -> bool:
+        """Return True if a pod receives a service's traffic."""
         selector = f"kubernetes.io/service-name={service}"
         find = self._discovery.list_namespaced_endpoint_slice
-        return [one for part in self._list(_ready_addresses, find, namespace, label_selector=selector) for one in part]
+        return any(self._list(_has_ready_address, find, namespace, label_selector=selector))
 
     def _list(self, convert: Callable[[Any], T], method: Callable[..., Any], *scope: str, **query: str) -> list[T]:
-        """Call a list method of the client, and convert its items."""
-        request = " ".join((method.__name__, *scope, "of", self._server))
-        with translate_errors(request):
+        with translate_errors(" ".join((method.__name__, *scope, "of", self._server))):
             return [convert(item) for item in method(*scope, _request_timeout=(CONNECT, READ), **query).items]
 
 
 def _shorten(text: object) -> str:
-    return " ".join(str(text).split())[:SHOWN_CHARACTERS]
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost reason, without the object that urllib3 puts before it."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _reason(reason)
-    return re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(error)) or repr(error)
+    return " ".join(str(text).split())[:200]
 
 
 def _node(item: Any) -> Node:
     condition = next((one for one in item.status.conditions or [] if one.type == "Ready"), None)
     ready = condition is not None and condition.status == "True"
     problem = (condition and (condition.message or condition.reason)) or "has not reported yet"
-    allocatable = item.status.allocatable or {}
-    return Node(
-        name=item.metadata.name,
-        ready=ready,
-        problem="" if ready else problem,
-        version=item.status.node_info.kubelet_version if item.status.node_info else "",
-        cpus=allocatable.get("cpu", ""),
-        memory=allocatable.get("memory", ""),
-    )
+    version = item.status.node_info.kubelet_version if item.status.node_info else ""
+    cpus, memory = ((item.status.allocatable or {}).get(name, "") for name in ("cpu", "memory"))
+    return Node(item.metadata.name, ready, "" if ready else problem, version, cpus, memory)
 
 
 def as_pod(item: Any) -> Pod:
     """Return a pod of the client's in the words of kubectl."""
     containers = item.status.container_statuses or []
+    states = [container.state for container in containers if container.state]
+    reasons = [part.reason for state in states for part in (state.waiting, state.terminated) if part and part.reason]
+    status = next(iter(reasons), "") or item.status.reason or item.status.phase or "Unknown"
     return Pod(
         namespace=item.metadata.namespace or "",
         name=item.metadata.name,
         ready=sum(container.ready for container in containers),
         containers=len(item.spec.containers),
-        status=_pod_status(item, containers),
+        status="Terminating" if item.metadata.deletion_timestamp else status,
         restarts=sum(container.restart_count for container in containers),
         node=item.spec.node_name or "",
         started=item.status.start_time,
     )
-
-
-def _pod_status(item: Any, containers: Sequence[Any]) -> str:
-    if item.metadata.deletion_timestamp:
-        return "Terminating"
-    states = [container.state for container in containers if container.state]
-    reasons = [part.reason for state in states for part in (state.waiting, state.terminated) if part and part.reason]
-    return str(next(iter(reasons), "") or item.status.reason or item.status.phase or "Unknown")
 
 
 def _service(item: Any) -> Service:
@@ -258,10 +225,5 @@ def _replicas(item: Any) -> Replicas:
     return Replicas(item.metadata.name, item.spec.replicas, item.status.ready_replicas or 0)
 
 
-def _ready_addresses(part: Any) -> list[str]:
-    return [
-        address
-        for endpoint in part.endpoints or []
-        if endpoint.conditions and endpoint.conditions.ready
-        for address in endpoint.addresses
-    ]
+def _has_ready_address(part: Any) -> bool:
+    return any(one.conditions and one.conditions.ready and one.addresses for one in part.endpoints or [])

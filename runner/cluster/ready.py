@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import urllib3
@@ -14,84 +13,55 @@ from runner.errors import NotReadyError
 from runner.events import Progress, Report
 from runner.state import State
 
-STEP = "ready"
-LIMIT = 120.0  # seconds for all conditions together
-INTERVAL = 0.2
 PAGE_TIMEOUT = 2.0
-NAMESPACE = "default"
-PROVISIONING_PORT = 90
 
-
-@dataclass(frozen=True)
-class Condition:
-    """Something that must hold; `problem` returns "" when it does, and else what was observed."""
-
-    name: str
-    problem: Callable[[], str]
+# Returns "" when the condition holds, and else what was observed.
+Condition = Callable[[], str]
 
 
 def wait_until_ready(declaration: Declaration, state: State, report: Report) -> None:
-    """Return when every condition holds.
-
-    Raises:
-        HostsError: the hosts' network does not exist.
-        NotReadyError: a condition did not hold in time; the message says which, and what was observed last.
-    """
+    """Return when every condition holds; a NotReadyError names the one that did not in time, and what it lacks."""
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:{PROVISIONING_PORT}"), report, LIMIT)
+    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)
 
 
-def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> list[Condition]:
-    """Return the conditions, each building on the one before.
-
-    Args:
-        api: of the cluster.
-        nodes: names of the nodes that must be ready.
-        page: URL of the dashboard, without a slash at its end.
-        provisioning: URL of the provisioning server, without a slash at its end.
-    """
-    return [
-        Condition("API answers", lambda: "" if api.is_ready() else "not yet"),
-        Condition("nodes ready", lambda: _nodes(api, nodes)),
-        Condition("names resolve", lambda: _names(api)),
-        Condition("replication controllers full", lambda: _replication_controllers(api)),
-        Condition("page answers", lambda: _page(f"{page}/")),
-        Condition("data flows", _DataFlow(f"{page}/coordinator/statistics").problem),
-        Condition("provisioning answers", lambda: _page(f"{provisioning}/")),
-    ]
+def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> dict[str, Condition]:
+    """Return the conditions by name, each building on the one before; no URL has a slash at its end."""
+    return {
+        "API answers": lambda: "" if api.is_ready() else "not yet",
+        "nodes ready": lambda: _nodes(api, nodes),
+        "names resolve": lambda: _names(api),
+        "replication controllers full": lambda: _missing_pods(
+            api, "default", api.replication_controllers("default"), "there are none"
+        ),
+        "page answers": lambda: _page(f"{page}/"),
+        "data flows": _data_flow(f"{page}/coordinator/statistics"),
+        "provisioning answers": lambda: _page(f"{provisioning}/"),
+    }
 
 
-def poll(conditions: Sequence[Condition], report: Report, limit: float) -> None:
-    """Wait for one condition after the other, and report the progress of each.
-
-    Args:
-        conditions: in the order in which they must hold.
-        report: receives what is observed, whenever that changes.
-        limit: seconds for all of them together.
-
-    Raises:
-        NotReadyError: a condition did not hold in time.
-    """
+def poll(conditions: Mapping[str, Condition], report: Report, limit: float) -> None:
+    """Wait for one condition after the other, for `limit` seconds together, and report changes in what is observed."""
     deadline = time.monotonic() + limit
-    for condition in conditions:
-        reported = None
-        while observed := _problem(condition):
+    for name, condition in conditions.items():
+        reported = ""
+        while observed := _observed(condition):
             if observed != reported:
-                report(Progress(STEP, condition.name, observed))
+                report(Progress("ready", name, observed))
                 reported = observed
             if time.monotonic() >= deadline:
                 raise NotReadyError(
-                    f"Not ready after {limit:.0f} s: {condition.name}: {observed}.",
+                    f"Not ready after {limit:.0f} s: {name}: {observed}.",
                     "`python -m runner status` shows nodes and pods; the same command continues from here.",
                 )
-            time.sleep(INTERVAL)
-        report(Progress(STEP, condition.name, "yes", finished=True))
+            time.sleep(0.2)
+        report(Progress("ready", name, "yes", finished=True))
 
 
-def _problem(condition: Condition) -> str:
+def _observed(condition: Condition) -> str:
     try:
-        return condition.problem()
+        return condition()
     except ApiError as error:
         return str(error)
 
@@ -104,38 +74,23 @@ def _nodes(api: Api, expected: Sequence[str]) -> str:
 
 
 def _names(api: Api) -> str:
-    """Check CoreDNS and its endpoints; service addresses cannot be reached from this machine."""
+    # Asks for CoreDNS and its endpoints: service addresses cannot be reached from this machine.
     coredns = [deployment for deployment in api.deployments("kube-system") if deployment.name == "coredns"]
-    if not coredns:
-        return "there is no CoreDNS"
-    if short := _short(coredns):
-        return f"{short}{_waiting(api, 'kube-system')}"
-    return "" if api.ready_endpoints("kube-system", "kube-dns") else "kube-dns has no endpoint"
+    missing = _missing_pods(api, "kube-system", coredns, "there is no CoreDNS")
+    return missing or ("" if api.has_endpoint("kube-system", "kube-dns") else "kube-dns has no endpoint")
 
 
-def _replication_controllers(api: Api) -> str:
-    controllers = api.replication_controllers(NAMESPACE)
-    if not controllers:
-        return "there are none"
-    short = _short(controllers)
-    return f"{short}{_waiting(api, NAMESPACE)}" if short else ""
-
-
-def _short(groups: Sequence[Replicas]) -> str:
-    return ", ".join(f"{group.name} {group.ready}/{group.desired}" for group in groups if group.ready < group.desired)
-
-
-def _waiting(api: Api, namespace: str) -> str:
+def _missing_pods(api: Api, namespace: str, groups: Sequence[Replicas], none: str) -> str:
+    """Name the groups that lack pods, and the namespace's pods that are not ready with their reasons."""
+    short = [f"{group.name} {group.ready}/{group.desired}" for group in groups if group.ready < group.desired]
+    if not short:
+        return "" if groups else none
     reasons = [f"{pod.name} {pod.status}" for pod in api.pods(namespace) if pod.ready < pod.containers]
-    return f" ({', '.join(reasons)})" if reasons else ""
+    return ", ".join(short) + (f" ({', '.join(reasons)})" if reasons else "")
 
 
 def _fetch(url: str) -> str:
-    """Return the body of a page, asked without the environment's proxy.
-
-    Raises:
-        ApiError: it does not answer, or with an error.
-    """
+    """Return the body of a page, asked without the environment's proxy."""
     with translate_errors(url):
         # A kept connection would stay with one pod of the service, also when that pod has gone.
         answer = urllib3.request("GET", url, headers={"Connection": "close"}, timeout=PAGE_TIMEOUT, retries=False)
@@ -149,31 +104,30 @@ def _page(url: str) -> str:
     return ""
 
 
-@dataclass
-class _DataFlow:
-    """The growth of the number of stored samples between two looks at the coordinator's statistics."""
+def _data_flow(url: str) -> Condition:
+    """Return the condition that more samples are stored than at the last look, unless people have stopped the flow."""
+    before: int | None = None
 
-    url: str
-    _stored: int | None = None
-
-    def problem(self) -> str:
-        """Return what is missing; nothing is where people have stopped the flow."""
-        with translate_errors(self.url):
-            statistics = json.loads(_fetch(self.url))
+    def observe() -> str:
+        nonlocal before
+        with translate_errors(url):
+            statistics = json.loads(_fetch(url))
             if _is_stopped(statistics.get("scaling") or {}):
                 return ""
             accounting = statistics["accounting"]
             stored = int(accounting["stored"]) if accounting else None
-        before, self._stored = self._stored, stored
+        grows = before is not None and stored is not None and stored > before
+        before = stored
         if stored is None:
             return "no queue has answered yet"
-        return "" if before is not None and stored > before else f"{stored} samples are stored, no more arrived yet"
+        return "" if grows else f"{stored} samples are stored, no more arrived yet"
+
+    return observe
 
 
 def _is_stopped(scaling: Mapping[str, Any]) -> bool:
     """Return True if people have asked for no producers, no processors or a queue that stays empty."""
     manual = scaling.get("rule") == "manual"
     counts = [scaling.get("producers"), scaling.get("processors") if manual else None]
-    return any(count and count["requested"] == 0 for count in counts) or (
-        not manual and scaling.get("preferred_utilisation") == 0
-    )
+    stays_empty = not manual and scaling.get("preferred_utilisation") == 0
+    return stays_empty or any(count and count["requested"] == 0 for count in counts)

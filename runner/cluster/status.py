@@ -1,13 +1,21 @@
-"""The state of hosts, nodes, pods, services and certificates, for people and programs."""
+"""The state of hosts, nodes, pods, services and certificates, for programs and, as tables, for people."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
 from runner.declaration import Declaration, pki
+from runner.display.lines import BAD, CHANGE, GOOD, QUIET
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State
+
+SHOWN_CERTIFICATES = 5
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,60 @@ def get_status(declaration: Declaration, state: State) -> Status:
     try:
         api = Api(kubeconfig(declaration, state))
         return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
-    except HostsError as error:
-        return Status(declared, (), (), (), expiries, error.message)
-    except ApiError as error:
-        return Status(declared, (), (), (), expiries, f"{error}.")
+    except (HostsError, ApiError) as error:
+        return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.")
+
+
+def print_status(found: Status, console: Console) -> None:
+    """Print the tables of a status, with an empty line after each."""
+    tables = [_table("Hosts", ("name", "address", "state"), map(astuple, found.hosts))]
+    if found.nodes:
+        pod_columns = ("namespace", "name", "ready", "status", "restarts", "age", "node")
+        service_columns = ("namespace", "name", "type", "address", "external", "ports")
+        tables += [
+            _table("Nodes", ("name", "state", "version", "cpus", "memory"), map(_node_cells, found.nodes)),
+            _table("Pods", pod_columns, map(_pod_cells, found.pods)),
+            _table("Services", service_columns, map(astuple, found.services)),
+        ]
+    rows = [_certificate_cells(one) for one in found.certificates[:SHOWN_CERTIFICATES]]
+    if len(found.certificates) > SHOWN_CERTIFICATES:
+        rows.append(("the others last longer", ""))
+    tables.append(_table(f"Certificates ({len(found.certificates)})", ("name", "days left"), rows))
+    for table in tables:
+        console.print(table)
+        console.print()
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style=QUIET)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _node_cells(node: Node) -> tuple[str | Text, ...]:
+    state = Text("Ready", GOOD) if node.ready else Text(f"not ready: {node.problem}", BAD)
+    return node.name, state, node.version, node.cpus, node.memory
+
+
+def _pod_cells(pod: Pod) -> tuple[str | Text, ...]:
+    ready = Text(f"{pod.ready}/{pod.containers}", GOOD if pod.ready == pod.containers else CHANGE)
+    return pod.namespace, pod.name, ready, pod.status, str(pod.restarts), _age(pod.started), pod.node
+
+
+def _certificate_cells(certificate: pki.CertificateExpiry) -> tuple[str | Text, ...]:
+    style = GOOD if certificate.days_left >= pki.RENEW_WHEN_DAYS_LEFT else BAD
+    return certificate.name, Text(str(certificate.days_left), style)
+
+
+def _age(started: datetime | None) -> str:
+    """Return an age as kubectl prints it: `45s`, `19m`, `3h`, `2d`."""
+    if started is None:
+        return ""
+    seconds = int((datetime.now(UTC) - started).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"

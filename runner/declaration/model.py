@@ -1,7 +1,4 @@
-"""inventory/cluster.yml as typed data, validated once.
-
-An error names the file's line, the key, its value and the rule that it breaks.
-"""
+"""inventory/cluster.yml as typed data, validated once; an error names line, key, value and rule."""
 
 import re
 from collections.abc import Iterator
@@ -10,25 +7,13 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from runner.errors import DeclarationError
-
-Provider = Literal["docker", "virtualbox", "libvirt"]
-Group = Literal["controller", "nodes"]
-
-MAX_NODES = 50
-MIN_CONTROLLER_MEMORY = 768  # MiB; the control plane alone uses about 600
-MIN_NODE_MEMORY = 512  # MiB; kubelet, containerd and flannel take about 150 before the first pod
-# Flannel takes a /24 of the pod network for each host and leaves out the first and the last.
-HOST_SUBNET = 24
-SERVICE_NETWORK_PREFIXES = range(12, 25)  # kube-apiserver refuses more than 20 bits of services
-
-LABEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 def _address(value: object) -> IPv4Address:
@@ -50,7 +35,7 @@ def _network(value: object) -> IPv4Network:
 
 
 def _label(value: object) -> str:
-    if not isinstance(value, str) or not LABEL.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", value):
         raise ValueError("must be at most 40 lower case letters, digits and hyphens, and begin with a letter")
     return value
 
@@ -69,16 +54,17 @@ class Controller(_Model):
 
     address: Address
     cpus: Cpus = 1
-    memory: int = Field(default=1024, strict=True, ge=MIN_CONTROLLER_MEMORY)
+    memory: int = Field(default=1024, strict=True, ge=768)  # MiB; the control plane alone uses about 600
 
 
 class Nodes(_Model):
     """The hosts that run pods; they are equal and have consecutive addresses."""
 
-    count: int = Field(strict=True, ge=1, le=MAX_NODES)
+    count: int = Field(strict=True, ge=1, le=50)
     first_address: Address
     cpus: Cpus = 1
-    memory: int = Field(default=1024, strict=True, ge=MIN_NODE_MEMORY)
+    # MiB; kubelet, containerd and flannel take about 150 before the first pod
+    memory: int = Field(default=1024, strict=True, ge=512)
 
 
 @dataclass(frozen=True)
@@ -89,14 +75,14 @@ class Host:
     address: IPv4Address
     cpus: int
     memory: int
-    group: Group
+    group: Literal["controller", "nodes"]
 
 
 class Declaration(_Model):
     """The cluster that the user wants."""
 
     name: Annotated[str, BeforeValidator(_label)]
-    provider: Provider
+    provider: Literal["docker", "virtualbox", "libvirt"]
     network: Network
     controller: Controller
     nodes: Nodes
@@ -106,13 +92,11 @@ class Declaration(_Model):
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
         """All hosts, the controller first."""
-        controller, nodes = self.controller, self.nodes
+        first, nodes = self.controller, self.nodes
+        addresses = (nodes.first_address + offset for offset in range(nodes.count))
         return (
-            Host("controller", controller.address, controller.cpus, controller.memory, "controller"),
-            *(
-                Host(f"node-{number}", nodes.first_address + number - 1, nodes.cpus, nodes.memory, "nodes")
-                for number in range(1, nodes.count + 1)
-            ),
+            Host("controller", first.address, first.cpus, first.memory, "controller"),
+            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "nodes") for n, one in enumerate(addresses, 1)),
         )
 
     @property
@@ -121,79 +105,58 @@ class Declaration(_Model):
         return self.network[1]
 
     def hosts_matching(self, limit: str | None) -> list[str] | None:
-        """Return the hosts that a list of hosts and groups names.
-
-        Args:
-            limit: as `--limit` has it: names separated by commas or colons.
-
-        Returns:
-            None without a limit, or where it is one of Ansible's patterns, which only Ansible can resolve.
-        """
-        if limit is None:
-            return None
-        every = [host.name for host in self.hosts]
-        controller, *nodes = every
-        groups = {"all": every, "nodes": nodes, "etcd": [controller], **{name: [name] for name in every}}
-        parts = [part for part in limit.replace(":", ",").split(",") if part]
-        if not all(part in groups for part in parts):
+        """Return the hosts that `--limit` names, or None without a limit or where only Ansible can resolve it."""
+        names = [host.name for host in self.hosts]
+        groups = {"all": names, "nodes": names[1:], "etcd": names[:1]} | {name: [name] for name in names}
+        parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
+        if limit is None or not groups.keys() >= set(parts):
             return None
         return list(dict.fromkeys(host for part in parts for host in groups[part]))
 
     @model_validator(mode="after")
-    def _networks_apart(self) -> Self:
-        names = ("network", "pod_network", "service_network")
-        for one, other in combinations(names, 2):
+    def _check_networks(self) -> Self:
+        for one, other in combinations(("network", "pod_network", "service_network"), 2):
             first, second = getattr(self, one), getattr(self, other)
             if first.overlaps(second):
-                raise _conflict(other, second, f"must not overlap {one} ({first})")
-        if self.service_network.prefixlen not in SERVICE_NETWORK_PREFIXES:
-            low, high = SERVICE_NETWORK_PREFIXES[0], SERVICE_NETWORK_PREFIXES[-1]
-            raise _conflict("service_network", self.service_network, f"must have a prefix of /{low} to /{high}")
-        subnets = 2 ** max(HOST_SUBNET - self.pod_network.prefixlen, 0) - 2
-        if subnets < len(self.hosts):
-            rule = f"must have a /{HOST_SUBNET} for each of {len(self.hosts)} hosts, and two more"
-            raise _conflict("pod_network", self.pod_network, rule)
-        return self
-
-    @model_validator(mode="after")
-    def _addresses_apart(self) -> Self:
-        taken: dict[IPv4Address, str] = {
+                raise ValueError(f"{other} {second} must not overlap {one} ({first})")
+        # kube-apiserver refuses more than 20 bits of services.
+        if not 12 <= self.service_network.prefixlen <= 24:
+            raise ValueError(f"service_network {self.service_network} must have a prefix of /12 to /24")
+        # Flannel takes a /24 for each host and leaves out the first and the last.
+        if 2 ** max(24 - self.pod_network.prefixlen, 0) - 2 < len(self.hosts):
+            rule = f"must have a /24 for each of {len(self.hosts)} hosts, and two more"
+            raise ValueError(f"pod_network {self.pod_network} {rule}")
+        taken = {
             self.network[0]: "the network's own address",
             self.network[1]: "this workstation's address",
             self.network[-1]: "the network's broadcast address",
         }
         for host in self.hosts:
-            field = "controller.address" if host.group == "controller" else "nodes.first_address"
+            key = "controller.address" if host.group == "controller" else "nodes.first_address"
             if host.address not in self.network:
-                raise _conflict(field, host.address, f"({host.name}) must lie in network ({self.network})")
+                raise ValueError(f"{key} {host.address} ({host.name}) must lie in network ({self.network})")
             if host.address in taken:
-                raise _conflict(field, host.address, f"({host.name}) must not be {taken[host.address]}")
+                raise ValueError(f"{key} {host.address} ({host.name}) must not be {taken[host.address]}")
             taken[host.address] = f"the address of {host.name}"
         return self
 
 
 def load(path: Path) -> Declaration:
-    """Read and validate a declaration.
-
-    Raises:
-        DeclarationError: with the line, the key, its value and the rule for each mistake.
-    """
+    """Read and validate a declaration; a DeclarationError tells line, key, value and rule of each mistake."""
     try:
         text = path.read_text(encoding="utf-8")
+        root, data = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise DeclarationError(
-            f"cannot read the declaration {path}: {error}",
-            "`git checkout inventory/cluster.yml` brings the default one back.",
-        ) from None
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        remedy = "`git checkout inventory/cluster.yml` brings the default one back."
+        raise DeclarationError(f"cannot read the declaration {path}: {error}", remedy) from None
     except yaml.YAMLError as error:
         raise DeclarationError(f"{path} is not YAML: {error}") from None
     if not isinstance(root, yaml.MappingNode):
         raise DeclarationError(f"{path} must be a mapping of keys to values (name: …, provider: …)")
-    lines: dict[str, int] = {}
-    mistakes = [f"line {line}: {key} is given twice" for key, line in _keys(root, "", lines)]
+    keys = list(_keys(root))
+    lines = dict(reversed(keys))
+    # YAML forbids a key that occurs twice, and PyYAML accepts it.
+    mistakes = [f"line {line}: {key} is given twice" for key, line in keys if line != lines[key]]
     if not mistakes:
         try:
             return Declaration.model_validate(data)
@@ -204,34 +167,24 @@ def load(path: Path) -> Declaration:
     raise DeclarationError(f"{path} has {len(mistakes)} mistakes", details="\n".join(mistakes))
 
 
-def _conflict(field: str, value: object, rule: str) -> PydanticCustomError:
-    """Return an error that concerns several fields; pydantic has no location for it, so its context names the field."""
-    return PydanticCustomError("conflict", "{rule}", {"field": field, "value": str(value), "rule": rule})
-
-
-def _keys(node: yaml.MappingNode, prefix: str, lines: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """Fill `lines` with the line of each key; yield keys that occur twice, which YAML forbids and PyYAML accepts."""
+def _keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]:
     for key, value in node.value:
-        name = f"{prefix}{key.value}"
-        line = key.start_mark.line + 1
-        if name in lines:
-            yield name, line
-        lines[name] = line
+        yield f"{prefix}{key.value}", key.start_mark.line + 1
         if isinstance(value, yaml.MappingNode):
-            yield from _keys(value, f"{name}.", lines)
+            yield from _keys(value, f"{prefix}{key.value}.")
 
 
 def _mistake(detail: ErrorDetails, lines: dict[str, int]) -> str:
-    context: dict[str, Any] = detail.get("ctx", {})
-    field = context.get("field") or ".".join(str(part) for part in detail["loc"])
-    parent = field.rpartition(".")[0]
-    where = f"line {line}: " if (line := lines.get(field) or lines.get(parent)) else ""
+    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    # A rule about several keys has no location in pydantic: its text begins with the key.
+    field = ".".join(map(str, detail["loc"])) or rule.partition(" ")[0]
+    line = lines.get(field) or lines.get(field.rpartition(".")[0])
+    where = f"line {line}: " if line else ""
+    if not detail["loc"]:
+        return where + rule
     match detail["type"]:
         case "missing":
             return f"{where}{field} is missing"
         case "extra_forbidden":
             return f"{where}{field} is not a key that this file knows"
-        case "conflict":
-            return f"{where}{field} {context['value']} {context['rule']}"
-    rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
     return f"{where}{field} is {detail['input']!r} but {rule}"

@@ -1,42 +1,89 @@
-"""Issues the cluster's certificates, keys and kubeconfigs, and renews them in time.
-
-Everything is below `.cluster/pki` (0700; keys and kubeconfigs 0600): ca/NAME.{crt,key},
-certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig, service-account.{key,pub}, encryption-key.
-"""
+"""The cluster's certificates, keys and kubeconfigs in `.cluster/pki`: who gets which, issued and renewed in time."""
 
 import base64
-import ipaddress
-import os
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import yaml
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from runner.declaration.certificates import AUTHORITIES, CertificateSpec, certificate_specs
 from runner.declaration.model import Declaration
 from runner.state import State
 
+# Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
+# registry trusts nothing else by it. There is one certificate per client, so that each can be told apart in an audit
+# log and replaced alone. Requirements: https://kubernetes.io/docs/setup/best-practices/certificates/
+AUTHORITIES = ("kubernetes", "etcd", "front-proxy", "registry")
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 365
 RENEW_WHEN_DAYS_LEFT = 30
-CLOCK_SKEW = timedelta(minutes=5)
-API_PORT = 6443
 CURVE = ec.SECP256R1()
+PEM = serialization.Encoding.PEM
 
 
 @dataclass(frozen=True)
-class KeyPair:
-    """A certificate and its private key."""
+class CertificateSpec:
+    """One row of the table."""
 
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    authority: str
+    name: str
+    subject: str  # as in RFC 4514
+    usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT,)
+    names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
+    # Written as a kubeconfig, too, for people and short commands; a service's names files and is the roles' to write
+    kubeconfig: bool = False
+
+
+def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
+    """Return the certificates of the declared cluster, without the authorities."""
+    own = ("controller", declaration.controller.address, "localhost", IPv4Address("127.0.0.1"))
+    api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+    api_names = (*own, declaration.service_network[1], *api)
+    metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
+
+    def server(authority: str, name: str, subject: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
+        return CertificateSpec(authority, name, subject, (SERVER,), names)
+
+    def user(name: str, subject: str) -> CertificateSpec:
+        return CertificateSpec("kubernetes", name, subject, kubeconfig=True)
+
+    def service(name: str, subject: str) -> CertificateSpec:
+        return CertificateSpec("kubernetes", name, subject)
+
+    table = [
+        server("etcd", "etcd", "CN=etcd"),
+        CertificateSpec("etcd", "etcd-peer", "CN=etcd", (SERVER, CLIENT), own),
+        CertificateSpec("etcd", "etcd-root", "CN=root"),
+        CertificateSpec("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
+        server("registry", "docker-registry", "CN=docker-registry"),
+        server("kubernetes", "kube-apiserver", "CN=kube-apiserver", api_names),
+        service("kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
+        CertificateSpec("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
+        server("kubernetes", "kube-controller-manager-server", "CN=kube-controller-manager"),
+        server("kubernetes", "kube-scheduler-server", "CN=kube-scheduler"),
+        server("kubernetes", "metrics-server", "CN=metrics-server", metrics_names),
+        service("kube-controller-manager", "CN=system:kube-controller-manager"),
+        service("kube-scheduler", "CN=system:kube-scheduler"),
+        # Bypasses RBAC, so it is used only to give the group cluster-admins its role.
+        user("super-admin", "CN=super-admin,O=system:masters"),
+        user("admin", "CN=admin,O=cluster-admins"),
+        user("inaetics", "CN=inaetics"),
+    ]
+    for host in declaration.hosts:
+        table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
+        table.append(service(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
+        if host.group == "nodes":
+            subject = f"CN=system:node:{host.address},O=system:nodes"
+            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
+            table.append(service(f"kubelet-{host.name}", subject))
+    return table
 
 
 @dataclass(frozen=True)
@@ -47,24 +94,26 @@ class CertificateExpiry:
     days_left: int
 
 
-def ensure(declaration: Declaration, state: State) -> None:
-    """Issue what is missing, not as declared, or about to expire; leave the rest untouched.
+@dataclass(frozen=True)
+class _KeyPair:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
 
-    An authority keeps its subject when the cluster is renamed, since a new one would replace every certificate.
-    """
+
+def ensure(declaration: Declaration, state: State) -> None:
+    """Issue what is missing, not as declared, or about to expire; leave the rest untouched."""
     state.create()
+    # ca/NAME.{crt,key}, certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig
     ca, certs, kubeconfigs = (state.pki / name for name in ("ca", "certs", "kubeconfigs"))
     for directory in (state.pki, ca, certs, kubeconfigs):
         directory.mkdir(mode=0o700, exist_ok=True)
     authorities = {name: _ensure_authority(ca / f"{name}.crt", name, declaration.name) for name in AUTHORITIES}
-    server = f"https://{declaration.controller.address}:{API_PORT}"
     for spec in certificate_specs(declaration):
-        pair = _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
+        _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
         if spec.kubeconfig:
-            kubeconfig = _kubeconfig(declaration.name, server, spec.name, authorities[spec.authority], pair)
-            _write(kubeconfigs / f"{spec.name}.kubeconfig", kubeconfig)
+            _write(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(declaration, spec, state.pki))
     _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
-    _ensure_service_account_key(state.pki)
+    _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
         if not secret.exists():
             _write(secret, base64.b64encode(secrets.token_bytes(32)))
@@ -72,171 +121,111 @@ def ensure(declaration: Declaration, state: State) -> None:
 
 def expiries(state: State) -> list[CertificateExpiry]:
     """Return every certificate and authority of the checkout, the one that expires first at the top."""
-    now = datetime.now(UTC)
     found = []
-    for directory, suffix in (("ca", " (authority)"), ("certs", "")):
-        for path in sorted((state.pki / directory).glob("*.crt")):
-            end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-            found.append(CertificateExpiry(f"{path.stem}{suffix}", (end - now).days))
+    for path in sorted(state.pki.glob("*/*.crt")):
+        name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
+        end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        found.append(CertificateExpiry(name, (end - datetime.now(UTC)).days))
     return sorted(found, key=lambda certificate: certificate.days_left)
 
 
-def _ensure_authority(path: Path, name: str, cluster: str) -> KeyPair:
-    pair = _load(path)
-    if pair and _is_valid(pair.certificate):
+def _ensure_authority(path: Path, name: str, cluster: str) -> _KeyPair:
+    # It keeps its subject when the cluster is renamed, since a new authority would replace every certificate.
+    if pair := _load(path):
         return pair
-    key = ec.generate_private_key(CURVE)
-    subject = _subject(f"{name} authority of cluster {cluster}", "")
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        crl_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    end = datetime.now(UTC) + timedelta(days=AUTHORITY_DAYS)
-    extensions = ((x509.BasicConstraints(ca=True, path_length=0), True), (usage, True))
-    return _sign(path, subject, key, subject, key, end, extensions)
+    unused = ("content_commitment", "data_encipherment", "key_encipherment", "key_agreement")
+    others = dict.fromkeys((*unused, "encipher_only", "decipher_only"), False)
+    usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, **others)
+    subject = f"CN={name} authority of cluster {cluster}"
+    return _issue(path, subject, [x509.BasicConstraints(ca=True, path_length=0), usage], None)
 
 
-def _ensure_certificate(path: Path, spec: CertificateSpec, authority: KeyPair) -> KeyPair:
-    subject = _subject(spec.common_name, spec.organization)
-    extensions: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(ca=False, path_length=None), True),
-        (x509.ExtendedKeyUsage(spec.usages), False),
+def _ensure_certificate(path: Path, spec: CertificateSpec, authority: _KeyPair) -> None:
+    names = [x509.DNSName(name) if isinstance(name, str) else x509.IPAddress(name) for name in spec.names]
+    extensions: list[x509.ExtensionType] = [
+        x509.BasicConstraints(ca=False, path_length=None),
+        x509.ExtendedKeyUsage(spec.usages),
+        *([x509.SubjectAlternativeName(names)] if names else []),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()),
     ]
-    if spec.names:
-        extensions.append((_alternative_names(spec.names), False))
-    pair = _load(path)
-    if (
-        pair
-        and _is_valid(pair.certificate)
-        and _is_issued_by(authority, pair.certificate)
-        and pair.certificate.subject == subject
-        and _declared_extensions(pair.certificate) == extensions
-    ):
-        return pair
-    # No certificate outlives its authority.
-    end = min(datetime.now(UTC) + timedelta(days=CERTIFICATE_DAYS), authority.certificate.not_valid_after_utc)
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    key = ec.generate_private_key(CURVE)
-    issuer = authority.certificate.subject
-    return _sign(path, subject, key, issuer, authority.key, end, [*extensions, (identifier, False)])
+    if pair := _load(path):
+        present = [one.value for one in pair.certificate.extensions if one.oid != x509.SubjectKeyIdentifier.oid]
+        is_as_declared = present == extensions and pair.certificate.subject.rfc4514_string() == spec.subject
+        if is_as_declared and pair.certificate.issuer == authority.certificate.subject:
+            return
+    _issue(path, spec.subject, extensions, authority)
 
 
-def _load(path: Path) -> KeyPair | None:
-    """Return a certificate with its key; None when one is missing, unreadable, of another type or does not fit."""
+def _load(path: Path) -> _KeyPair | None:
+    """Return a certificate with its key; None where one is absent, unreadable, not valid for long or does not fit."""
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         key = serialization.load_pem_private_key(path.with_suffix(".key").read_bytes(), password=None)
     except (FileNotFoundError, ValueError):
         return None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
-        return None
-    return KeyPair(certificate, key) if certificate.public_key() == key.public_key() else None
-
-
-def _is_valid(certificate: x509.Certificate) -> bool:
-    now = datetime.now(UTC)
     renewal = certificate.not_valid_after_utc - timedelta(days=RENEW_WHEN_DAYS_LEFT)
-    return certificate.not_valid_before_utc <= now < renewal
+    is_valid = certificate.not_valid_before_utc <= datetime.now(UTC) < renewal
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name or not is_valid:
+        return None
+    return _KeyPair(certificate, key) if certificate.public_key() == key.public_key() else None
 
 
-def _is_issued_by(authority: KeyPair, certificate: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(authority.certificate)
-    except (ValueError, TypeError, InvalidSignature):  # the authority was replaced
-        return False
-    return True
-
-
-def _declared_extensions(certificate: x509.Certificate) -> list[tuple[x509.ExtensionType, bool]]:
-    """Return what the table decides on: all extensions but the key identifiers, which follow from the keys."""
-    identifiers = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier)
-    return [(one.value, one.critical) for one in certificate.extensions if not isinstance(one.value, identifiers)]
-
-
-def _sign(
-    path: Path,
-    subject: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Name,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    end: datetime,
-    extensions: Iterable[tuple[x509.ExtensionType, bool]],
-) -> KeyPair:
+def _issue(path: Path, subject: str, extensions: list[x509.ExtensionType], authority: _KeyPair | None) -> _KeyPair:
+    """Make a key and its certificate, signed by the authority or, without one, by itself."""
+    key = ec.generate_private_key(CURVE)
+    name, now = x509.Name.from_rfc4514_string(subject), datetime.now(UTC)
+    issuer, signer, end = name, key, now + timedelta(days=AUTHORITY_DAYS)
+    if authority:
+        issuer, signer = authority.certificate.subject, authority.key
+        # No certificate outlives its authority.
+        end = min(now + timedelta(days=CERTIFICATE_DAYS), authority.certificate.not_valid_after_utc)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
+        .subject_name(name)
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.now(UTC) - CLOCK_SKEW)
+        .not_valid_before(now - timedelta(minutes=5))  # clocks differ
         .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    for extension, critical in extensions:
-        builder = builder.add_extension(extension, critical)
-    certificate = builder.sign(issuer_key, hashes.SHA256())
-    _write(path.with_suffix(".key"), _pem(key))
-    _write(path, certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
-    return KeyPair(certificate, key)
+    for extension in (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), *extensions):
+        is_critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        builder = builder.add_extension(extension, critical=is_critical)
+    certificate = builder.sign(signer, hashes.SHA256())
+    _write_key(path.with_suffix(".key"), key)
+    _write(path, certificate.public_bytes(PEM), mode=0o644)
+    return _KeyPair(certificate, key)
 
 
-def _subject(common_name: str, organization: str) -> x509.Name:
-    attributes = [x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organization)] if organization else []
-    return x509.Name([*attributes, x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
-
-
-def _alternative_names(names: Iterable[str]) -> x509.SubjectAlternativeName:
-    def general(name: str) -> x509.GeneralName:
-        try:
-            return x509.IPAddress(ipaddress.ip_address(name))
-        except ValueError:
-            return x509.DNSName(name)
-
-    return x509.SubjectAlternativeName([general(name) for name in names])
-
-
-def _ensure_service_account_key(pki: Path) -> None:
+def _ensure_service_account_key(private: Path) -> None:
     """Create the key pair that signs and checks service account tokens; it belongs to no certificate."""
-    private, public = pki / "service-account.key", pki / "service-account.pub"
-    if private.exists() and public.exists():
-        return
-    key = ec.generate_private_key(CURVE)
-    _write(private, _pem(key))
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    _write(public, key.public_key().public_bytes(serialization.Encoding.PEM, form), mode=0o644)
+    public = private.with_suffix(".pub")
+    if not (private.exists() and public.exists()):
+        key = ec.generate_private_key(CURVE)
+        _write_key(private, key)
+        _write(public, key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo), mode=0o644)
 
 
-def _kubeconfig(cluster: str, server: str, name: str, authority: KeyPair, client: KeyPair) -> bytes:
-    def pem(pair: KeyPair) -> bytes:
-        return pair.certificate.public_bytes(serialization.Encoding.PEM)
+def _kubeconfig(declaration: Declaration, spec: CertificateSpec, pki: Path) -> bytes:
+    def embedded(file: str) -> str:
+        return base64.b64encode((pki / file).read_bytes()).decode()
 
-    def embedded(content: bytes) -> str:
-        return base64.b64encode(content).decode()
-
-    user = {"client-certificate-data": embedded(pem(client)), "client-key-data": embedded(_pem(client.key))}
-    trusted = {"server": server, "certificate-authority-data": embedded(pem(authority))}
+    cluster, server = declaration.name, f"https://{declaration.controller.address}:6443"
+    trusted = {"server": server, "certificate-authority-data": embedded(f"ca/{spec.authority}.crt")}
+    certificate, key = embedded(f"certs/{spec.name}.crt"), embedded(f"certs/{spec.name}.key")
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": cluster, "cluster": trusted}],
-        "users": [{"name": name, "user": user}],
-        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": name}}],
+        "users": [{"name": spec.name, "user": {"client-certificate-data": certificate, "client-key-data": key}}],
+        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": spec.name}}],
         "current-context": cluster,
     }
     return yaml.safe_dump(document, sort_keys=False).encode()
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    _write(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
 def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -244,7 +233,6 @@ def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
     if path.exists() and path.read_bytes() == content:
         return
     temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
+    temporary.touch(mode)
+    temporary.write_bytes(content)
     temporary.replace(path)

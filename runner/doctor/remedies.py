@@ -1,108 +1,89 @@
-"""The remedies of `doctor --fix`: each can be undone and disturbs nobody else's work."""
+"""The remedies of `doctor --fix`: each can be undone, disturbs nobody else's work, and returns what it did."""
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import psutil
 
 from runner import process
-from runner.declaration import Declaration
-from runner.doctor import machine, networks, stale_hosts
-from runner.doctor.findings import DAEMON_JSON, Snapshot
+from runner.doctor.snapshot import DAEMON_JSON
 from runner.errors import MachineError
-from runner.machines import Docker
+from runner.machines import Container, Docker
 from runner.state import CHECKOUT
 
-Remedy = Callable[[Snapshot, Declaration], str]
-
+# Docker's default bridge, apart from the demo network; runner/bootstrap.sh gives a new Docker the same.
+BRIDGE = "172.31.255.1/24"
+DOCKER_SETTINGS = f'{{\n  "bip": "{BRIDGE}"\n}}\n'
 SYSCTL = Path("/etc/sysctl.d/90-inaetics-demo-cluster.conf")
 MODULES_LOAD = Path("/etc/modules-load.d/inaetics-demo-cluster.conf")
 DOCKER_PID = Path("/var/run/docker.pid")
-DOCKER_STOP_SECONDS = 30
 
 
-def bootstrap(_: Snapshot, __: Declaration) -> str:
+def bootstrap() -> str:
     """Install what is missing and start Docker."""
-    _run(str(CHECKOUT / "runner" / "bootstrap.sh"))
+    _run(str(CHECKOUT / "runner" / "bootstrap.sh"), as_root=False)
     return "installed what was missing and started Docker"
 
 
-def move_docker_bridge(observed: Snapshot, declared: Declaration) -> str:
+def move_docker_bridge() -> str:
     """Restart Docker, in which nothing runs, with a bridge outside the hosts' network."""
     if Path("/run/systemd/system").exists():
-        _as_root("systemctl", "stop", "docker.socket", "docker.service")
+        _run("systemctl", "stop", "docker.socket", "docker.service")
     else:
         _stop_docker()
-    _write(DAEMON_JSON, networks.SETTINGS)
-    bootstrap(observed, declared)
-    return f"moved Docker's bridge to {networks.BRIDGE} ({DAEMON_JSON})"
+    _write(DAEMON_JSON, DOCKER_SETTINGS)
+    bootstrap()
+    return f"moved Docker's bridge to {BRIDGE} ({DAEMON_JSON})"
 
 
-def raise_inotify(observed: Snapshot, declared: Declaration) -> str:
-    """Raise the limits that are too low, now and for later starts of the machine."""
-    # The file is replaced, so it has every limit, also one that an earlier fix or another file raised.
-    needed = machine.inotify_needed(declared).items()
-    settings = [f"fs.inotify.{name}={max(value, observed.inotify[name])}" for name, value in needed]
+def raise_inotify(limits: Mapping[str, int]) -> str:
+    """Set every limit, now and for later starts of the machine; the file is replaced, so a part would not do."""
+    settings = [f"fs.inotify.{name}={value}" for name, value in limits.items()]
     _write(SYSCTL, "".join(f"{setting}\n" for setting in settings))
-    _as_root("sysctl", "-q", "-p", str(SYSCTL))
+    _run("sysctl", "-q", "-p", str(SYSCTL))
     return f"set {', '.join(settings)} ({SYSCTL})"
 
 
-def load_modules(observed: Snapshot, _: Declaration) -> str:
-    """Load the kernel modules that hosts need, now and at later starts of the machine."""
-    names = machine.missing_modules(observed)
-    _as_root("modprobe", "-a", *names)
+def load_modules(modules: Mapping[str, bool]) -> str:
+    """Load those modules that are not there, and have all of them loaded at later starts of the machine."""
+    missing = [name for name, is_there in modules.items() if not is_there]
+    _run("modprobe", "-a", *missing)
     # The file is replaced, so it has every module, also those that an earlier fix or another program loaded.
-    _write(MODULES_LOAD, "".join(f"{name}\n" for name in machine.KERNEL_MODULES))
-    return f"loaded {', '.join(names)} ({MODULES_LOAD})"
+    _write(MODULES_LOAD, "".join(f"{name}\n" for name in modules))
+    return f"loaded {', '.join(missing)} ({MODULES_LOAD})"
 
 
-def stop_hosts(observed: Snapshot, declared: Declaration) -> str:
-    """Stop the running hosts that are in the way; `vagrant up` in their checkout starts them again."""
-    hosts = [*stale_hosts.conflicting_hosts(observed, declared), *stale_hosts.running_orphans(observed)]
+def stop_hosts(hosts: Sequence[Container]) -> str:
+    """Stop running hosts that are in the way; `vagrant up` in their checkout starts them again."""
     with Docker() as docker:
         process.JobRunner().run_parallel([partial(docker.stop, host) for host in hosts], len(hosts))
     return "; ".join(f"stopped {one.host} of {one.checkout}" for one in hosts)
 
 
-REMEDIES: Mapping[str, Remedy] = {
-    machine.DOCKER: bootstrap,
-    machine.VAGRANT: bootstrap,
-    machine.INOTIFY: raise_inotify,
-    machine.MODULES: load_modules,
-    networks.DOCKER_NETWORKS: move_docker_bridge,
-    stale_hosts.STALE_HOSTS: stop_hosts,
-}
-
-
-def _as_root(*command: str, given: str | None = None) -> None:
+def _run(*command: str, given: str | None = None, as_root: bool = True) -> None:
     # Without a terminal nobody can type the password that sudo asks for.
-    sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])]
-    _run(*([] if os.geteuid() == 0 else sudo), *command, given=given)
-
-
-def _run(*command: str, given: str | None = None) -> None:
+    sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])] if as_root and os.geteuid() else []
     try:
         # sudo asks for its password on the terminal, and apt takes minutes.
-        process.run(command, stdin=given, share_terminal=True)
+        process.run([*sudo, *command], stdin=given, share_terminal=True)
     except process.CommandError as error:
         raise MachineError(error.message, "Apply the remedy by hand.", error.output) from None
 
 
 def _write(path: Path, text: str) -> None:
-    _as_root("mkdir", "-p", str(path.parent))
-    _as_root("tee", str(path), given=text)
+    _run("mkdir", "-p", str(path.parent))
+    _run("tee", str(path), given=text)
 
 
 def _stop_docker() -> None:
     try:
         docker = psutil.Process(int(DOCKER_PID.read_text(encoding="ascii")))
-        _as_root("kill", "-TERM", str(docker.pid))
-        docker.wait(DOCKER_STOP_SECONDS)
+        _run("kill", "-TERM", str(docker.pid))
+        docker.wait(30)
     except psutil.TimeoutExpired:
-        raise MachineError(f"Docker did not stop within {DOCKER_STOP_SECONDS} s", "Restart it by hand.") from None
+        raise MachineError("Docker did not stop within 30 s", "Restart it by hand.") from None
     except (FileNotFoundError, psutil.NoSuchProcess):
         raise MachineError(f"{DOCKER_PID} does not name Docker's process", "Restart Docker by hand.") from None

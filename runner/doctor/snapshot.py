@@ -1,10 +1,11 @@
-"""Collecting the facts that the checks need; changes nothing."""
+"""The snapshot of this machine that the checks look at; collecting it changes nothing."""
 
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -12,76 +13,117 @@ import psutil
 
 from runner import process
 from runner.declaration import Declaration
-from runner.doctor.findings import DAEMON_JSON, DockerFacts, Route, Snapshot
 from runner.errors import MachineError
-from runner.machines import Container, Docker, is_orphaned
+from runner.machines import Container, Docker, Network, is_orphaned
 from runner.state import State
 
-VIRTUALBOX_NETWORKS = Path("/etc/vbox/networks.conf")
-# The range that VirtualBox allows when networks.conf names none
-VIRTUALBOX_DEFAULT = IPv4Network("192.168.56.0/21")
-INOTIFY = ("max_user_instances", "max_user_watches")
-GIB = 1024**3
+DAEMON_JSON = Path("/etc/docker/daemon.json")
+
+
+@dataclass(frozen=True)
+class DockerFacts:
+    """Facts about Docker; without networks and hosts where `problem` says why it does not answer."""
+
+    problem: str = ""
+    version: str = ""
+    root: Path | None = None
+    running: int = 0
+    networks: tuple[Network, ...] = ()
+    # The project's hosts, of every checkout
+    containers: tuple[Container, ...] = ()
+    # Ids of the hosts whose checkout is not there, or was replaced by a new one at the same path
+    orphans: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of this machine that a run depends on; checks look at nothing else."""
+
+    checkout: Path
+    docker: DockerFacts
+    docker_settings: str | None
+    # The main routing table: a network, and the device that leads there
+    routes: tuple[tuple[IPv4Network, str], ...]
+    listening: frozenset[int]
+    cpus: int
+    memory_mib: int
+    # Free space in GiB
+    disk_gib: Mapping[Path, float]
+    cache: Path
+    prepared: bool
+    inotify: Mapping[str, int]
+    cgroup_controllers: frozenset[str]
+    # The kernel modules that hosts need, each with whether it is loaded or built in
+    modules: Mapping[str, bool]
+    vagrant: str | None
+    vagrant_plugins: str | None
+    virtualbox: str | None
+    virtualbox_ranges: tuple[IPv4Network, ...]
+
+    @property
+    def own_running(self) -> list[Container]:
+        """The running hosts of this checkout."""
+        hosts, orphans = self.docker.containers, self.docker.orphans
+        return [one for one in hosts if one.running and one.checkout == self.checkout and one.id not in orphans]
 
 
 def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
     """Collect everything that the checks of this declaration need."""
+    provider = declaration.provider
     docker = _docker(checkout)
-    cache = _nearest_existing_parent(cache)
-    places = [cache, *([] if isinstance(docker, str) else [docker.root])]
+    cache = next(place for place in (cache, *cache.parents) if place.exists())
+    routes = json.loads(process.run(["ip", "-4", "-json", "route", "show"]))
+    sockets = psutil.net_connections("tcp")
     return Snapshot(
         checkout=checkout,
         docker=docker,
         docker_settings=_text(DAEMON_JSON),
-        routes=tuple(_routes()),
-        listening=frozenset(
-            one.laddr.port for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN and one.laddr
+        routes=tuple(
+            (IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
         ),
+        listening=frozenset(one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr),
         cpus=len(os.sched_getaffinity(0)),
         memory_mib=psutil.virtual_memory().available // 2**20,
-        disk_gib={place: shutil.disk_usage(place).free / GIB for place in places if place.exists()},
+        disk_gib={one: shutil.disk_usage(one).free / 2**30 for one in (cache, docker.root) if one and one.exists()},
         cache=cache,
         prepared=(State(checkout).release / "manifest.json").exists(),
-        inotify={name: int(Path(f"/proc/sys/fs/inotify/{name}").read_text(encoding="ascii")) for name in INOTIFY},
+        inotify={path.name: int(path.read_text()) for path in sorted(Path("/proc/sys/fs/inotify").glob("max_user_*"))},
         cgroup_controllers=frozenset(_cgroup_controllers()),
-        bridge_filter=Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
-        overlay="overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split(),
-        vxlan=Path("/sys/module/vxlan").exists(),
+        modules={
+            "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),
+            "overlay": "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split(),
+            "vxlan": Path("/sys/module/vxlan").exists(),
+        },
         vagrant=process.command_output("vagrant", "--version"),
-        vagrant_plugins=process.command_output("vagrant", "plugin", "list") or ""
-        if declaration.provider == "libvirt"
-        else "",
-        virtualbox=process.command_output("VBoxManage", "--version") if declaration.provider == "virtualbox" else None,
-        virtualbox_ranges=tuple(virtualbox_ranges(_text(VIRTUALBOX_NETWORKS) or "")),
+        vagrant_plugins=process.command_output("vagrant", "plugin", "list") if provider == "libvirt" else None,
+        virtualbox=process.command_output("VBoxManage", "--version") if provider == "virtualbox" else None,
+        virtualbox_ranges=virtualbox_ranges(_text(Path("/etc/vbox/networks.conf")) or ""),
     )
 
 
-def virtualbox_ranges(text: str) -> Iterator[IPv4Network]:
-    """Yield the IPv4 ranges of VirtualBox's networks.conf ("* 10.0.0.0/8 192.168.0.0/16"), or its default."""
+def virtualbox_ranges(text: str) -> tuple[IPv4Network, ...]:
+    """Return the IPv4 ranges of VirtualBox's networks.conf ("* 10.0.0.0/8 192.168.0.0/16"), or its default."""
     found = re.findall(r"\b\d+\.\d+\.\d+\.\d+/\d+", re.sub(r"#.*", "", text))
-    yield from (IPv4Network(one, strict=False) for one in found)
-    if not found:
-        yield VIRTUALBOX_DEFAULT
+    return tuple(IPv4Network(one, strict=False) for one in found or ["192.168.56.0/21"])
 
 
-def _docker(checkout: Path) -> DockerFacts | str:
+def _docker(checkout: Path) -> DockerFacts:
     try:
         with Docker() as docker:
             info, containers = docker.info(), docker.containers()
             return DockerFacts(
-                version=info["ServerVersion"],
-                cgroup_version=info.get("CgroupVersion", "1"),
+                version=f"{info['ServerVersion']}, cgroup v{info.get('CgroupVersion', '1')}",
                 root=Path(info["DockerRootDir"]),
                 running=docker.running_containers(),
                 networks=tuple(docker.networks()),
                 containers=tuple(containers),
-                orphans=frozenset(one.id for one in containers if _orphaned(one, checkout)),
+                orphans=frozenset(one.id for one in containers if _is_orphaned(one, checkout)),
             )
     except MachineError as error:
-        return error.message
+        return DockerFacts(problem=error.message)
 
 
-def _orphaned(host: Container, checkout: Path) -> bool:
+def _is_orphaned(host: Container, checkout: Path) -> bool:
     if host.checkout == checkout:
         return is_orphaned(host)
     try:
@@ -90,25 +132,11 @@ def _orphaned(host: Container, checkout: Path) -> bool:
         return False
 
 
-def _routes() -> Iterator[Route]:
-    for route in json.loads(process.run(["ip", "-4", "-json", "route", "show"])):
-        if route["dst"] != "default" and "dev" in route:
-            yield Route(IPv4Network(route["dst"]), route["dev"])
-
-
-def _cgroup_controllers() -> Iterator[str]:
+def _cgroup_controllers() -> list[str]:
     if unified := _text(Path("/sys/fs/cgroup/cgroup.controllers")):
-        yield from unified.split()
-        return
-    for line in (_text(Path("/proc/cgroups")) or "").splitlines()[1:]:
-        name, _, _, enabled = line.split()
-        if enabled == "1":
-            yield name
-
-
-def _nearest_existing_parent(path: Path) -> Path:
-    """Return the path itself if it exists, else the nearest directory above it."""
-    return next(place for place in (path, *path.parents) if place.exists())
+        return unified.split()
+    lines = map(str.split, (_text(Path("/proc/cgroups")) or "").splitlines()[1:])
+    return [name for name, _, _, enabled in lines if enabled == "1"]
 
 
 def _text(path: Path) -> str | None:

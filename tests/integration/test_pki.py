@@ -10,7 +10,6 @@ import yaml
 from cryptography import x509
 
 from runner.declaration import pki
-from runner.declaration.certificates import AUTHORITIES, certificate_specs
 from runner.declaration.model import Declaration, load
 from runner.state import DECLARATION, State
 
@@ -55,10 +54,10 @@ def test_the_provisioning_servers_token_cannot_be_guessed_and_stays(declaration:
 
 
 def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, state: State) -> None:
-    rows = certificate_specs(declaration)
+    rows = pki.certificate_specs(declaration)
     for row in rows:
         certificate = read(state, row.name)
-        for name in AUTHORITIES:
+        for name in pki.AUTHORITIES:
             authority = x509.load_pem_x509_certificate((state.pki / "ca" / f"{name}.crt").read_bytes())
             assert (certificate.issuer == authority.subject) == (name == row.authority), row.name
             if name == row.authority:
@@ -66,7 +65,7 @@ def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, stat
 
 
 def test_no_two_clients_share_a_key(declaration: Declaration, state: State) -> None:
-    rows = certificate_specs(declaration)
+    rows = pki.certificate_specs(declaration)
     keys = {(state.pki / "certs" / f"{row.name}.key").read_bytes() for row in rows}
     assert len(keys) == len(rows)
 

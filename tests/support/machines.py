@@ -7,8 +7,8 @@ from typing import Any
 
 from runner.declaration.model import Declaration, load
 from runner.doctor import Finding
-from runner.doctor.examination import run_checks
-from runner.doctor.findings import DockerFacts, Snapshot
+from runner.doctor.checks import run_checks
+from runner.doctor.snapshot import DockerFacts, Snapshot
 from runner.machines.containers import Container, Member, Network
 from runner.state import DECLARATION
 
@@ -19,15 +19,7 @@ DOCKER_ROOT = Path("/var/lib/docker")
 
 DEFAULT_BRIDGE = Network("bridge", "docker0", (IPv4Network("172.31.255.0/24"),), ())
 
-DOCKER = DockerFacts(
-    version="20.10.24",
-    cgroup_version="2",
-    root=DOCKER_ROOT,
-    running=0,
-    networks=(DEFAULT_BRIDGE,),
-    containers=(),
-    orphans=frozenset(),
-)
+DOCKER = DockerFacts(version="20.10.24, cgroup v2", root=DOCKER_ROOT, networks=(DEFAULT_BRIDGE,))
 
 MACHINE = Snapshot(
     checkout=CHECKOUT,
@@ -42,11 +34,9 @@ MACHINE = Snapshot(
     prepared=False,
     inotify={"max_user_instances": 8192, "max_user_watches": 524288},
     cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),
-    bridge_filter=True,
-    overlay=True,
-    vxlan=True,
+    modules=dict.fromkeys(("br_netfilter", "overlay", "vxlan"), True),
     vagrant="Vagrant 2.3.4",
-    vagrant_plugins="",
+    vagrant_plugins=None,
     virtualbox=None,
     virtualbox_ranges=(IPv4Network("192.168.56.0/21"),),
 )
@@ -72,6 +62,14 @@ def host(name: str = "controller", checkout: Path = ELSEWHERE, **changes: Any) -
 
 def with_docker(**changes: Any) -> Snapshot:
     return replace(MACHINE, docker=replace(DOCKER, **changes))
+
+
+def without_docker(problem: str = "No such file or directory") -> Snapshot:
+    return replace(MACHINE, docker=DockerFacts(problem=f"Docker does not answer: {problem}"))
+
+
+def without_modules(*names: str, observed: Snapshot = MACHINE) -> Snapshot:
+    return replace(observed, modules={**observed.modules, **dict.fromkeys(names, False)})
 
 
 def network(name: str, subnet: str, *members: Member) -> Network:

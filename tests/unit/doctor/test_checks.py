@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from runner.doctor.findings import Route
-from runner.doctor.remedies import REMEDIES
 from runner.doctor.snapshot import virtualbox_ranges
 from runner.machines.containers import Member
 from tests.support.machines import (
@@ -23,6 +21,8 @@ from tests.support.machines import (
     problem,
     problems,
     with_docker,
+    without_docker,
+    without_modules,
 )
 
 OVERLAPPING = network("bridge", "172.17.0.0/16")
@@ -33,21 +33,22 @@ def test_a_machine_that_passes_every_check_has_no_problem() -> None:
 
 
 def test_a_docker_that_does_not_answer_is_started() -> None:
-    found = problem(replace(MACHINE, docker="Docker does not answer: No such file or directory"))
-    assert (found.check, found.severity, found.fixable) == ("Docker", "failure", True)
+    found = problem(without_docker())
+    assert (found.check, found.severity) == ("Docker", "failure")
+    assert found.fix
 
 
 def test_a_docker_that_the_user_may_not_use_has_its_own_remedy() -> None:
-    found = problem(replace(MACHINE, docker="Docker does not answer: Permission denied"))
+    found = problem(without_docker("Permission denied"))
     assert "usermod" in found.remedy
-    assert not found.fixable
+    assert not found.fix
 
 
 def test_dockers_default_bridge_overlaps_the_demo_network() -> None:
     found = problem(with_docker(networks=(OVERLAPPING,)))
     assert "172.17.0.0/16" in found.observed
     assert "172.31.255.1/24" in found.remedy
-    assert found.fixable
+    assert found.fix
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_dockers_default_bridge_overlaps_the_demo_network() -> None:
 )
 def test_docker_is_restarted_only_where_it_is_safe(running: int, settings: str | None, *, fixable: bool) -> None:
     observed = replace(with_docker(networks=(OVERLAPPING,), running=running), docker_settings=settings)
-    assert problem(observed).fixable is fixable
+    assert (problem(observed).fix is not None) is fixable
 
 
 def test_another_network_of_dockers_that_overlaps_is_named() -> None:
@@ -72,7 +73,7 @@ def test_another_network_of_dockers_that_overlaps_is_named() -> None:
 
 def test_the_hosts_own_network_is_no_problem() -> None:
     own = network("vagrant_network_172.17.8.0/24", "172.17.8.0/24")
-    observed = replace(with_docker(networks=(own,)), routes=(Route(IPv4Network("172.17.8.0/24"), own.device),))
+    observed = replace(with_docker(networks=(own,)), routes=((IPv4Network("172.17.8.0/24"), own.device),))
     assert problems(observed) == []
 
 
@@ -80,7 +81,7 @@ def test_another_container_with_a_hosts_address_is_named_and_left_alone() -> Non
     stranger = Member("f00", "postgres", IPv4Address("172.17.8.31"))
     found = problem(with_docker(networks=(network("db", "172.17.8.0/24", stranger),)))
     assert "postgres has 172.17.8.31 (node-1)" in found.observed
-    assert not found.fixable
+    assert not found.fix
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_another_container_with_a_hosts_address_is_named_and_left_alone() -> Non
     ],
 )
 def test_a_route_that_owns_the_network(to: str, severity: str | None) -> None:
-    observed = replace(MACHINE, routes=(Route(IPv4Network(to), "tun0"),))
+    observed = replace(MACHINE, routes=((IPv4Network(to), "tun0"),))
     assert [finding.severity for finding in problems(observed)] == ([severity] if severity else [])
 
 
@@ -132,7 +133,7 @@ def test_less_room_is_needed_after_prepare() -> None:
 def test_inotify_limits_grow_with_the_hosts() -> None:
     found = problem(replace(MACHINE, inotify={"max_user_instances": 128, "max_user_watches": 524288}))
     assert found.remedy == "`sysctl fs.inotify.max_user_instances=512`"
-    assert found.fixable
+    assert found.fix
 
 
 def test_a_kernel_without_the_memory_controller() -> None:
@@ -141,13 +142,13 @@ def test_a_kernel_without_the_memory_controller() -> None:
 
 
 def test_kernel_modules_that_containers_cannot_load_themselves() -> None:
-    found = problem(replace(MACHINE, bridge_filter=False, vxlan=False))
+    found = problem(without_modules("br_netfilter", "vxlan"))
     assert found.remedy == "`modprobe -a br_netfilter vxlan`"
-    assert found.fixable
+    assert found.fix
 
 
 def test_no_vagrant() -> None:
-    assert problem(replace(MACHINE, vagrant=None)).fixable
+    assert problem(replace(MACHINE, vagrant=None)).fix
 
 
 def test_a_provider_without_its_program_or_plugin() -> None:
@@ -179,7 +180,7 @@ def test_running_hosts_of_another_checkout_on_the_same_addresses_are_stopped() -
     assert str(ELSEWHERE) in found.observed
     assert "starts them again" in found.remedy
     assert "docker rm" not in found.remedy
-    assert found.fixable
+    assert found.fix
 
 
 @pytest.mark.parametrize("changes", [{"running": False}, {"address": IPv4Address("172.17.9.20")}])
@@ -193,7 +194,7 @@ def test_running_hosts_without_a_checkout_are_stopped_and_only_a_person_removes_
     found = problem(with_docker(containers=(left,), orphans=frozenset({left.id})))
     assert f"left over from a checkout that is gone ({checkout})" in found.observed
     assert f"docker rm --force --volumes {left.id[:12]}" in found.remedy
-    assert found.fixable
+    assert found.fix
 
 
 def test_stopped_hosts_of_a_disk_that_is_not_mounted_are_left_alone() -> None:
@@ -203,19 +204,24 @@ def test_stopped_hosts_of_a_disk_that_is_not_mounted_are_left_alone() -> None:
 
 def test_hosts_that_are_no_longer_declared_are_named() -> None:
     found = problem(with_docker(containers=(host("node-9", CHECKOUT),)))
-    assert (found.severity, found.fixable) == ("warning", False)
+    assert found.severity == "warning"
+    assert not found.fix
     assert "node-9" in found.observed
 
 
-def test_every_fixable_finding_has_a_remedy() -> None:
+def test_every_problem_that_can_be_fixed_safely_has_a_fix() -> None:
     worst = replace(
-        with_docker(networks=(OVERLAPPING,), containers=(host(),)),
+        without_modules("vxlan", observed=with_docker(networks=(OVERLAPPING,), containers=(host(),))),
         inotify={"max_user_instances": 1, "max_user_watches": 1},
-        vxlan=False,
         vagrant=None,
     )
-    fixable = {finding.check for finding in problems(worst) if finding.fixable} | {"Docker"}
-    assert fixable == set(REMEDIES)
+    assert {finding.check for finding in problems(worst) if finding.fix} == {
+        "Docker's networks",
+        "Vagrant",
+        "hosts of other checkouts",
+        "inotify limits",
+        "kernel modules",
+    }
 
 
 def test_json_has_the_members_that_programs_of_users_read() -> None:

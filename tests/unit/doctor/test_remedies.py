@@ -10,10 +10,22 @@ from pathlib import Path
 import pytest
 
 from runner import doctor
-from runner.doctor import examination, remedies
-from runner.doctor.findings import Snapshot
+from runner.declaration import Declaration
+from runner.doctor import checks, remedies
+from runner.doctor.snapshot import Snapshot
 from runner.events import Event, Note
-from tests.support.machines import CHECKOUT, DEFAULT_BRIDGE, MACHINE, declared, host, network, with_docker
+from tests.support.machines import (
+    CHECKOUT,
+    DEFAULT_BRIDGE,
+    MACHINE,
+    declared,
+    host,
+    network,
+    problem,
+    with_docker,
+    without_docker,
+    without_modules,
+)
 
 PROGRAMS = ("sysctl", "modprobe")
 
@@ -34,18 +46,25 @@ def fixture_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def fix(observed: Snapshot) -> str:
+    """Apply the remedy of the only problem."""
+    apply = problem(observed).fix
+    assert apply
+    return apply()
+
+
 def test_two_fixes_in_a_row_keep_both_limits_for_the_next_start(machine: Path) -> None:
     before = {"max_user_instances": 128, "max_user_watches": 524288}
-    remedies.raise_inotify(replace(MACHINE, inotify=before), declared())
+    fix(replace(MACHINE, inotify=before))
     assert "fs.inotify.max_user_watches=524288\n" in remedies.SYSCTL.read_text()  # not lowered
-    remedies.raise_inotify(replace(MACHINE, inotify={"max_user_instances": 512, "max_user_watches": 8192}), declared())
+    fix(replace(MACHINE, inotify={"max_user_instances": 512, "max_user_watches": 8192}))
     assert remedies.SYSCTL.read_text() == "fs.inotify.max_user_instances=512\nfs.inotify.max_user_watches=65536\n"
     assert (machine / "calls").read_text().splitlines() == [f"sysctl -q -p {remedies.SYSCTL}"] * 2
 
 
 def test_two_fixes_in_a_row_keep_all_modules_for_the_next_start(machine: Path) -> None:
-    remedies.load_modules(replace(MACHINE, bridge_filter=False, vxlan=False), declared())
-    remedies.load_modules(replace(MACHINE, overlay=False), declared())
+    fix(without_modules("br_netfilter", "vxlan"))
+    fix(without_modules("overlay"))
     assert remedies.MODULES_LOAD.read_text().split() == ["br_netfilter", "overlay", "vxlan"]
     assert (machine / "calls").read_text().splitlines() == ["modprobe -a br_netfilter vxlan", "modprobe -a overlay"]
 
@@ -90,7 +109,7 @@ def test_hosts_in_the_way_are_stopped_and_none_is_removed(requests: list[str]) -
     observed = with_docker(
         containers=(rival, lost, forgotten, stopped), orphans=frozenset({"lost", "forgotten", "stopped"})
     )
-    text = remedies.stop_hosts(observed, declared())
+    text = fix(observed)
     assert sorted(requests) == ["POST /forgotten/stop", "POST /lost/stop", "POST /rival/stop"]
     assert f"stopped controller of {rival.checkout}" in text
 
@@ -103,16 +122,20 @@ def fixture_simulate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Snapshot, dic
         machine = [first]
         applied: list[str] = []
 
-        def remedy(check: str) -> Callable[..., str]:
-            def apply(*_: object) -> str:
+        def remedy(check: str) -> Callable[[], str]:
+            def apply() -> str:
                 applied.append(check)
                 machine.append(after[check])
                 return f"fixed {check}"
 
             return apply
 
-        monkeypatch.setattr(examination, "collect", lambda *_: machine[-1])
-        monkeypatch.setattr(examination, "REMEDIES", {check: remedy(check) for check in remedies.REMEDIES})
+        def run_checks(observed: Snapshot, declaration: Declaration) -> list[doctor.Finding]:
+            found = checks.run_checks(observed, declaration)
+            return [replace(finding, fix=finding.fix and remedy(finding.check)) for finding in found]
+
+        monkeypatch.setattr(doctor, "collect", lambda *_: machine[-1])
+        monkeypatch.setattr(doctor, "run_checks", run_checks)
         return applied
 
     return simulate
@@ -129,7 +152,7 @@ def test_a_machine_that_passes_is_not_changed(simulate: Simulate) -> None:
 
 def test_what_another_remedy_cured_already_is_not_fixed_again(simulate: Simulate) -> None:
     """Docker loads kernel modules when it starts; `modprobe` without a module fails."""
-    stopped = replace(MACHINE, docker="Docker does not answer", overlay=False, bridge_filter=False)
+    stopped = without_modules("overlay", "br_netfilter", observed=without_docker())
     applied, events = simulate(stopped, {"Docker": MACHINE}), list[Event]()
     assert {finding.severity for finding in doctor.fix(declared(), events.append)} == {"ok"}
     assert applied == ["Docker"]
@@ -140,7 +163,7 @@ def test_what_is_found_once_docker_runs_is_fixed_as_well(simulate: Simulate) -> 
     overlapping = with_docker(networks=(network("bridge", "172.17.0.0/16"),), containers=(host(),))
     moved = with_docker(networks=(DEFAULT_BRIDGE,), containers=(host(),))
     applied = simulate(
-        replace(MACHINE, docker="Docker does not answer"),
+        without_docker(),
         {"Docker": overlapping, "Docker's networks": moved, "hosts of other checkouts": MACHINE},
     )
     assert {finding.severity for finding in doctor.fix(declared(), lambda _: None)} == {"ok"}
