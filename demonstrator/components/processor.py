@@ -16,7 +16,7 @@ MAX_SAMPLES = 50
 # Within the queue's LEASE_SECONDS: a batch that is later has another consumer by now.
 DELIVERY_DEADLINE = 4.0
 
-# Of each queue: while one is processed, the next is fetched and the last delivered.
+# At a time, of each queue: while one is processed, the next is fetched and the last delivered.
 _BATCHES = 3
 _WAIT_SECONDS = 1.0
 _RETRY_SECONDS = 0.2

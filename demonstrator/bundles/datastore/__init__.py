@@ -25,7 +25,7 @@ _SOURCES = 2**32
 @Requires("_runtime", Runtime)
 @Instantiate("datastore")
 class MemoryStore:
-    """Holds at most `capacity` samples, in whole batches, and drops the oldest; it knows a batch again that it holds.
+    """Holds at most `capacity` samples, in whole batches, and drops the oldest; recognises a repeated one while held.
 
     A batch is one string of bytes: a million samples take 11 MiB in batches of 50, and 210 MiB in batches of 1.
     """
