@@ -16,9 +16,8 @@ from aiohttp.test_utils import TestServer
 from pelix.framework import FrameworkFactory, create_framework
 
 from bench.targets import Figures
-from demonstrator.bundles.producer.source import BATCH_SIZE
-from demonstrator.bundles.queue.bounded_queue import BoundedQueue
-from demonstrator.components import QueueService
+from demonstrator.bundles.producer import BATCH_SIZE
+from demonstrator.bundles.queue import BoundedQueue
 from demonstrator.lib import codec
 from demonstrator.model import Batch
 from demonstrator.remote.exports import Exports
@@ -57,8 +56,8 @@ async def cycle() -> Figures:
     try:
         context = framework.get_bundle_context()
         exports = Exports(context, "queue")
-        service = QueueService()
-        service.set_engine(BoundedQueue("queue.1", time.monotonic))
+        service = BoundedQueue()
+        service.name = "queue.1"
         context.register_service(Queue, service, {})
         (exported,) = exports.listing().services
         async with TestServer(exports.make_app()) as server, aiohttp.ClientSession() as session:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.targets import ANY, Figures, check_targets
-from demonstrator.bundles.datastore.memory_store import MemoryStore
-from demonstrator.bundles.producer.source import BATCH_SIZE
+from demonstrator.bundles.datastore import MemoryStore
+from demonstrator.bundles.producer import BATCH_SIZE
 from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, STORE_CAPACITY, Batch, Result
 from tests.support.demonstrator.local import Agent, Local, wait_until
 
@@ -123,12 +123,16 @@ def store() -> Figures:
 
 
 def _fill(size: int) -> tuple[int, int]:
+    return asyncio.run(_put(size))
+
+
+async def _put(size: int) -> tuple[int, int]:
     """Put half as many again as fit, as the wire brings them: every value an object of its own."""
     before = _resident()
-    results = MemoryStore("store.0")
+    results = MemoryStore()
     for first in range(0, STORE_CAPACITY * 3 // 2, size):
         values = tuple(float(number) for number in range(first, first + size))
-        results.put(
+        await results.put(
             Result(Batch(f"producer.{first % 4}", first, 0.0, values), "queue.0", f"processor.{first % 8}", 0.0)
         )
     return _resident() - before, results.held

@@ -1,56 +1,29 @@
 """The processor as a component: works for every queue there is, one batch after the other."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
 from typing import Any
 
-from pelix.framework import BundleContext
 from pelix.ipopo.decorators import BindField, Invalidate, Provides, Requires, UnbindField, Validate
 
-from demonstrator.components.worker import Worker
 from demonstrator.model import SECONDS_PER_SAMPLE, Batch, Metric, Result, Statistics, new_id
 from demonstrator.platform import Drainable, Runtime
-from demonstrator.services import DataStore, Processor, Queue, StatsProvider
+from demonstrator.remote import RemoteError
+from demonstrator.services import DataStore, Queue, StatsProvider
 
-Values = tuple[float, ...]
+MAX_SAMPLES = 50
+# Within the queue's LEASE_SECONDS: a batch that is later has another consumer by now.
+DELIVERY_DEADLINE = 4.0
 
+# At a time, of each queue: while one is processed, the next is fetched and the last delivered.
+_BATCHES = 3
+_WAIT_SECONDS = 1.0
+_RETRY_SECONDS = 0.2
 # A batch that comes within this time of its predecessor's end was there before: late timers are made up for.
 _SLACK = 0.05
 
-
-def identity(values: Values) -> Values:
-    """Return the values unchanged."""
-    return values
-
-
-class IdentityProcessor:
-    """Takes a time for each sample that is waited for, not computed, and returns the sample.
-
-    It processes one batch after the other, also for several workers.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        clock: Callable[[], float] = time.monotonic,
-        seconds_per_sample: float = SECONDS_PER_SAMPLE,
-        work: Callable[[Values], Values] = identity,
-    ) -> None:
-        self._name = name
-        self._clock = clock
-        self._seconds_per_sample = seconds_per_sample
-        self._work = work
-        self._done_at = -_SLACK
-
-    async def process(self, batch: Batch, queue: str) -> Result:
-        """See Processor.process."""
-        now = self._clock()
-        began = self._done_at if now - self._done_at < _SLACK else now
-        self._done_at = began + self._seconds_per_sample * len(batch)
-        await asyncio.sleep(self._done_at - self._clock())
-        processed = Batch(batch.source, batch.first, batch.created_at, self._work(batch.values))
-        return Result(processed, queue, self._name, time.time())
+_logger = logging.getLogger(__name__)
 
 
 @Provides([StatsProvider, Drainable])
@@ -58,70 +31,102 @@ class IdentityProcessor:
 @Requires("_queues", Queue, aggregate=True)
 @Requires("_store", DataStore)
 class ProcessorService:
-    """The base of the processors' components: works while there are a queue and a data store.
-
-    There are two queues while one replaces the other, and both are to be emptied.
-    """
+    """The base of the processors' components: empties every queue, also two while one replaces the other."""
 
     _runtime: Runtime
     _queues: list[Queue]
     _store: DataStore
 
     def __init__(self) -> None:
-        self._processor: Processor | None = None
-        self._workers: dict[int, tuple[Worker, asyncio.Task[None]]] = {}
-        self._processed = 0
-
-    def make_processor(self, pod: str) -> Processor:
-        """Make the processor that works in this pod."""
-        raise NotImplementedError
+        self.name = ""
+        self.processed = 0
+        self._done_at = -_SLACK
+        self._draining = False
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._clock = asyncio.get_running_loop().time
 
     @Validate
-    def start(self, _context: BundleContext) -> None:
-        """Start a worker for each queue."""
+    def start(self, context: object) -> None:
+        """Work for each queue."""
+        self.name = self._runtime.identity.pod
         for queue in self._queues:
-            self._start_worker(queue)
+            self.queue_added("_queues", queue, context)
 
     @Invalidate
-    def stop(self, _context: BundleContext) -> None:
-        """Stop the workers: the last queue or the data store is gone."""
-        for queue in list(self._workers):
-            self._stop_worker(queue)
+    def stop(self, _context: object) -> None:
+        """Stop work: the last queue or the data store is gone."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
 
     @BindField("_queues", if_valid=True)
     def queue_added(self, _field: str, queue: Queue, _reference: Any) -> None:
-        """Start a worker for one more queue."""
-        self._start_worker(queue)
+        """Work for one more queue."""
+        self._tasks[id(queue)] = self._runtime.spawn(self.run(queue, self._store), "processor")
 
     @UnbindField("_queues", if_valid=True)
     def queue_removed(self, _field: str, queue: Queue, _reference: Any) -> None:
-        """Stop the worker of a queue that is gone."""
-        self._stop_worker(id(queue))
+        """Stop work for a queue that is gone."""
+        self._tasks.pop(id(queue)).cancel()
 
     async def drain(self) -> None:
-        """See Drainable.drain: take nothing more, and deliver what is pending."""
-        workers = tuple(self._workers.values())
-        for worker, _ in workers:
-            worker.finish()
+        """See Drainable.drain: take nothing more, and return when everything pending is delivered or too late."""
+        self._draining = True
         # The runtime reports a task that fails.
-        await asyncio.gather(*(task for _, task in workers), return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def statistics(self) -> Statistics:
         """Return the number of processed samples."""
-        processed = self._processed + sum(worker.processed for worker, _ in self._workers.values())
-        metrics = (Metric("processed", "counter", "samples", processed),)
+        metrics = (Metric("processed", "counter", "samples", self.processed),)
         return Statistics("processor", self._runtime.identity.pod, metrics)
 
-    def _start_worker(self, queue: Queue) -> None:
-        pod = self._runtime.identity.pod
-        if self._processor is None:
-            self._processor = self.make_processor(pod)
-        # A name of its own, since it counts its takes from 0.
-        worker = Worker(new_id(pod), self._processor)
-        task = self._runtime.spawn(worker.run(queue, self._store), "processor")
-        self._workers[id(queue)] = worker, task
+    async def run(self, queue: Queue, store: DataStore) -> None:
+        """Work for a queue; when cancelled, pending batches return to it as their leases end."""
+        taking = asyncio.Lock()
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(_BATCHES):
+                tasks.create_task(self._move(queue, store, taking))
 
-    def _stop_worker(self, queue: int) -> None:
-        worker, task = self._workers.pop(queue)
-        task.cancel()
-        self._processed += worker.processed
+    def work(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Turn a batch's values into results: the identity, unless a subclass has other work."""
+        return values
+
+    async def process(self, batch: Batch, queue: str) -> Result:
+        """Work on a batch that this queue has leased, for a time that is waited for, not computed."""
+        now = self._clock()
+        began = self._done_at if now - self._done_at < _SLACK else now
+        self._done_at = began + SECONDS_PER_SAMPLE * len(batch)
+        await asyncio.sleep(self._done_at - self._clock())
+        self.processed += len(batch)
+        processed = Batch(batch.source, batch.first, batch.created_at, self.work(batch.values))
+        return Result(processed, queue, self.name, time.time())
+
+    async def _move(self, queue: Queue, store: DataStore, taking: asyncio.Lock) -> None:
+        # A name of its own, since it counts its takes from 0.
+        consumer, takes = new_id(self.name), 0
+        while True:
+            async with taking:
+                if self._draining:
+                    return
+                deadline = self._clock() + DELIVERY_DEADLINE
+                try:
+                    delivery = await queue.take(consumer, takes, MAX_SAMPLES, _WAIT_SECONDS)
+                except RemoteError as error:
+                    _logger.warning("the queue does not answer: %s", error)
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+            takes += 1
+            for batch in delivery.batches:
+                if self._clock() < deadline:
+                    await self._deliver(await self.process(batch, delivery.queue), queue, store, deadline)
+
+    async def _deliver(self, result: Result, queue: Queue, store: DataStore, deadline: float) -> None:
+        while self._clock() < deadline:
+            try:
+                stored = await store.put(result)
+                await queue.ack((result.batch.id,), stored.store)
+            except RemoteError as error:
+                _logger.warning("a result cannot be delivered: %s", error)
+                await asyncio.sleep(_RETRY_SECONDS)
+            else:
+                return

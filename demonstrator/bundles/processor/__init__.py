@@ -1,16 +1,11 @@
-"""The processor as a bundle: provides its metrics, requires a Queue and a DataStore."""
+"""The processor as a bundle, in plain Python: the identity."""
 
 from pelix.ipopo.decorators import ComponentFactory, Instantiate
 
-from demonstrator.components import IdentityProcessor, ProcessorService
-from demonstrator.services import Processor
+from demonstrator.components.processor import ProcessorService
 
 
 @ComponentFactory("inaetics.processor.identity")
 @Instantiate("processor")
-class ProcessorComponent(ProcessorService):
+class IdentityProcessor(ProcessorService):
     """The processor in plain Python."""
-
-    def make_processor(self, pod: str) -> Processor:
-        """See ProcessorService.make_processor."""
-        return IdentityProcessor(pod)

@@ -46,7 +46,6 @@ typedef struct {
 struct queue {
     int64_t capacity;
     double lease_seconds;
-    bool closed;
     queue_counters counters;
     table batches;
     link waiting;
@@ -171,17 +170,13 @@ void queue_free(queue *self) {
     }
 }
 
-void queue_close(queue *self) {
-    self->closed = true;
-}
-
-queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *answer) {
+queue_outcome queue_put(queue *self, const queue_batch *batch, bool closed, queue_answer *answer) {
     last_request *last = lru_get(&self->sources, batch->source);
     if (last && batch->first <= last->answer.last) {
         *answer = last->answer;
         return batch->first == last->answer.last ? QUEUE_DONE : QUEUE_STALE;
     }
-    if (self->closed) {
+    if (closed) {
         return QUEUE_CLOSED;
     }
     /* One that is held was put before, by a source that is not remembered. */

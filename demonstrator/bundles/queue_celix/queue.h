@@ -39,11 +39,9 @@ typedef struct {
 queue *queue_new(int64_t capacity, double lease_seconds);
 void queue_free(queue *self);
 
-/* Accepts a batch or refuses it as a whole; a repeated one gets its first answer again. */
-queue_outcome queue_put(queue *self, const queue_batch *batch, queue_answer *answer);
-
-/* Accepts nothing new from now on; a repeated batch still gets its answer. */
-void queue_close(queue *self);
+/* Accepts a batch or refuses it as a whole; a repeated one gets its first answer again, also when nothing new is
+ * accepted because the queue is closed. */
+queue_outcome queue_put(queue *self, const queue_batch *batch, bool closed, queue_answer *answer);
 
 /* Leases batches of at most `most` samples in total, or a single larger one; the same number gets the same ones again.
  * They are then read one by one with queue_next, until it returns null, before any other call. */

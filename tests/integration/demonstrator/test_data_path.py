@@ -4,18 +4,19 @@ import asyncio
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from msgspec.structs import replace
 
-from demonstrator.bundles.datastore.memory_store import MemoryStore
-from demonstrator.bundles.producer.source import SampleSource
+from demonstrator.bundles import producer as bundle
+from demonstrator.bundles.datastore import MemoryStore
+from demonstrator.bundles.producer import ProducerComponent
 from demonstrator.components.queue import QueueService
-from demonstrator.components.worker import Worker
 from demonstrator.lib.native import Library
 from demonstrator.model import (
     MAX_REPORTED_QUEUES,
+    STORE_CAPACITY,
     Batch,
     Delivery,
     ProducerMode,
@@ -29,6 +30,23 @@ from demonstrator.remote import RemoteError
 from tests.support import virtual_clock
 from tests.support.demonstrator.engines import KINDS, make_processor, make_queue
 from tests.support.polling import wait_until_async
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "BATCH_SIZE", 10)
+
+
+def make_producer() -> ProducerComponent:
+    source = ProducerComponent()
+    source.name = "p"
+    return source
+
+
+def make_store(capacity: int = STORE_CAPACITY) -> MemoryStore:
+    store = MemoryStore(capacity)
+    store.name = "store.1"
+    return store
 
 
 class Network:
@@ -46,7 +64,7 @@ class Network:
 
     async def put(self, item: Batch | Result) -> PutResult | StoreResult:
         self._lose()
-        answer = await self._queue.put(item) if isinstance(item, Batch) else self._store.put(item)
+        answer = await (self._queue.put(item) if isinstance(item, Batch) else self._store.put(item))
         self._lose()
         return answer
 
@@ -62,17 +80,18 @@ class Network:
         self._lose()
 
     async def latest(self, most: int) -> tuple[Result, ...]:
-        return self._store.latest(most)
+        return await self._store.latest(most)
 
 
 async def _lossy(kind: str, queue_library: Library, processor_library: Library) -> None:
     clock = asyncio.get_running_loop().time
-    queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
+    queue, store = make_queue(kind, queue_library, clock), make_store()
     network = Network(queue, store, loss=0.2)
-    source = SampleSource("p", rate=1_000, batch_size=20)
-    worker = Worker("w", make_processor(kind, processor_library, clock, 0.0), clock)
+    source = make_producer()
+    await source.set_rate(1_000)
+    processor = make_processor(kind, processor_library)
     producing = asyncio.create_task(source.run(network))  # type: ignore[arg-type]
-    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
+    working = asyncio.create_task(processor.run(network, network))  # type: ignore[arg-type]
 
     async def made() -> bool:
         return source.produced >= 5_000
@@ -87,29 +106,30 @@ async def _lossy(kind: str, queue_library: Library, processor_library: Library) 
     working.cancel()
     await asyncio.gather(producing, working, return_exceptions=True)
     ledger = await queue.ledger()
-    assert ledger.stored["store.1"] == store.stored == store.ledger().received["queue.1"] == ledger.produced
+    assert ledger.stored["store.1"] == store.stored == (await store.ledger()).received["queue.1"] == ledger.produced
     # A batch may be in hand whose answer was lost when the producer was stopped.
     assert source.produced - ledger.produced in (0, 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_lossy_network_neither_loses_nor_doubles(
-    kind: str, queue_library: Library, processor_library: Library
+    kind: str, queue_library: Library, processor_library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bundle, "BATCH_SIZE", 20)
     virtual_clock.run(_lossy(kind, queue_library, processor_library))
 
 
 async def _finish(kind: str, queue_library: Library, processor_library: Library) -> None:
     clock = asyncio.get_running_loop().time
-    queue, store = make_queue(kind, queue_library, clock), MemoryStore("store.1")
+    queue, store = make_queue(kind, queue_library, clock), make_store()
     network = Network(queue, store)
     for number in range(10):
         await queue.put(Batch("p", 50 * number, 0.0, (1.0,) * 50))
-    worker = Worker("w", make_processor(kind, processor_library, clock, 0.003), clock)
-    working = asyncio.create_task(worker.run(network, network))  # type: ignore[arg-type]
+    processor = make_processor(kind, processor_library)
+    working = asyncio.create_task(processor.run(network, network))  # type: ignore[arg-type]
     await asyncio.sleep(0.2)
     before = await queue.ledger()
-    worker.finish()
+    await processor.drain()
     await working
     after = await queue.ledger()
     assert before.in_work > after.in_work == 0
@@ -135,48 +155,57 @@ class Listener:
         return PutResult(0, len(batch), "queue.1")
 
 
-async def _produce(source: SampleSource, *steps: tuple[Callable[[], None], float]) -> list[tuple[float, Batch]]:
+Step = tuple[Callable[[ProducerComponent], Awaitable[None]], float]
+
+
+async def _produce(source: ProducerComponent, *steps: Step) -> list[tuple[float, Batch]]:
     """Return the batches that a source offers while actions are done to it, each followed by some seconds."""
     listener = Listener()
     await _offer(source, listener, *steps)
     return listener.offered
 
 
-async def _offer(source: SampleSource, queue: object, *steps: tuple[Callable[[], None], float]) -> None:
-    running = asyncio.create_task(source.run(queue))  # type: ignore[arg-type]
+async def _offer(source: ProducerComponent, queue: object, *steps: Step) -> None:
+    await source.set_rate(1_000)
+    running: asyncio.Task[None] | None = None
     for step, seconds in steps:
-        step()
+        await step(source)
+        running = running or asyncio.create_task(source.run(queue))  # type: ignore[arg-type]
         await asyncio.sleep(seconds)
+    assert running
     running.cancel()
 
 
-def nothing() -> None:
+async def nothing(_source: ProducerComponent) -> None:
     """As a step."""
 
 
+def become(kind: ProducerMode) -> Callable[[ProducerComponent], Awaitable[None]]:
+    return lambda source: source.set_kind(kind)
+
+
+def rate(rate: float) -> Callable[[ProducerComponent], Awaitable[None]]:
+    return lambda source: source.set_rate(rate)
+
+
 def test_a_periodic_producer_numbers_without_gaps_and_keeps_its_rate() -> None:
-    source = SampleSource("p", rate=1_000, batch_size=10)
+    source = make_producer()
     offered = virtual_clock.run(_produce(source, (nothing, 0.995)))
     assert [at for at, _ in offered] == [round(number * 0.01, 6) for number in range(100)]
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
     assert source.produced == source.refused == 1_000
-    assert source.receipts() == PutTotals("p", {"queue.1": PutResult(0, 1_000, "queue.1")})
+    assert virtual_clock.run(source.receipts()) == PutTotals("p", {"queue.1": PutResult(0, 1_000, "queue.1")})
 
 
 def test_a_bursting_producer_makes_ten_batches_at_once_at_the_same_mean_rate() -> None:
-    source = SampleSource("p", rate=1_000, kind="burst", batch_size=10)
-    offered = virtual_clock.run(_produce(source, (nothing, 0.995)))
+    offered = virtual_clock.run(_produce(make_producer(), (become("burst"), 0.995)))
     assert [at for at, _ in offered] == [round(number // 10 * 0.1, 6) for number in range(100)]
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(100)]
 
 
 def test_a_producer_changes_its_kind_and_keeps_its_rate() -> None:
-    source = SampleSource("p", rate=1_000, batch_size=10)
-
-    def become(kind: ProducerMode) -> Callable[[], None]:
-        return lambda: setattr(source.pacer, "kind", kind)
-
-    offered = virtual_clock.run(_produce(source, (nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8)))
+    steps = ((nothing, 0.195), (become("burst"), 1), (become("periodic"), 0.8))
+    offered = virtual_clock.run(_produce(make_producer(), *steps))
     assert [batch.first for _, batch in offered] == [number * 10 for number in range(len(offered))]
     moments = Counter(at for at, _ in offered)
     assert sorted(set(moments.values())) == [1, 10]
@@ -184,15 +213,9 @@ def test_a_producer_changes_its_kind_and_keeps_its_rate() -> None:
 
 
 def test_a_producer_follows_another_rate_at_once_and_zero_stops_it() -> None:
-    source = SampleSource("p", rate=0, batch_size=10)
-
-    def rate(rate: float) -> Callable[[], None]:
-        return lambda: source.pacer.set_rate(rate)
-
-    offered = virtual_clock.run(
-        # The second batch at the rate of 1 would be 10 s after the first.
-        _produce(source, (nothing, 5), (rate(1), 1), (rate(500), 0.205), (rate(0), 5), (rate(1_000), 0.005))
-    )
+    # The second batch at the rate of 1 would be 10 s after the first.
+    steps = ((rate(0), 5), (rate(1), 1), (rate(500), 0.205), (rate(0), 5), (rate(1_000), 0.005))
+    offered = virtual_clock.run(_produce(make_producer(), *steps))
     moments = [at for at, _ in offered]
     assert moments[:12] == [5, 6, *(round(6 + number * 0.02, 6) for number in range(1, 11))]
     assert moments[12:] == [11.205]
@@ -203,7 +226,7 @@ def test_a_producer_without_an_answer_makes_nothing_new() -> None:
         async def put(self, batch: Batch) -> PutResult:
             raise RemoteError("silence")
 
-    source = SampleSource("p", rate=1_000, batch_size=10)
+    source = make_producer()
     virtual_clock.run(_offer(source, Silent(), (nothing, 5)))
     assert source.produced == 10
 
@@ -216,9 +239,9 @@ def test_what_many_queues_answered_is_added_up_by_queue() -> None:
             self.puts += 1
             return PutResult(len(batch), 0, f"queue.{self.puts // 10}")
 
-    source = SampleSource("p", rate=1_000, batch_size=10)
+    source = make_producer()
     virtual_clock.run(_offer(source, Restarting(), (nothing, 2.995)))
-    told = source.receipts().by_queue
+    told = virtual_clock.run(source.receipts()).by_queue
     assert (len(told), told["queue.29"], source.accepted) == (MAX_REPORTED_QUEUES, PutResult(100, 0, "queue.29"), 3_000)
 
 
@@ -231,7 +254,7 @@ def test_a_processor_takes_three_milliseconds_a_sample_also_when_its_timers_are_
     async def work(pause: float) -> float:
         """The time that ten batches take, with a pause before each."""
         loop = asyncio.get_running_loop()
-        processor = make_processor(kind, processor_library, loop.time)
+        processor = make_processor(kind, processor_library)
         for _ in range(10):
             await asyncio.sleep(pause)
             assert (await processor.process(batch, "queue.1")).batch == batch
@@ -249,7 +272,7 @@ def test_a_processor_works_on_one_batch_at_a_time(kind: str, processor_library: 
 
     async def work() -> float:
         loop = asyncio.get_running_loop()
-        processor = make_processor(kind, processor_library, loop.time)
+        processor = make_processor(kind, processor_library)
         batches = [Batch("p", first, 0.0, (1.0,) * 50) for first in (0, 50)]
         await asyncio.gather(*(processor.process(batch, f"queue.{batch.first}") for batch in batches))
         return round(loop.time(), 6)
@@ -261,26 +284,26 @@ def result(first: int, size: int = 10) -> Result:
     return Result(Batch("p", first, 0.0, (float(first),) * size), "queue.1", "w", 1.0)
 
 
-def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
-    store = MemoryStore("store.1", capacity=25)
-    assert [store.put(result(first)).new for first in (0, 10, 10, 20)] == [True, True, False, True]
+async def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
+    store = make_store(capacity=25)
+    assert [(await store.put(result(first))).new for first in (0, 10, 10, 20)] == [True, True, False, True]
     assert (store.stored, store.held) == (30, 20)
-    assert store.latest(5) == (result(20), result(10))
-    assert store.latest(0) == ()
+    assert await store.latest(5) == (result(20), result(10))
+    assert await store.latest(0) == ()
 
 
-def test_the_store_packs_a_value_into_its_eight_bytes_and_tells_of_its_last_queues() -> None:
+async def test_the_store_packs_a_value_into_its_eight_bytes_and_tells_of_its_last_queues() -> None:
     """The packing itself; `python -m bench.loopback` measures the memory of a full store."""
-    store = MemoryStore("store.1", capacity=10_000)
+    store = make_store(capacity=10_000)
     batch = Batch("p", 2**40, 1.5, tuple(number / 7 for number in range(50)))
     tracemalloc.start()
     for number in range(400):
         kept = Result(replace(batch, first=batch.first + 50 * number), f"queue.{number // 20}", "w", 2.5)
-        assert store.put(kept) == StoreResult("store.1", new=True)
-        assert store.latest(1) == (kept,)
+        assert await store.put(kept) == StoreResult("store.1", new=True)
+        assert await store.latest(1) == (kept,)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (store.stored, store.held) == (20_000, 10_000)
     # 8 bytes are the value; a list of floats has 32 for each.
     assert used < 16 * store.held
-    assert store.ledger() == StoreLedger("store.1", 10_000, {f"queue.{n}": 1_000 for n in range(4, 20)})
+    assert await store.ledger() == StoreLedger("store.1", 10_000, {f"queue.{n}": 1_000 for n in range(4, 20)})

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 import pytest
 
 from demonstrator.components import queue as service
-from demonstrator.components.queue import Engine, QueueService
+from demonstrator.components.queue import QueueService
 from demonstrator.lib.native import Library
 from demonstrator.model import QUEUE_CAPACITY, Batch, Delivery, PutResult, QueueLedger
 from demonstrator.remote import RemoteError
-from tests.support.demonstrator.engines import KINDS, make_engine, make_queue
+from tests.support.demonstrator.engines import KINDS, make_queue
 
 Make = Callable[..., QueueService]
 
@@ -232,58 +232,57 @@ async def test_a_name_that_c_would_cut_short_acknowledges_nothing(queue_library:
 
 
 class Driver:
-    """A random sequence of operations, the same for each engine that is given the same seed."""
+    """A random sequence of operations, the same for each queue that is given the same seed."""
 
-    def __init__(self, engine: Engine, clock: Clock, seed: int) -> None:
-        self._engine = engine
+    def __init__(self, queue: QueueService, clock: Clock, seed: int) -> None:
+        self._queue = queue
         self._clock = clock
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._firsts = dict.fromkeys("pqr", 0)
         self._takes = dict.fromkeys("cd", 0)
         self._leased = ["p:0"]
 
-    def step(self) -> object:
+    async def step(self) -> object:
         """Do one operation: what it answered, or the error it raised."""
         chance = self._chance
         self._clock.now += chance.choice((0.0, 0.1, 2.0))
         try:
-            return self._do(chance.randrange(10), chance)
+            return await self._do(chance.randrange(10), chance)
         except (ValueError, RemoteError) as error:
             return repr(error)
 
-    def ledger(self) -> QueueLedger:
-        """Return the accounting of all samples."""
-        return self._engine.ledger()
-
-    def _do(self, what: int, chance: random.Random) -> object:
+    async def _do(self, what: int, chance: random.Random) -> object:
         if what < 4:
             source, size = chance.choice("pqr"), chance.randint(1, 30)
             first = max(0, self._firsts[source] + chance.choice((-1, 0, 1, 1, 1)))
             self._firsts[source] = max(self._firsts[source], first)
-            return self._engine.put(Batch(source, first, chance.random(), tuple(map(float, range(size)))))
+            return await self._queue.put(Batch(source, first, chance.random(), tuple(map(float, range(size)))))
         if what < 7:
             consumer = chance.choice("cd")
             self._takes[consumer] = number = max(-1, self._takes[consumer] + chance.choice((-1, 0, 1, 1, 1)))
-            delivery = self._engine.lease(consumer, number, chance.choice((-1, 0, 20, 90, 2**70)))
-            self._leased += [item.id for item in delivery.batches] if delivery else []
+            delivery = await self._queue.take(consumer, number, chance.choice((-1, 0, 20, 90, 2**70)), 0)
+            self._leased += [item.id for item in delivery.batches]
             return delivery
         if what < 9:
             ids = tuple(chance.choice(self._leased) for _ in range(3))
-            self._engine.ack(ids, chance.choice(("store.1", "store.2")))
+            await self._queue.ack(ids, chance.choice(("store.1", "store.2")))
         if chance.random() < 0.002:
-            self._engine.close()
-        return self._engine.ledger()
+            draining = asyncio.create_task(self._queue.drain())
+            await asyncio.sleep(0)
+            draining.cancel()
+        return await self._queue.ledger()
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_both_kinds_answer_alike(queue_library: Library, seed: int) -> None:
-    """Any calls in any order have the same results: one contract, two engines."""
+    """Any calls in any order have the same results: one contract, in two languages."""
     clocks = {kind: Clock() for kind in KINDS}
-    drivers = [Driver(make_engine(kind, queue_library, clocks[kind], 200), clocks[kind], seed) for kind in KINDS]
+    queues = {kind: make_queue(kind, queue_library, clocks[kind], 200) for kind in KINDS}
+    drivers = [Driver(queues[kind], clocks[kind], seed) for kind in KINDS]
     for number in range(2_000):
-        python, native = (driver.step() for driver in drivers)
+        python, native = [await driver.step() for driver in drivers]
         assert python == native, f"operation {number}"
     # A sequence that never came to anything would show nothing.
-    ledger = drivers[0].ledger()
+    ledger = await queues["python"].ledger()
     assert ledger.refused > 0
     assert min(ledger.stored.values()) > 100

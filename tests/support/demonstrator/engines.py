@@ -2,36 +2,31 @@
 
 from collections.abc import Callable
 
-from demonstrator.bundles.processor_celix import NativeWork
-from demonstrator.bundles.queue.bounded_queue import BoundedQueue
-from demonstrator.bundles.queue_celix.native_queue import NativeQueue
-from demonstrator.components import Engine, IdentityProcessor, QueueService
-from demonstrator.components.processor import identity
+from demonstrator.bundles.processor import IdentityProcessor
+from demonstrator.bundles.processor_celix import NativeProcessor
+from demonstrator.bundles.queue import BoundedQueue
+from demonstrator.bundles.queue_celix import NativeQueue
+from demonstrator.components.processor import ProcessorService
+from demonstrator.components.queue import QueueService
 from demonstrator.lib.native import Library
-from demonstrator.model import QUEUE_CAPACITY, SECONDS_PER_SAMPLE
-from demonstrator.services import Processor
+from demonstrator.model import QUEUE_CAPACITY
 
 KINDS = ("python", "native")
-
-
-def make_engine(
-    kind: str, library: Library, clock: Callable[[], float], capacity: int = QUEUE_CAPACITY, name: str = "queue.1"
-) -> Engine:
-    if kind == "python":
-        return BoundedQueue(name, clock, capacity, lease_seconds=5.0)
-    return NativeQueue(library, name, clock, capacity, lease_seconds=5.0)
 
 
 def make_queue(
     kind: str, library: Library, clock: Callable[[], float], capacity: int = QUEUE_CAPACITY, name: str = "queue.1"
 ) -> QueueService:
-    queue = QueueService(clock)
-    queue.set_engine(make_engine(kind, library, clock, capacity, name))
+    queue: QueueService = BoundedQueue() if kind == "python" else NativeQueue()
+    queue.name, queue.clock, queue.capacity = name, clock, capacity
+    if isinstance(queue, NativeQueue):
+        queue.open(library)
     return queue
 
 
-def make_processor(
-    kind: str, library: Library, clock: Callable[[], float], seconds_per_sample: float = SECONDS_PER_SAMPLE
-) -> Processor:
-    work = identity if kind == "python" else NativeWork(library)
-    return IdentityProcessor("w", clock, seconds_per_sample, work)
+def make_processor(kind: str, library: Library) -> ProcessorService:
+    processor: ProcessorService = IdentityProcessor() if kind == "python" else NativeProcessor()
+    processor.name = "w"
+    if isinstance(processor, NativeProcessor):
+        processor.library = library
+    return processor

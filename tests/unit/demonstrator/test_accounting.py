@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from demonstrator.bundles.coordinator.accounting import ObservedCounters, SampleAccounting
-from demonstrator.bundles.queue.bounded_queue import BoundedQueue
+from demonstrator.bundles.queue import BoundedQueue
 from demonstrator.model import (
     MAX_REPORTED_QUEUES,
     Batch,
@@ -234,12 +234,18 @@ def test_a_thousand_restarts_stay_small_and_lose_no_count() -> None:
     assert max(sizes[700:]) <= max(sizes[550:700]) + 200 < 20_000
 
 
+def small_queue(name: str) -> BoundedQueue:
+    queue = BoundedQueue()
+    queue.name, queue.capacity, queue.clock = name, 300, lambda: 0.0
+    return queue
+
+
 @pytest.mark.parametrize("seed", range(10))
-def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
+async def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
     """Real queues; what is known to have been put into and to have come out of them is counted apart."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     accounts, lives = SampleAccounting(), {"q": 1, "s": 1}
-    queue = BoundedQueue("q.1", lambda: 0.0, capacity=300)
+    queue = small_queue("q.1")
     offered = refused = 0
     stored: dict[str, int] = {}
     received: dict[str, int] = {}
@@ -249,32 +255,32 @@ def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
         name, keeper = f"q.{lives['q']}", f"s.{lives['s']}"
         match chance.randrange(12):
             case 0 | 1 | 2 | 3 | 4:
-                receipt = queue.put(Batch("p.1", step * 20, 0.0, (0.0,) * 20))
+                receipt = await queue.put(Batch("p.1", step * 20, 0.0, (0.0,) * 20))
                 before = told.get(name, PutResult(0, 0, name))
                 told[name] = PutResult(before.accepted + receipt.accepted, before.refused + receipt.refused, name)
                 offered, refused = offered + 20, refused + receipt.refused
             case 5 | 6 | 7 | 8 | 9:
-                lent = queue.lease("c", step, 40)
-                for batch in lent.batches if lent else ():
+                for batch in (await queue.take("c", step, 40, 0)).batches:
                     received[name] = received.get(name, 0) + len(batch)
                     stored[keeper] = stored.get(keeper, 0) + len(batch)
                     if chance.random() < 0.7:
-                        queue.ack((batch.id,), keeper)
+                        await queue.ack((batch.id,), keeper)
             case 10 if step % 5 == 0:
                 lives["q"] += 1
-                queue = BoundedQueue(f"q.{lives['q']}", lambda: 0.0, capacity=300)
+                queue = small_queue(f"q.{lives['q']}")
             case 11 if step % 5 == 0:
                 lives["s"] += 1
                 received = {}
         if chance.random() < 0.5:
             live = StoreLedger(f"s.{lives['s']}", 10_000, dict(received))
             accounting = accounts.update(
-                ObservedCounters([queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL)
+                ObservedCounters([await queue.ledger()], [live], [PutTotals("p.1", dict(told))], ALL)
             )
             assert accounting
             assert is_balanced(accounting)
             assert (accounting.produced, accounting.refused) == (offered, refused)
-            held = queue.ledger().queued + queue.ledger().in_work
+            ledger = await queue.ledger()
+            held = ledger.queued + ledger.in_work
             assert (accounting.queued + accounting.in_work, accounting.stored + accounting.lost) == (
                 held,
                 offered - refused - held,

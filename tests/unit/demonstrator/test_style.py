@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from demonstrator.bundles.viewer.page import PAGES, render_pages, static_files
+from demonstrator.bundles.viewer import PAGES, render_pages, static_files
 from tests.support.demonstrator.local import SOURCE
 
 STATIC = SOURCE / "bundles" / "viewer" / "static"
@@ -56,7 +56,7 @@ def test_colours_are_those_of_the_palette() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_whole_and_asks_for_what_is_there(path: str) -> None:
-    html = render_pages()[path]
+    html = render_pages()[path].decode()
     assert "{{" not in html
     assert "{%" not in html
     assert len(re.findall("<h1>", html)) == 1

@@ -48,7 +48,7 @@ static void put(queue *tested, int64_t *firsts) {
     queue_batch batch = {.id = id_of(source, firsts[source]), .source = name('s', source), .values = values, .size = size};
     batch.first = firsts[source];
     queue_answer answer;
-    queue_put(tested, &batch, &answer);
+    queue_put(tested, &batch, false, &answer);
     free(values);
 }
 
