@@ -63,14 +63,6 @@ class Queue(Protocol):
         """Return the counters of all samples so far."""
 
 
-@contract("inaetics.processor", "2.0")
-class Processor(Protocol):
-    """Turns samples into results."""
-
-    async def process(self, batch: model.Batch, queue: str) -> model.Result:
-        """Process a batch that this queue has leased."""
-
-
 @contract("inaetics.datastore", "2.0")
 class DataStore(Protocol):
     """Holds the last results."""
