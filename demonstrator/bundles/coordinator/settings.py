@@ -6,8 +6,6 @@ from typing import get_args
 
 from demonstrator.model.overview import ScalingPolicy
 
-PRODUCERS = ("inaetics-producer-controller",)
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
