@@ -61,23 +61,23 @@ class CoordinatorComponent:
         self._bundles = BundleWatch(settings.provisioning_url)
         self._accounting, self._rates, self._history, self._log = SampleAccounting(), Rates(), History(), EventLog()
         self.feed, self.history, self.events = Feed(), self._history.overviews, self._log.events
-        self._election = LeaderElection(self._kubernetes, identity.namespace, identity.pod, self._accounting)
+        self._election = LeaderElection(self._kubernetes, identity, self._accounting)
         self._scaling = ScalingController(settings, self._election, self._cluster)
         self._rest = Rest(settings, self, self._scaling, self._directory, self._cluster)
-        self._acting: asyncio.Task[None] | None = None
         work = {
             "controllers": self._cluster.follow_controllers(),
             "nodes": self._cluster.follow_nodes(),
             "bundles": self._bundles.run(),
             "leader election": self._election.run(),
             "coordinator": self._run(),
+            "scaling": self._scale(),
         }
         self._tasks = [self._runtime.spawn(coroutine, name) for name, coroutine in work.items()]
 
     @Invalidate
     def stop(self, _context: BundleContext) -> None:
         """Stop, and end what waits for a next overview."""
-        for task in (*self._tasks, *([self._acting] if self._acting else [])):
+        for task in self._tasks:
             task.cancel()
         self.feed.close()
 
@@ -90,16 +90,17 @@ class CoordinatorComponent:
         return self._rest.routes()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
-            overview = await self._tick()
-            # An API server that does not answer delays what is scaled, but not the pages.
-            if not self._acting or self._acting.done():
-                self._acting = self._runtime.spawn(self._scaling.act(overview, self._producers or ()), "scaling")
-            await asyncio.sleep(max(0.0, started + _PERIOD - loop.time()))
+            started = time.monotonic()
+            await self._tick()
+            await asyncio.sleep(started + _PERIOD - time.monotonic())
 
-    async def _tick(self) -> Overview:
+    async def _scale(self) -> None:
+        """Act on the newest overview: an API server that does not answer delays this, but not the pages."""
+        while True:
+            await self._scaling.act(await self.feed.next(), self._producers or ())
+
+    async def _tick(self) -> None:
         """Ask all components at once, and publish what follows from the answers that come in time."""
         queues, stores, receipts, statistics = await asyncio.gather(
             call_all([queue.ledger() for queue in self._queues or ()], _TIMEOUT),
@@ -121,4 +122,3 @@ class CoordinatorComponent:
         self._history.add(overview)
         self._log.update(Snapshot(overview, replicas, self._cluster.requests, self._bundles.bundles))
         self.feed.publish(overview)
-        return overview

@@ -23,26 +23,17 @@ _logger = logging.getLogger(__name__)
 
 
 class ObservedCounters(Struct, frozen=True):
-    """The counters that were read within one second, of those that answered.
-
-    Attributes:
-        pods: the names of the pods that live; empty while they are not known.
-    """
+    """The counters that were read within one second, of those that answered, and the names of the pods that live."""
 
     queues: Collection[QueueLedger] = ()
     stores: Collection[StoreLedger] = ()
     producers: Collection[PutTotals] = ()
+    # Empty while they are not known.
     pods: Collection[str] = ()
 
 
 class _Account(Struct):
-    """One queue's account.
-
-    Attributes:
-        ledger: the queue's own counters, as it reported them last.
-        received: the samples that each data store has reported to have of this queue.
-        answers: what this queue has answered each producer, as the producer reported it.
-    """
+    """One queue's account: its own counters, and what data stores and producers have reported of it, by their ids."""
 
     ledger: QueueLedger
     received: dict[str, int] = field(default_factory=dict)
@@ -55,34 +46,26 @@ class _Account(Struct):
         self.answers[_FORMER] = PutResult(accepted, refused, former[0].queue)
 
     def closed(self) -> QueueLedger:
-        """Return the counters of a queue that is gone, which balance but for what is lost.
-
-        No party counts more than what happened, and each may have been asked a little too early: the largest figure
-        is the right one.
-        """
+        """Return the counters of a queue that is gone, which balance but for what is lost."""
+        # No party counts more than what happened, and each may have been asked a little too early: the largest figure
+        # is the right one.
         ledger, answers = self.ledger, self.answers.values()
         stored = {store: max(ledger.stored.get(store, 0), n) for store, n in (ledger.stored | self.received).items()}
-        accepted = max(
-            ledger.produced - ledger.refused, sum(answer.accepted for answer in answers), sum(stored.values())
-        )
+        answered = sum(answer.accepted for answer in answers)
+        accepted = max(ledger.produced - ledger.refused, answered, sum(stored.values()))
         refused = max(ledger.refused, sum(answer.refused for answer in answers))
         return replace(ledger, produced=accepted + refused, stored=stored, queued=0, in_work=0, refused=refused)
 
 
 class _Total(Struct):
-    """A sum over queues that are closed for good.
-
-    Attributes:
-        lost: with their queue, or with a data store that no account names any more.
-        kept: stored in such a data store, and not lost with it.
-        stored: by data store.
-        queues: the last ones that went into this total.
-    """
+    """A sum over queues that are closed for good, and the names of the last ones."""
 
     produced: int = 0
     refused: int = 0
     lost: int = 0
+    # Stored in a data store that is gone, and not lost with it.
     kept: int = 0
+    # By data store.
     stored: dict[str, int] = field(default_factory=dict)
     queues: tuple[str, ...] = ()
 
@@ -99,7 +82,7 @@ class _Total(Struct):
         self.lost += ledger.produced - ledger.refused - sum(ledger.stored.values())
 
     def lose(self, store: str, capacity: int | None) -> None:
-        """Count what a data store that is gone held as lost: up to its capacity, or all if that is not known."""
+        """Count what a data store held as lost: up to its capacity, or all where that is not known."""
         samples = self.stored.pop(store, 0)
         lost = samples if capacity is None else min(samples, capacity)
         self.lost += lost
@@ -115,12 +98,7 @@ class _Accounts(Struct):
 
 
 class SampleAccounting:
-    """An account for each queue, open while it may answer and closed when it is gone.
-
-    An open account is the queue's own ledger, which balances by itself. What a closed one had accepted and no data
-    store received is lost, and so is what a data store that is gone had stored, up to its capacity: what was older
-    had left it before.
-    """
+    """An account for each queue, open while it may answer and closed when it is gone: see docs/architecture.md."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
@@ -208,10 +186,7 @@ class SampleAccounting:
 
 
 def _gone(names: Collection[str], answering: Collection[str], pods: Collection[str]) -> set[str]:
-    """Return those of these ids that are gone: one that is merely silent may answer again.
-
-    Gone is what has a successor in its pod, and what belongs to a pod that is gone.
-    """
+    """Return the ids with a successor in their pod, or of a pod that is gone: a silent one may answer again."""
     replaced = {pod_of(name) for name in answering}
     return {
         name

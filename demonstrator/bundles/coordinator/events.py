@@ -13,20 +13,12 @@ from demonstrator.platform.manifest import BundleState
 TERMINATING = "Terminating"
 # A container waits for these at every start.
 _USUAL = ("", "ContainerCreating", "PodInitializing")
-_NOTHING = Overview(
-    DataPoint(0.0, 0.0, 0.0, 0.0, 0.0), None, (), (), (), Scaling("manual", "", 0, "periodic", None, None)
-)
+_NOTHING = Overview(DataPoint(0, 0, 0, 0, 0), None, (), (), (), Scaling("manual", "", 0, "periodic", None, None))
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The demonstrator at one moment.
-
-    Attributes:
-        replicas: the pods that each replication controller is to have.
-        requests: the last request that this coordinator has made of each controller.
-        bundles: what each pod's agent has reported.
-    """
+    """The demonstrator at one moment: what pages show, and by controller and pod what else the watches know."""
 
     overview: Overview = _NOTHING
     replicas: Mapping[str, int] = field(default_factory=dict)
@@ -35,11 +27,7 @@ class Snapshot:
 
 
 class EventLog:
-    """The last events.
-
-    Attributes:
-        events: oldest first, numbered from 1.
-    """
+    """The last events, oldest first, numbered from 1."""
 
     def __init__(self) -> None:
         self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -50,10 +38,8 @@ class EventLog:
         self._gone: list[Pod] = []
 
     def update(self, after: Snapshot) -> None:
-        """Append what has happened since the last snapshot.
-
-        A source that was empty before has not changed: its first content is where things start.
-        """
+        """Append what has happened since the last snapshot."""
+        # A source that was empty before has not changed: its first content is where things start.
         before, self._last = self._last, after
         old, new = before.overview, after.overview
         self._compare_scaling(old.scaling, new.scaling)
@@ -76,10 +62,8 @@ class EventLog:
 
     def _compare_scaling(self, old: Scaling, new: Scaling) -> None:
         if new.coordinator not in ("", old.coordinator):
-            if old.coordinator:
-                self._tell("moved", new.coordinator, f"acts as the coordinator, instead of {old.coordinator}")
-            else:
-                self._tell("started", new.coordinator, "acts as the coordinator")
+            instead = f", instead of {old.coordinator}" if old.coordinator else ""
+            self._tell("moved" if instead else "started", new.coordinator, f"acts as the coordinator{instead}")
         elif old.coordinator:
             if new.preferred_utilisation != old.preferred_utilisation:
                 text = f"{old.preferred_utilisation} → {new.preferred_utilisation} %"
@@ -165,11 +149,11 @@ def _restarts(old: Pod | None, new: Pod) -> Iterator[str]:
     """Yield the containers that were restarted, or that cannot start, in words."""
     known = {container.name: container for container in old.containers} if old else {}
     for container in new.containers:
-        earlier = known.get(container.name)
-        if container.restarts > (earlier.restarts if earlier else 0):
+        earlier = known.get(container.name, Container(container.name, "", "", 0))
+        if container.restarts > earlier.restarts:
             reason = f", {container.reason}" if container.reason else ""
             yield f"{container.name} was restarted ({container.restarts}{reason})"
-        elif _stuck(container) and not (earlier and _stuck(earlier)):
+        elif _stuck(container) and not _stuck(earlier):
             yield f"{container.name} waits: {container.reason}"
 
 

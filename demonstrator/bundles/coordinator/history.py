@@ -19,13 +19,7 @@ class Rates:
         self._queues: set[str] = set()
 
     def update(self, ledgers: Collection[QueueLedger], at: float, clock: float) -> DataPoint:
-        """Return the rates over the window that ends now, and the queues' utilisation.
-
-        Args:
-            ledgers: of the queues that answered.
-            at: seconds since the epoch.
-            clock: the monotonic clock, by which differences of time are measured.
-        """
+        """Return the rates over the window that ends now, by the monotonic clock, and the queues' utilisation."""
         if self._queues != (queues := {ledger.queue for ledger in ledgers}):
             # A queue has come or gone: its counters say nothing about the last seconds.
             self._queues = queues
@@ -48,11 +42,7 @@ class Rates:
 
 
 class History:
-    """The last minutes, second by second, oldest first.
-
-    Attributes:
-        overviews: at most HISTORY_SECONDS of them.
-    """
+    """The overviews of the last minutes, oldest first."""
 
     def __init__(self) -> None:
         self.overviews: deque[Overview] = deque(maxlen=HISTORY_SECONDS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,9 +14,8 @@ from demonstrator.bundles.coordinator.accounting import SampleAccounting
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.overview import DEFAULT_UTILISATION, TargetUtilisation
 from demonstrator.model.samples import ProducerMode
-from demonstrator.platform import KubernetesApi
+from demonstrator.platform import Identity, KubernetesApi
 
-_NAME = "inaetics-coordinator"
 _RETRY_PERIOD = 2.0
 # A leader that could not renew steps down after RENEW_DEADLINE, and another one begins after LEASE_DURATION. What lies
 # in between is longer than any request that a leader has under way.
@@ -27,6 +27,8 @@ _ACCOUNTS = "inaetics.org/accounts"
 TARGET_UTILISATION = "inaetics.org/preferred-utilisation"
 PRODUCER_MODE = "inaetics.org/producer-kind"
 
+_Clock = Callable[[], float]
+
 _logger = logging.getLogger(__name__)
 
 
@@ -37,43 +39,32 @@ class NotLeaderError(Exception):
 class LeaderElection:
     """Takes the Lease when nobody else renews it, and renews it.
 
-    A renewal is noticed by this process's own clock alone: the clocks of two nodes may differ. With each renewal the
-    leader writes the accounts of all samples, and every other coordinator reads them, as all read people's choices.
-
-    Attributes:
-        leader: the pod that holds the Lease; "" when none does.
-        target_utilisation: people's choice.
-        producer_mode: people's choice.
+    With each renewal the leader writes the accounts of all samples. Every other coordinator reads them, and all read
+    people's choices: `target_utilisation` and `producer_mode`. `leader` is the pod that holds the Lease, or "".
     """
 
     def __init__(
-        self,
-        api: KubernetesApi,
-        namespace: str,
-        identity: str,
-        accounting: SampleAccounting,
-        clock: Callable[[], float] = time.monotonic,
+        self, api: KubernetesApi, own: Identity, accounting: SampleAccounting, clock: _Clock = time.monotonic
     ) -> None:
         self.leader = ""
         self.target_utilisation = DEFAULT_UTILISATION
         self.producer_mode: ProducerMode = "periodic"
         self._api = api
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{_NAME}"
-        self._identity = identity
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{own.namespace}/leases/inaetics-coordinator"
+        self._pod = own.pod
         self._accounting = accounting
         self._clock = clock
-        self._renewed: float | None = None
+        self._renewed = -math.inf
         self._released = False
-        # The last record of the Lease, and when it was first seen.
-        self._record: tuple[str, str] | None = None
-        self._record_seen = 0.0
+        # The last record of the Lease, and when it was first seen here: the clocks of two nodes may differ.
+        self._record, self._record_seen = ("", ""), 0.0
         # Of a renewal and an annotation at once, each would make the other's version an old one.
         self._lock = asyncio.Lock()
 
     @property
     def is_leader(self) -> bool:
         """True while this coordinator is the one that may change anything."""
-        return self._renewed is not None and self._clock() - self._renewed < RENEW_DEADLINE
+        return self._clock() - self._renewed < RENEW_DEADLINE
 
     def require(self) -> None:
         """Raise NotLeaderError unless this coordinator is the leader."""
@@ -96,11 +87,7 @@ class LeaderElection:
             await asyncio.sleep(_RETRY_PERIOD)
 
     async def renew(self) -> None:
-        """Read the Lease once, and take or renew it if it is free or held already.
-
-        Raises:
-            KubernetesError: the API server does not answer, or another coordinator was faster (status 409).
-        """
+        """Read the Lease once, and take or renew it if it is free or held already; raises KubernetesError."""
         async with self._lock:
             if self._released:
                 return
@@ -111,13 +98,13 @@ class LeaderElection:
             if self._record != (record := (self.leader, str(spec.get("renewTime")))):
                 self._record, self._record_seen = record, started
             self._load(lease)
-            if self.leader not in ("", self._identity):
-                self._renewed = None
+            if self.leader not in ("", self._pod):
+                self._renewed = -math.inf
                 if started - self._record_seen < LEASE_DURATION:
                     return
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            change: dict[str, Any] = {"holderIdentity": self._identity, "renewTime": now}
-            if self.leader != self._identity:
+            change: dict[str, Any] = {"holderIdentity": self._pod, "renewTime": now}
+            if self.leader != self._pod:
                 change |= {
                     "acquireTime": now,
                     "leaseDurationSeconds": int(LEASE_DURATION),
@@ -127,23 +114,18 @@ class LeaderElection:
             version = lease["metadata"]["resourceVersion"]
             metadata = {"resourceVersion": version, "annotations": self._accounts()}
             await self._api.patch(self._path, {"metadata": metadata, "spec": change})
-            self.leader, self._renewed = self._identity, started
+            self.leader, self._renewed = self._pod, started
 
     async def release(self) -> None:
         """Step down, and leave the Lease with the latest accounts to another coordinator."""
         async with self._lock:
-            was_leader, self._released, self._renewed = self.is_leader, True, None
+            was_leader, self._released, self._renewed = self.is_leader, True, -math.inf
             if was_leader:
                 change = {"metadata": {"annotations": self._accounts()}, "spec": {"holderIdentity": ""}}
                 await self._api.patch(self._path, change)
 
     async def annotate(self, name: str, value: str) -> None:
-        """Write down a choice of people.
-
-        Raises:
-            NotLeaderError: another coordinator has to do it.
-            KubernetesError: the API server refuses or does not answer.
-        """
+        """Write down a choice of people; raises NotLeaderError or KubernetesError."""
         self.require()
         async with self._lock:
             self._load(await self._api.patch(self._path, {"metadata": {"annotations": {name: value}}}))

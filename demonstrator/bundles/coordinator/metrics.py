@@ -17,24 +17,22 @@ def render(overview: Overview) -> str:
     _add_samples(metrics, overview)
     _add_cluster(metrics, overview)
     _add_figures(metrics, overview)
-    return "".join(header + "".join(metrics.values[name].values()) for name, header in metrics.headers.items())
+    return "".join(line for lines in metrics.lines.values() for line in lines.values())
 
 
 class _Metrics:
-    """The lines of each metric: its header, and its values by their labels."""
+    """The lines of each metric: first its header, then its values by their labels."""
 
     def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.values: dict[str, dict[str, str]] = {}
+        self.lines: dict[str, dict[str, str]] = {}
 
     def add(self, name: str, text: str, value: float, kind: str = "gauge", **labels: str) -> None:
         """Add a value; of two with the same labels the first one counts."""
         name = f"inaetics_{name}"
         header = f"# HELP {name} {text.translate(_ESCAPES)}\n# TYPE {name} {kind}\n"
-        self.headers.setdefault(name, header)
         written = ",".join(f'{label}="{content.translate(_LABEL_ESCAPES)}"' for label, content in labels.items())
-        line = f"{name}{{{written}}} {value!r}\n" if written else f"{name} {value!r}\n"
-        self.values.setdefault(name, {}).setdefault(written, line)
+        series = f"{name}{{{written}}}" if written else name
+        self.lines.setdefault(name, {"header": header}).setdefault(series, f"{series} {value!r}\n")
 
 
 def _add_samples(metrics: _Metrics, overview: Overview) -> None:

@@ -10,6 +10,7 @@ from demonstrator.bundles.coordinator.schemas import ErrorResponse
 from demonstrator.model.overview import Scaling
 
 JSON = "application/json"
+CHANGE_METHODS = ("POST", "PUT")
 # Of a change, in bytes: far more than any needs.
 BODY_LIMIT = 1024
 # Of the interface: its minor part rises with what is added, its major part when something goes.
@@ -25,15 +26,15 @@ _CHANGE_ERRORS = {
 }
 
 
+Read = Callable[[], Awaitable[Any]]
 Change = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A path that can be read, and where something may be changed by POST and by PUT.
+    """A path that can be read, and where something may be changed.
 
     Attributes:
-        summary: one line for people; `change_summary` as well.
         response: the type of what `read` returns.
         errors: each status of an error of reading, and the reason.
         changes: for each type that a body may have, what makes the change.
@@ -42,15 +43,10 @@ class Resource:
     path: str
     summary: str
     response: type
-    read: Callable[[], Awaitable[Any]]
+    read: Read
     errors: Mapping[int, str] = field(default_factory=dict)
     change_summary: str = ""
     changes: Mapping[type, Change] = field(default_factory=dict)
-
-    @property
-    def change_methods(self) -> tuple[str, ...]:
-        """The methods of a request that changes something."""
-        return ("POST", "PUT") if self.changes else ()
 
 
 def document(resources: Sequence[Resource], *, password: bool) -> Any:
@@ -75,7 +71,7 @@ def document(resources: Sequence[Resource], *, password: bool) -> Any:
     for item in resources:
         read = {"description": "What is asked for.", **content(item.response)}
         paths[item.path] = {"get": operation("get", item.path, item.summary, read, item.errors)}
-        for method in map(str.lower, item.change_methods):
+        for method in map(str.lower, CHANGE_METHODS if item.changes else ()):
             changed = {"description": "What is requested now.", **content(Scaling)}
             paths[item.path][method] = {
                 **operation(method, item.path, item.change_summary, changed, _CHANGE_ERRORS),

@@ -1,6 +1,6 @@
 """The REST interface below /coordinator/ and /metrics: open for reading, guarded for changes."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from demonstrator.bundles.coordinator import metrics, schemas
 from demonstrator.bundles.coordinator.leader_election import NotLeaderError
-from demonstrator.bundles.coordinator.openapi import BODY_LIMIT, JSON, Change, Resource, document
+from demonstrator.bundles.coordinator.openapi import BODY_LIMIT, CHANGE_METHODS, JSON, Change, Read, Resource, document
 from demonstrator.bundles.coordinator.password import Password
 from demonstrator.bundles.coordinator.scaling import ScalingController
 from demonstrator.bundles.coordinator.settings import Settings
@@ -26,11 +26,7 @@ _STOPPED = {503: "The coordinator has stopped; try again."}
 
 
 class _RefusedError(Exception):
-    """A request that is not carried out, with the status and the reason to answer."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
+    """A request that is not carried out: the status and the reason to answer."""
 
 
 @dataclass
@@ -81,16 +77,16 @@ class Rest:
         async def describe(_request: web.Request) -> web.Response:
             return _json(description)
 
-        return [
-            *(web.get(item.path, partial(_read, item.read, _json)) for item in resources),
-            *(
-                web.route(method, item.path, partial(self._change, item.changes))
-                for item in resources
-                for method in item.change_methods
-            ),
+        routes = [
             web.get("/coordinator/openapi.json", describe),
             web.get("/metrics", partial(_read, feed.next, _exposition)),
         ]
+        for item in resources:
+            routes.append(web.get(item.path, partial(_read, item.read, _json)))
+            if item.changes:
+                change = partial(self._change, item.changes)
+                routes += [web.route(method, item.path, change) for method in CHANGE_METHODS]
+        return routes
 
     async def _system(self) -> Scaling:
         return self.scaling.status()
@@ -116,7 +112,7 @@ class Rest:
             body = _decode(tuple(changes), await _body(request))
             await changes[type(body)](body)
         except _RefusedError as error:
-            return _error(error.status, str(error))
+            return _error(*error.args)
         except ValueError as error:
             return _error(400, str(error))
         except (NotLeaderError, KubernetesError) as error:
@@ -124,9 +120,7 @@ class Rest:
         return _json(self.scaling.status())
 
 
-async def _read(
-    read: Callable[[], Awaitable[Any]], respond: Callable[[Any], web.Response], _request: web.Request
-) -> web.Response:
+async def _read(read: Read, respond: Callable[[Any], web.Response], _request: web.Request) -> web.Response:
     try:
         return respond(await read())
     except FeedClosedError:
@@ -138,11 +132,9 @@ def _exposition(overview: Overview) -> web.Response:
 
 
 def _check_origin(request: web.Request, hosts: frozenset[str]) -> None:
-    """Check that a change is not what a page of another site makes a browser send; a program names no site at all.
-
-    A page's own name is no proof of where it comes from: its owner may let that name lead to the dashboard after the
-    page was loaded (DNS rebinding). An address or localhost cannot be made to lead elsewhere.
-    """
+    """Check that a change is not what a page of another site makes a browser send; a program names no site at all."""
+    # A page's own name is no proof of where it comes from: its owner may let that name lead to the dashboard after the
+    # page was loaded (DNS rebinding). An address or localhost cannot be made to lead elsewhere.
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     if site != "same-origin" or origin not in (None, f"{request.scheme}://{request.host}"):
@@ -154,12 +146,9 @@ def _check_origin(request: web.Request, hosts: frozenset[str]) -> None:
 def _is_own_host(host: str, names: frozenset[str]) -> bool:
     try:
         name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost" or name in names:
-            return True
-        ip_address(name)
+        return name in {"localhost", *names} or bool(ip_address(name))
     except ValueError:
         return False
-    return True
 
 
 async def _body(request: web.Request) -> bytes:
@@ -179,10 +168,7 @@ def _decode(kinds: tuple[type, ...], text: bytes) -> Any:
     kind = kinds[0]
     if isinstance(body, dict):
         # 5.0 is 5: JSON does not tell them apart, and the numbers that are changed here are counted.
-        body = {
-            name: int(value) if isinstance(value, float) and value.is_integer() else value
-            for name, value in body.items()
-        }
+        body |= {name: int(value) for name, value in body.items() if isinstance(value, float) and value.is_integer()}
         kind = next((kind for kind in kinds if body.keys() == kind.__annotations__.keys()), kind)
     return codec.convert(kind, body, "body")
 
@@ -195,6 +181,5 @@ def _error(status: int, reason: str) -> web.Response:
 
 
 def _json(data: Any, status: int = 200) -> web.Response:
-    return web.Response(
-        status=status, body=codec.encode(data), content_type=JSON, headers={"Cache-Control": "no-store"}
-    )
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(status=status, body=codec.encode(data), content_type=JSON, headers=headers)

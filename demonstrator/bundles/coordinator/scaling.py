@@ -48,21 +48,13 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Input of a scaling rule.
+    """Input of a scaling rule: the queue, and the processors requested now."""
 
-    Attributes:
-        utilisation: of the queue, in percent.
-        slope: its change over the last period, in percent a second.
-        replicas: the processors requested now.
-        arriving: samples offered to the queue, a second.
-        capacity: of the queue, in samples.
-    """
-
-    utilisation: float
-    slope: float
+    utilisation: float  # in percent
+    slope: float  # the utilisation's change over the last period, in percent a second
     replicas: int
-    arriving: float
-    capacity: int
+    arriving: float  # samples offered to the queue, a second
+    capacity: int  # in samples
 
 
 def original(load: Load) -> int:
@@ -97,12 +89,8 @@ RULES: dict[ScalingRule, Callable[[Load], int]] = {"original": original, "predic
 def production_rate(target: int, utilisation: float, stored: float, capacity: int, producers: int) -> float:
     """Return the rate for each producer, in samples a second, that brings the queue to its target utilisation.
 
-    Args:
-        target: in percent; 0 stops the producers, 100 lets them run at full rate.
-        utilisation: in percent.
-        stored: samples a second that the processors work off.
-        capacity: of the queue, in samples.
-        producers: their number.
+    Both utilisations are in percent; a target of 0 stops the producers, 100 lets them run at full rate. `stored` is
+    what the processors work off, in samples a second.
     """
     if target == 0 or producers == 0:
         return 0.0
@@ -122,34 +110,33 @@ def _within_limits(replicas: int) -> int:
     return min(MAX_PROCESSORS, max(_MIN_PROCESSORS, replicas))
 
 
+@dataclass(slots=True)
 class ScalingController:
     """Scales processors and producers for as long as this coordinator is the leader."""
 
-    def __init__(self, settings: Settings, election: LeaderElection, cluster: Cluster) -> None:
-        self._rule = settings.rule
-        self._processors = settings.processors
-        self._election = election
-        self._cluster = cluster
-        # Time and utilisation of the last decision.
-        self._measured: tuple[float, float] | None = None
+    settings: Settings
+    election: LeaderElection
+    cluster: Cluster
+    # Time and utilisation of the last decision.
+    _measured: tuple[float, float] | None = None
 
     def status(self) -> Scaling:
         """Return the requested and actual numbers now."""
         return Scaling(
-            rule=self._rule,
-            coordinator=self._election.leader,
-            preferred_utilisation=self._election.target_utilisation,
-            producer_kind=self._election.producer_mode,
-            processors=self._cluster.scale(*self._processors),
-            producers=self._cluster.scale(_PRODUCERS),
+            rule=self.settings.rule,
+            coordinator=self.election.leader,
+            preferred_utilisation=self.election.target_utilisation,
+            producer_kind=self.election.producer_mode,
+            processors=self.cluster.scale(*self.settings.processors),
+            producers=self.cluster.scale(_PRODUCERS),
         )
 
     async def act(self, overview: Overview, producers: Sequence[Producer]) -> None:
         """Set the producers' mode and, unless scaling is manual, their rate and the number of processors."""
-        election, now = self._election, overview.now
+        election, now = self.election, overview.now
         if election.is_leader:
             await call_all([producer.set_kind(election.producer_mode) for producer in producers], _TIMEOUT)
-        if self._rule == "manual":
+        if self.settings.rule == "manual":
             return
         # Without a queue there is nothing to go by, and a slope over the gap means nothing.
         capacity = overview.accounting.capacity if overview.accounting else 0
@@ -159,31 +146,26 @@ class ScalingController:
         rate = production_rate(election.target_utilisation, now.utilisation, now.stored, capacity, len(producers))
         await call_all([producer.set_rate(rate) for producer in producers], _TIMEOUT)
         try:
-            await self._decide(RULES[self._rule], now, capacity)
+            await self._decide(RULES[self.settings.rule], now, capacity)
         except KubernetesError as error:
             _logger.warning("processors cannot be scaled: %s", error)
 
     async def scale_producers(self, number: int) -> None:
-        """Request a number of producers.
-
-        Raises:
-            NotLeaderError: another coordinator has to do it.
-            KubernetesError: the API server refuses or does not answer.
-        """
-        self._election.require()
-        await self._cluster.request(_PRODUCERS, number, "dashboard")
+        """Request a number of producers; raises NotLeaderError or KubernetesError."""
+        self.election.require()
+        await self.cluster.request(_PRODUCERS, number, "dashboard")
         _logger.info("producers: %d requested", number)
 
     async def set_target_utilisation(self, percent: int) -> None:
         """Aim at another utilisation of the queue; raises ValueError where scaling is manual, as scale_producers."""
-        if self._rule == "manual":
+        if self.settings.rule == "manual":
             raise ValueError("scaling is manual here, and the producers' rate is fixed")
-        await self._election.annotate(TARGET_UTILISATION, str(percent))
+        await self.election.annotate(TARGET_UTILISATION, str(percent))
         _logger.info("target utilisation: %d %%", percent)
 
     async def set_producer_mode(self, mode: ProducerMode) -> None:
         """Have the producers spread their batches otherwise; raises what scale_producers does."""
-        await self._election.annotate(PRODUCER_MODE, mode)
+        await self.election.annotate(PRODUCER_MODE, mode)
         _logger.info("producers: %s", mode)
 
     async def _decide(self, rule: Callable[[Load], int], now: DataPoint, capacity: int) -> None:
@@ -191,7 +173,7 @@ class ScalingController:
         clock, before = time.monotonic(), self._measured
         if before and clock - before[0] < PERIOD_SECONDS - _TOLERANCE:
             return
-        scale = self._cluster.scale(*self._processors)
+        scale = self.cluster.scale(*self.settings.processors)
         if not scale:
             return
         self._measured = clock, now.utilisation
@@ -200,9 +182,9 @@ class ScalingController:
         why = f"utilisation {now.utilisation:.1f} %, slope {slope:.1f} %/s, {now.produced:.0f} samples/s arrive"
         if desired != scale.requested:
             _logger.info("processors: %d requested, not %d: %s", desired, scale.requested, why)
-        for name, replicas in split(desired, self._processors).items():
-            if self._election.is_leader:
-                await self._cluster.request(name, replicas, "rule", why)
+        for name, replicas in split(desired, self.settings.processors).items():
+            if self.election.is_leader:
+                await self.cluster.request(name, replicas, "rule", why)
 
 
 async def call_all(calls: Iterable[Coroutine[Any, Any, _T]], seconds: float) -> list[_T]:

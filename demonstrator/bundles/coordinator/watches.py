@@ -37,19 +37,15 @@ class ScaleRequest:
 
 
 class Cluster:
-    """Follows the namespace's replication controllers and the cluster's nodes, and scales the controllers.
-
-    Attributes:
-        scales: each controller's requested and ready pods.
-        requests: the last request that this coordinator has made of each controller.
-        nodes: all nodes by name; empty until Kubernetes has answered.
-    """
+    """Follows the namespace's replication controllers and the cluster's nodes, and scales the controllers."""
 
     def __init__(self, api: KubernetesApi, namespace: str) -> None:
         self._api = api
         self._controllers = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
+        # By controller: the requested and ready pods, and the last request that this coordinator has made.
         self.scales: dict[str, Scale] = {}
         self.requests: dict[str, ScaleRequest] = {}
+        # Empty until Kubernetes has answered.
         self.nodes: tuple[Node, ...] = ()
 
     async def follow_controllers(self) -> None:
@@ -73,11 +69,7 @@ class Cluster:
         return Scale(sum(scale.requested for scale in scales), sum(scale.actual for scale in scales))
 
     async def request(self, name: str, replicas: int, by: Initiator, why: str = "") -> None:
-        """Request another number of pods; send nothing when it is requested already.
-
-        Raises:
-            KubernetesError: the API server refuses or does not answer.
-        """
+        """Request another number of pods, unless it is requested already; raises KubernetesError."""
         scale = self.scales.get(name)
         if scale and scale.requested == replicas:
             return
@@ -96,11 +88,7 @@ def _is_ready(node: Mapping[str, Any]) -> bool:
 
 
 class BundleWatch:
-    """Polls the provisioning server for the bundles that agents report.
-
-    Attributes:
-        bundles: the last answer, also while the server does not answer.
-    """
+    """Polls the provisioning server for the bundles that agents report; the last answer stays."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/agents"

@@ -15,6 +15,7 @@ from demonstrator.bundles.coordinator.leader_election import (
 )
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model.samples import QueueLedger
+from demonstrator.platform import Identity
 from tests.support.demonstrator.kubernetes import merge
 
 
@@ -64,7 +65,8 @@ class Clock:
 
 
 def election(server: Server, name: str, clock: Clock, accounts: SampleAccounting | None = None) -> LeaderElection:
-    return LeaderElection(server, "default", name, accounts or SampleAccounting(), clock)
+    own = Identity("felix_1", name, "default", "node-1")
+    return LeaderElection(server, own, accounts or SampleAccounting(), clock)
 
 
 async def test_one_leads_and_the_other_takes_over_when_it_is_silent() -> None:
