@@ -2,34 +2,31 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from aiohttp import web
 from pelix.framework import BundleContext
-from pelix.ipopo.decorators import (
-    ComponentFactory,
-    Instantiate,
-    Invalidate,
-    Provides,
-    Requires,
-    Validate,
-)
+from pelix.ipopo.decorators import ComponentFactory, Instantiate, Invalidate, Provides, Requires, Validate
 
-from demonstrator.bundles.coordinator.accounting import SampleAccounting
-from demonstrator.bundles.coordinator.collector import Collector
-from demonstrator.bundles.coordinator.history import EventLog, History, Rates
-from demonstrator.bundles.coordinator.leader_election import LeaderElection, SharedState
+from demonstrator.bundles.coordinator.accounting import ObservedCounters, SampleAccounting
+from demonstrator.bundles.coordinator.events import EventLog, Snapshot
+from demonstrator.bundles.coordinator.history import History, Rates
+from demonstrator.bundles.coordinator.leader_election import LeaderElection
 from demonstrator.bundles.coordinator.rest import Rest
-from demonstrator.bundles.coordinator.scaling import ScalingController
+from demonstrator.bundles.coordinator.scaling import ScalingController, call_all
 from demonstrator.bundles.coordinator.settings import Settings
-from demonstrator.bundles.coordinator.watches import BundleWatch, ControllerWatch, NodeWatch
+from demonstrator.bundles.coordinator.watches import BundleWatch, Cluster
 from demonstrator.lib.feed import Feed
 from demonstrator.model.overview import Coordinator, Event, Overview
 from demonstrator.platform import Drainable, KubernetesApi, PodDirectory, Runtime, WebEndpoints
 from demonstrator.services import DataStore, Producer, Queue, StatsProvider
 
 _PERIOD = 1.0
+# A component that answers later is missing from one snapshot; the others are not held up.
+_TIMEOUT = 0.8
+# Phases of a pod whose memory is gone or about to go.
+_ENDED = ("Terminating", "Succeeded", "Failed")
 
 
 @ComponentFactory("inaetics.coordinator")
@@ -59,31 +56,28 @@ class CoordinatorComponent:
     @Validate
     def start(self, _context: BundleContext) -> None:
         """Start the watches, the leader election and the snapshots."""
-        identity, spawn = self._runtime.identity, self._runtime.spawn
-        settings = Settings.read(os.environ)
-        self.feed = Feed()
-        self._controllers = ControllerWatch(self._kubernetes, identity.namespace)
-        self._nodes, bundles = NodeWatch(self._kubernetes), BundleWatch(settings.provisioning_url)
-        self._collector = Collector(self._directory, self._controllers, self._nodes, bundles)
+        identity, settings = self._runtime.identity, Settings.read(os.environ)
+        self._cluster = Cluster(self._kubernetes, identity.namespace)
+        self._bundles = BundleWatch(settings.provisioning_url)
         self._accounting, self._rates, self._history, self._log = SampleAccounting(), Rates(), History(), EventLog()
-        self.history, self.events = self._history.overviews, self._log.events
-        state = SharedState(self._accounting)
-        self._election = LeaderElection(self._kubernetes, identity.namespace, identity.pod, state)
-        self._scaling = ScalingController(settings, self._election, state, self._controllers)
-        self._rest = Rest(settings, self.feed, self._history, self._log, self._scaling, self._directory, self._nodes)
-        self._acting: asyncio.Task[None] | None = None
-        self._tasks = [
-            spawn(self._controllers.run(), "controllers"),
-            spawn(self._nodes.run(), "nodes"),
-            spawn(bundles.run(), "bundles"),
-            spawn(self._election.run(), "leader election"),
-            spawn(self._run(), "coordinator"),
-        ]
+        self.feed, self.history, self.events = Feed(), self._history.overviews, self._log.events
+        self._election = LeaderElection(self._kubernetes, identity, self._accounting)
+        self._scaling = ScalingController(settings, self._election, self._cluster)
+        self._rest = Rest(settings, self, self._scaling, self._directory, self._cluster)
+        work = {
+            "controllers": self._cluster.follow_controllers(),
+            "nodes": self._cluster.follow_nodes(),
+            "bundles": self._bundles.run(),
+            "leader election": self._election.run(),
+            "coordinator": self._run(),
+            "scaling": self._scale(),
+        }
+        self._tasks = [self._runtime.spawn(coroutine, name) for name, coroutine in work.items()]
 
     @Invalidate
     def stop(self, _context: BundleContext) -> None:
         """Stop, and end what waits for a next overview."""
-        for task in (*self._tasks, *([self._acting] if self._acting else [])):
+        for task in self._tasks:
             task.cancel()
         self.feed.close()
 
@@ -96,30 +90,35 @@ class CoordinatorComponent:
         return self._rest.routes()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            started = loop.time()
-            overview = await self._tick()
-            # An API server that does not answer delays what is scaled, but not the pages.
-            if not self._acting or self._acting.done():
-                self._acting = self._runtime.spawn(self._scaling.act(overview, self._producers or ()), "scaling")
-            await asyncio.sleep(max(0.0, started + _PERIOD - loop.time()))
+            started = time.monotonic()
+            await self._tick()
+            await asyncio.sleep(started + _PERIOD - time.monotonic())
 
-    async def _tick(self) -> Overview:
-        """Take a snapshot and publish what follows from it."""
-        collected = await self._collector.collect(
-            self._queues or (), self._stores or (), self._producers or (), self._providers or (), self._scaling.status
+    async def _scale(self) -> None:
+        """Act on the newest overview: an API server that does not answer delays this, but not the pages."""
+        while True:
+            await self._scaling.act(await self.feed.next(), self._producers or ())
+
+    async def _tick(self) -> None:
+        """Ask all components at once, and publish what follows from the answers that come in time."""
+        queues, stores, receipts, statistics = await asyncio.gather(
+            call_all([queue.ledger() for queue in self._queues or ()], _TIMEOUT),
+            call_all([store.ledger() for store in self._stores or ()], _TIMEOUT),
+            call_all([producer.receipts() for producer in self._producers or ()], _TIMEOUT),
+            call_all([provider.statistics() for provider in self._providers or ()], _TIMEOUT),
         )
-        snapshot = replace(collected, accounting=self._accounting.update(collected.counters))
+        pods = self._directory.pods()
+        living = {pod.name for pod in pods if pod.phase not in _ENDED}
         overview = Overview(
-            now=self._rates.update(snapshot),
-            accounting=snapshot.accounting,
-            statistics=snapshot.statistics,
-            pods=snapshot.pods,
-            nodes=snapshot.nodes,
-            scaling=snapshot.scaling,
+            now=self._rates.update(queues, time.time(), time.monotonic()),
+            accounting=self._accounting.update(ObservedCounters(queues, stores, receipts, living)),
+            statistics=tuple(sorted(statistics, key=lambda item: (item.component, item.pod))),
+            pods=pods,
+            nodes=self._cluster.nodes,
+            scaling=self._scaling.status(),
         )
+        replicas = {name: scale.requested for name, scale in self._cluster.scales.items()}
         self._history.add(overview)
-        self._log.update(snapshot)
+        self._log.update(Snapshot(overview, replicas, self._cluster.requests, self._bundles.bundles))
         self.feed.publish(overview)
-        return overview

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,19 +14,20 @@ from demonstrator.bundles.coordinator.accounting import SampleAccounting
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model import ProducerMode
 from demonstrator.model.overview import DEFAULT_UTILISATION, TargetUtilisation
-from demonstrator.platform import KubernetesApi
+from demonstrator.platform import Identity, KubernetesApi
 
-NAME = "inaetics-coordinator"
-RETRY_PERIOD = 2.0
+_RETRY_PERIOD = 2.0
 # A leader that could not renew steps down after RENEW_DEADLINE, and another one begins after LEASE_DURATION. What lies
 # in between is longer than any request that a leader has under way.
 RENEW_DEADLINE = 6.0
 LEASE_DURATION = 10.0
 
 # Annotations of the Lease.
-ACCOUNTS = "inaetics.org/accounts"
+_ACCOUNTS = "inaetics.org/accounts"
 TARGET_UTILISATION = "inaetics.org/preferred-utilisation"
 PRODUCER_MODE = "inaetics.org/producer-kind"
+
+_Clock = Callable[[], float]
 
 _logger = logging.getLogger(__name__)
 
@@ -34,61 +36,35 @@ class NotLeaderError(Exception):
     """Another coordinator is the leader, or none is: nothing is changed here."""
 
 
-class SharedState:
-    """State that outlives the leader's pod: people's choices, and the accounts of all samples."""
-
-    def __init__(self, accounting: SampleAccounting) -> None:
-        self.target_utilisation = DEFAULT_UTILISATION
-        self.producer_mode: ProducerMode = "periodic"
-        self._accounting = accounting
-
-    def load(self, annotations: Mapping[str, str]) -> None:
-        """Adopt the Lease's annotations; one that is absent or cannot be read counts as the default."""
-        self.target_utilisation = _convert(annotations.get(TARGET_UTILISATION), TargetUtilisation, DEFAULT_UTILISATION)
-        self.producer_mode = _convert(annotations.get(PRODUCER_MODE), ProducerMode, "periodic")
-        self._accounting.load(annotations.get(ACCOUNTS, ""))
-
-    def save(self) -> dict[str, str]:
-        """Return the annotations that the leader renews."""
-        return {ACCOUNTS: self._accounting.save()}
-
-
 class LeaderElection:
     """Takes the Lease when nobody else renews it, and renews it.
 
-    A renewal is noticed by this process's own clock alone: the clocks of two nodes may differ. The leader writes the
-    shared state with each renewal, and every other coordinator reads it.
-
-    Attributes:
-        leader: the pod that holds the Lease; "" when none does.
+    With each renewal the leader writes the accounts of all samples. Every other coordinator reads them, and all read
+    people's choices: `target_utilisation` and `producer_mode`. `leader` is the pod that holds the Lease, or "".
     """
 
     def __init__(
-        self,
-        api: KubernetesApi,
-        namespace: str,
-        identity: str,
-        state: SharedState,
-        clock: Callable[[], float] = time.monotonic,
+        self, api: KubernetesApi, own: Identity, accounting: SampleAccounting, clock: _Clock = time.monotonic
     ) -> None:
         self.leader = ""
+        self.target_utilisation = DEFAULT_UTILISATION
+        self.producer_mode: ProducerMode = "periodic"
         self._api = api
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}"
-        self._identity = identity
-        self._state = state
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{own.namespace}/leases/inaetics-coordinator"
+        self._pod = own.pod
+        self._accounting = accounting
         self._clock = clock
-        self._renewed: float | None = None
+        self._renewed = -math.inf
         self._released = False
-        # The last record of the Lease, and when it was first seen.
-        self._record: tuple[str, str] | None = None
-        self._record_seen = 0.0
+        # The last record of the Lease, and when it was first seen here: the clocks of two nodes may differ.
+        self._record, self._record_seen = ("", ""), 0.0
         # Of a renewal and an annotation at once, each would make the other's version an old one.
         self._lock = asyncio.Lock()
 
     @property
     def is_leader(self) -> bool:
         """True while this coordinator is the one that may change anything."""
-        return self._renewed is not None and self._clock() - self._renewed < RENEW_DEADLINE
+        return self._clock() - self._renewed < RENEW_DEADLINE
 
     def require(self) -> None:
         """Raise NotLeaderError unless this coordinator is the leader."""
@@ -108,61 +84,61 @@ class LeaderElection:
                     _logger.warning("the lease cannot be renewed: %s", failure)
             if was_leader != self.is_leader:
                 _logger.info("%s", "started leading" if self.is_leader else "stopped leading")
-            await asyncio.sleep(RETRY_PERIOD)
+            await asyncio.sleep(_RETRY_PERIOD)
 
     async def renew(self) -> None:
-        """Read the Lease once, and take or renew it if it is free or held already.
-
-        Raises:
-            KubernetesError: the API server does not answer, or another coordinator was faster (status 409).
-        """
+        """Read the Lease once, and take or renew it if it is free or held already; raises KubernetesError."""
         async with self._lock:
-            if not self._released:
-                await self._renew()
+            if self._released:
+                return
+            started = self._clock()
+            lease = await self._api.read(self._path)
+            spec: dict[str, Any] = lease.get("spec") or {}
+            self.leader = spec.get("holderIdentity") or ""
+            if self._record != (record := (self.leader, str(spec.get("renewTime")))):
+                self._record, self._record_seen = record, started
+            self._load(lease)
+            if self.leader not in ("", self._pod):
+                self._renewed = -math.inf
+                if started - self._record_seen < LEASE_DURATION:
+                    return
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            change: dict[str, Any] = {"holderIdentity": self._pod, "renewTime": now}
+            if self.leader != self._pod:
+                change |= {
+                    "acquireTime": now,
+                    "leaseDurationSeconds": int(LEASE_DURATION),
+                    "leaseTransitions": spec.get("leaseTransitions", 0) + 1,
+                }
+            # Refused with 409 when another coordinator has written since it was read.
+            version = lease["metadata"]["resourceVersion"]
+            metadata = {"resourceVersion": version, "annotations": self._accounts()}
+            await self._api.patch(self._path, {"metadata": metadata, "spec": change})
+            self.leader, self._renewed = self._pod, started
 
     async def release(self) -> None:
-        """Step down, and leave the Lease with the latest state to another coordinator."""
+        """Step down, and leave the Lease with the latest accounts to another coordinator."""
         async with self._lock:
-            was_leader, self._released, self._renewed = self.is_leader, True, None
+            was_leader, self._released, self._renewed = self.is_leader, True, -math.inf
             if was_leader:
-                await self._patch({"annotations": self._state.save()}, {"holderIdentity": ""})
+                change = {"metadata": {"annotations": self._accounts()}, "spec": {"holderIdentity": ""}}
+                await self._api.patch(self._path, change)
 
     async def annotate(self, name: str, value: str) -> None:
-        """Change one part of the shared state.
-
-        Raises:
-            KubernetesError: the API server refuses or does not answer.
-        """
+        """Write down a choice of people; raises NotLeaderError or KubernetesError."""
+        self.require()
         async with self._lock:
-            self._state.load(_annotations(await self._patch({"annotations": {name: value}})))
+            self._load(await self._api.patch(self._path, {"metadata": {"annotations": {name: value}}}))
 
-    async def _renew(self) -> None:
-        started = self._clock()
-        lease = await self._api.read(self._path)
-        spec: dict[str, Any] = lease.get("spec") or {}
-        self.leader = spec.get("holderIdentity") or ""
-        if self._record != (record := (self.leader, str(spec.get("renewTime")))):
-            self._record, self._record_seen = record, started
-        self._state.load(_annotations(lease))
-        if self.leader not in ("", self._identity):
-            self._renewed = None
-            if started - self._record_seen < LEASE_DURATION:
-                return
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        change: dict[str, Any] = {"holderIdentity": self._identity, "renewTime": now}
-        if self.leader != self._identity:
-            change |= {
-                "acquireTime": now,
-                "leaseDurationSeconds": int(LEASE_DURATION),
-                "leaseTransitions": spec.get("leaseTransitions", 0) + 1,
-            }
-        # Refused with 409 when another coordinator has written since it was read.
-        version = lease["metadata"]["resourceVersion"]
-        await self._patch({"resourceVersion": version, "annotations": self._state.save()}, change)
-        self.leader, self._renewed = self._identity, started
+    def _accounts(self) -> dict[str, str]:
+        return {_ACCOUNTS: self._accounting.save()}
 
-    async def _patch(self, metadata: dict[str, Any], spec: dict[str, Any] | None = None) -> dict[str, Any]:
-        return await self._api.patch(self._path, {"metadata": metadata} | ({"spec": spec} if spec else {}))
+    def _load(self, lease: dict[str, Any]) -> None:
+        """Adopt the Lease's annotations; one that is absent or cannot be read counts as the default."""
+        annotations = lease["metadata"].get("annotations") or {}
+        self.target_utilisation = _convert(annotations.get(TARGET_UTILISATION), TargetUtilisation, DEFAULT_UTILISATION)
+        self.producer_mode = _convert(annotations.get(PRODUCER_MODE), ProducerMode, "periodic")
+        self._accounting.load(annotations.get(_ACCOUNTS, ""))
 
 
 def _convert(text: str | None, kind: Any, default: Any) -> Any:
@@ -170,7 +146,3 @@ def _convert(text: str | None, kind: Any, default: Any) -> Any:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         return default
-
-
-def _annotations(lease: dict[str, Any]) -> dict[str, str]:
-    return lease["metadata"].get("annotations") or {}

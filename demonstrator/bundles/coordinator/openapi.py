@@ -1,82 +1,57 @@
-"""The REST interface described as OpenAPI 3.1, from the table of endpoints that is also served."""
+"""The REST interface described as OpenAPI 3.1, from the table of resources that is also served."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-_JSON = "application/json"
+from demonstrator.bundles.coordinator.schemas import ErrorResponse
+from demonstrator.model.overview import Scaling
+
+JSON = "application/json"
+CHANGE_METHODS = ("POST", "PUT")
+# Of a change, in bytes: far more than any needs.
+BODY_LIMIT = 1024
+# Of the interface: its minor part rises with what is added, its major part when something goes.
+_VERSION = "1.2"
+
+_CHANGE_ERRORS = {
+    400: "The body is not as described; the error says where.",
+    401: "The password is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    413: f"The body has more than {BODY_LIMIT} bytes.",
+    415: f"The body is not {JSON}.",
+    503: "No coordinator can act now; try again.",
+}
+
+
+Read = Callable[[], Awaitable[Any]]
+Change = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadEndpoint:
-    """A path that can be read.
+class Resource:
+    """A path that can be read, and where something may be changed.
 
     Attributes:
-        path: the path.
-        summary: one line for people.
-        response: the type of what `handler` returns.
-        handler: returns what is asked for.
-        errors: each status of an error, and the reason.
+        response: the type of what `read` returns.
+        errors: each status of an error of reading, and the reason.
+        changes: for each type that a body may have, what makes the change.
     """
 
     path: str
     summary: str
     response: type
-    handler: Callable[[], Awaitable[Any]]
-    errors: dict[int, str]
+    read: Read
+    errors: Mapping[int, str] = field(default_factory=dict)
+    change_summary: str = ""
+    changes: Mapping[type, Change] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class WriteEndpoint:
-    """A path where something can be changed, by POST and by PUT.
-
-    Attributes:
-        path: the path.
-        summary: one line for people.
-        bodies: the types that a body may have.
-        handler: makes the change that a body describes.
-    """
-
-    path: str
-    summary: str
-    bodies: tuple[type, ...]
-    handler: Callable[[Any], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResponses:
-    """The responses that all changes have in common.
-
-    Attributes:
-        success: the type of the response to a change that was made.
-        errors: each status of an error, and the reason.
-        password: True when changes need a password.
-    """
-
-    success: type
-    errors: dict[int, str]
-    password: bool
-
-
-def document(
-    version: str,
-    reads: Sequence[ReadEndpoint],
-    writes: Sequence[WriteEndpoint],
-    responses: WriteResponses,
-    error: type,
-) -> Any:
-    """Return the description as plain data.
-
-    Args:
-        version: of the interface.
-        reads: the paths to read.
-        writes: the paths to change something at.
-        responses: what changes are answered with.
-        error: the type of every response that tells of an error.
-    """
-    kinds = [error, responses.success, *(read.response for read in reads), *(body for w in writes for body in w.bodies)]
+def document(resources: Sequence[Resource], *, password: bool) -> Any:
+    """Return the description as plain data, of an interface whose changes may need a password."""
+    kinds = [ErrorResponse, Scaling, *(kind for item in resources for kind in (item.response, *item.changes))]
     references, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for schema in components.values():
         # Every member is there, whether or not Python has a default for it, and no other.
@@ -85,39 +60,28 @@ def document(
 
     def content(*types: type) -> dict[str, Any]:
         options = [schemas[kind] for kind in types]
-        return {"content": {_JSON: {"schema": options[0] if len(options) == 1 else {"anyOf": options}}}}
+        return {"content": {JSON: {"schema": options[0] if len(options) == 1 else {"anyOf": options}}}}
 
-    def answers(text: str, success: type, errors: dict[int, str]) -> dict[str, Any]:
-        failures = {str(status): {"description": reason, **content(error)} for status, reason in errors.items()}
-        return {"200": {"description": text, **content(success)}, **failures}
+    def operation(method: str, path: str, summary: str, success: Any, errors: Mapping[int, str]) -> dict[str, Any]:
+        failures = {str(status): {"description": reason, **content(ErrorResponse)} for status, reason in errors.items()}
+        responses = {"200": success, **failures}
+        return {"operationId": f"{method}-{path.rpartition('/')[2]}", "summary": summary, "responses": responses}
 
-    paths: dict[str, dict[str, Any]] = {
-        read.path: {
-            "get": {
-                "operationId": f"get-{_last(read.path)}",
-                "summary": read.summary,
-                "responses": answers("What is asked for.", read.response, read.errors),
+    paths: dict[str, dict[str, Any]] = {}
+    for item in resources:
+        read = {"description": "What is asked for.", **content(item.response)}
+        paths[item.path] = {"get": operation("get", item.path, item.summary, read, item.errors)}
+        for method in map(str.lower, CHANGE_METHODS if item.changes else ()):
+            changed = {"description": "What is requested now.", **content(Scaling)}
+            paths[item.path][method] = {
+                **operation(method, item.path, item.change_summary, changed, _CHANGE_ERRORS),
+                "requestBody": {"required": True, **content(*item.changes)},
+                **({"security": [{"password": []}]} if password else {}),
             }
-        }
-        for read in reads
-    }
-    for write in writes:
-        for method in ("post", "put"):
-            paths.setdefault(write.path, {})[method] = {
-                "operationId": f"{method}-{_last(write.path)}",
-                "summary": write.summary,
-                "requestBody": {"required": True, **content(*write.bodies)},
-                "responses": answers("What is requested now.", responses.success, responses.errors),
-                **({"security": [{"password": []}]} if responses.password else {}),
-            }
-    security = {"securitySchemes": {"password": {"type": "http", "scheme": "basic"}}} if responses.password else {}
+    security = {"securitySchemes": {"password": {"type": "http", "scheme": "basic"}}} if password else {}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "INAETICS demonstrator", "version": version},
+        "info": {"title": "INAETICS demonstrator", "version": _VERSION},
         "paths": paths,
         "components": {"schemas": components, **security},
     }
-
-
-def _last(path: str) -> str:
-    return path.rpartition("/")[2]

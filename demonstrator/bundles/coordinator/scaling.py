@@ -1,83 +1,72 @@
 """The scaling of processors by a rule and of the producers' rate by the queue: pure functions, and who applies them."""
 
+import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from demonstrator.bundles.coordinator.collector import call_all
-from demonstrator.bundles.coordinator.leader_election import (
-    PRODUCER_MODE,
-    TARGET_UTILISATION,
-    LeaderElection,
-    SharedState,
-)
-from demonstrator.bundles.coordinator.settings import PRODUCERS, Settings
-from demonstrator.bundles.coordinator.watches import ControllerWatch
+from demonstrator.bundles.coordinator.leader_election import PRODUCER_MODE, TARGET_UTILISATION, LeaderElection
+from demonstrator.bundles.coordinator.settings import Settings
+from demonstrator.bundles.coordinator.watches import Cluster
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model import RATE_LIMIT, SECONDS_PER_SAMPLE, ProducerMode
-from demonstrator.model.overview import Overview, Scaling, ScalingRule
+from demonstrator.model.overview import DataPoint, Overview, Scaling, ScalingRule
+from demonstrator.remote import RemoteError
 from demonstrator.services import Producer
+
+_PRODUCERS = "inaetics-producer-controller"
 
 PERIOD_SECONDS = 10.0
 # Snapshots come a second apart, and not to the millisecond.
 _TOLERANCE = 0.5
-MIN_PROCESSORS, MAX_PROCESSORS = 1, 8
+_MIN_PROCESSORS, MAX_PROCESSORS = 1, 8
 
 # Utilisation in percent, and how fast it changes in percent a second.
 BARRIER_LOW, BARRIER_HIGH = 10.0, 35.0
-SLOPE_1, SLOPE_2 = 5.0, 10.0
+_SLOPE_1, _SLOPE_2 = 5.0, 10.0
 
 # A processor waits for its queue and the data store now and then.
 SERVICE_RATE = 0.95 / SECONDS_PER_SAMPLE
 # What the queue holds above the upper barrier is to be worked off in this time.
-DRAIN_SECONDS = 30.0
+_DRAIN_SECONDS = 30.0
 # In processors: load that differs by less is the same load, measured twice.
-HYSTERESIS = 0.1
+_HYSTERESIS = 0.1
 # What the queue holds too much or too little of the target is made up for at this pace.
 _CORRECTION_SECONDS = 10.0
 
 # A producer that takes longer is called again a second later; the others are not held up.
 _TIMEOUT = 0.5
 
+_T = TypeVar("_T")
+
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Input of a scaling rule.
+    """Input of a scaling rule: the queue, and the processors requested now."""
 
-    Attributes:
-        utilisation: of the queue, now, in percent.
-        slope: its change over the last period, in percent a second.
-        replicas: the processors requested now.
-        arriving: samples offered to the queue, a second.
-        capacity: of the queue, in samples.
-    """
-
-    utilisation: float
-    slope: float
+    utilisation: float  # in percent
+    slope: float  # the utilisation's change over the last period, in percent a second
     replicas: int
-    arriving: float
-    capacity: int
+    arriving: float  # samples offered to the queue, a second
+    capacity: int  # in samples
 
 
 def original(load: Load) -> int:
     """Return the number of processors by the rule of the original demonstrator."""
-    return _within_limits(load.replicas + _step(load.utilisation, load.slope))
-
-
-def _step(utilisation: float, slope: float) -> int:
-    if slope > SLOPE_2:
-        return 2
-    if slope > SLOPE_1:
-        return 1
-    if slope >= -SLOPE_1:
-        return (utilisation > BARRIER_HIGH) - (utilisation < BARRIER_LOW)
-    if utilisation < BARRIER_HIGH:
-        return -1 if slope > -SLOPE_2 else -2
-    return 0
+    step = 0
+    if load.slope > _SLOPE_1:
+        step = 2 if load.slope > _SLOPE_2 else 1
+    elif load.slope >= -_SLOPE_1:
+        step = (load.utilisation > BARRIER_HIGH) - (load.utilisation < BARRIER_LOW)
+    elif load.utilisation < BARRIER_HIGH:
+        step = -1 if load.slope > -_SLOPE_2 else -2
+    return _within_limits(load.replicas + step)
 
 
 def predictive(load: Load) -> int:
@@ -87,8 +76,8 @@ def predictive(load: Load) -> int:
     take up what the load has too much or too little for a whole processor.
     """
     above = max(0.0, load.utilisation - BARRIER_HIGH) / 100 * load.capacity
-    busy = (load.arriving + above / DRAIN_SECONDS) / SERVICE_RATE
-    at_least, at_most = math.ceil(busy - HYSTERESIS), math.ceil(busy + HYSTERESIS)
+    busy = (load.arriving + above / _DRAIN_SECONDS) / SERVICE_RATE
+    at_least, at_most = math.ceil(busy - _HYSTERESIS), math.ceil(busy + _HYSTERESIS)
     if at_least > load.replicas or load.utilisation > BARRIER_HIGH:
         return _within_limits(max(at_least, load.replicas))
     return _within_limits(min(at_most, load.replicas))
@@ -98,17 +87,10 @@ RULES: dict[ScalingRule, Callable[[Load], int]] = {"original": original, "predic
 
 
 def production_rate(target: int, utilisation: float, stored: float, capacity: int, producers: int) -> float:
-    """Return the rate for each producer that brings the queue to its target utilisation.
+    """Return the rate for each producer, in samples a second, that brings the queue to its target utilisation.
 
-    Args:
-        target: the utilisation to reach, in percent; 0 stops the producers, 100 lets them run at full rate.
-        utilisation: of the queue now, in percent.
-        stored: samples a second that the processors work off.
-        capacity: of the queue, in samples.
-        producers: how many there are.
-
-    Returns:
-        Samples a second.
+    Both utilisations are in percent; a target of 0 stops the producers, 100 lets them run at full rate. `stored` is
+    what the processors work off, in samples a second.
     """
     if target == 0 or producers == 0:
         return 0.0
@@ -125,101 +107,93 @@ def split(replicas: int, controllers: Sequence[str]) -> dict[str, int]:
 
 
 def _within_limits(replicas: int) -> int:
-    return min(MAX_PROCESSORS, max(MIN_PROCESSORS, replicas))
+    return min(MAX_PROCESSORS, max(_MIN_PROCESSORS, replicas))
 
 
+@dataclass(slots=True)
 class ScalingController:
     """Scales processors and producers for as long as this coordinator is the leader."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        election: LeaderElection,
-        state: SharedState,
-        controllers: ControllerWatch,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._settings = settings
-        self._election = election
-        self._state = state
-        self._controllers = controllers
-        self._clock = clock
-        # Time and utilisation of the last decision.
-        self._measured: tuple[float, float] | None = None
+    settings: Settings
+    election: LeaderElection
+    cluster: Cluster
+    # Time and utilisation of the last decision.
+    _measured: tuple[float, float] | None = None
 
     def status(self) -> Scaling:
         """Return the requested and actual numbers now."""
         return Scaling(
-            rule=self._settings.rule,
-            coordinator=self._election.leader,
-            preferred_utilisation=self._state.target_utilisation,
-            producer_kind=self._state.producer_mode,
-            processors=self._controllers.scale(self._settings.processors),
-            producers=self._controllers.scale(PRODUCERS),
+            rule=self.settings.rule,
+            coordinator=self.election.leader,
+            preferred_utilisation=self.election.target_utilisation,
+            producer_kind=self.election.producer_mode,
+            processors=self.cluster.scale(*self.settings.processors),
+            producers=self.cluster.scale(_PRODUCERS),
         )
 
     async def act(self, overview: Overview, producers: Sequence[Producer]) -> None:
         """Set the producers' mode and, unless scaling is manual, their rate and the number of processors."""
-        rule = self._settings.rule
-        if self._election.is_leader:
-            await call_all([producer.set_kind(self._state.producer_mode) for producer in producers], _TIMEOUT)
-        if rule == "manual":
+        election, now = self.election, overview.now
+        if election.is_leader:
+            await call_all([producer.set_kind(election.producer_mode) for producer in producers], _TIMEOUT)
+        if self.settings.rule == "manual":
             return
         # Without a queue there is nothing to go by, and a slope over the gap means nothing.
         capacity = overview.accounting.capacity if overview.accounting else 0
-        if not self._election.is_leader or not capacity:
+        if not election.is_leader or not capacity:
             self._measured = None
             return
-        now = overview.now
-        rate = production_rate(self._state.target_utilisation, now.utilisation, now.stored, capacity, len(producers))
+        rate = production_rate(election.target_utilisation, now.utilisation, now.stored, capacity, len(producers))
         await call_all([producer.set_rate(rate) for producer in producers], _TIMEOUT)
         try:
-            await self._decide(RULES[rule], overview, capacity)
+            await self._decide(RULES[self.settings.rule], now, capacity)
         except KubernetesError as error:
             _logger.warning("processors cannot be scaled: %s", error)
 
     async def scale_producers(self, number: int) -> None:
-        """Request a number of producers.
-
-        Raises:
-            NotLeaderError: another coordinator has to do it.
-            KubernetesError: the API server refuses or does not answer.
-        """
-        self._election.require()
-        for name, replicas in split(number, PRODUCERS).items():
-            await self._controllers.request(name, replicas, "dashboard")
+        """Request a number of producers; raises NotLeaderError or KubernetesError."""
+        self.election.require()
+        await self.cluster.request(_PRODUCERS, number, "dashboard")
         _logger.info("producers: %d requested", number)
 
     async def set_target_utilisation(self, percent: int) -> None:
         """Aim at another utilisation of the queue; raises ValueError where scaling is manual, as scale_producers."""
-        if self._settings.rule == "manual":
+        if self.settings.rule == "manual":
             raise ValueError("scaling is manual here, and the producers' rate is fixed")
-        self._election.require()
-        await self._election.annotate(TARGET_UTILISATION, str(percent))
+        await self.election.annotate(TARGET_UTILISATION, str(percent))
         _logger.info("target utilisation: %d %%", percent)
 
     async def set_producer_mode(self, mode: ProducerMode) -> None:
         """Have the producers spread their batches otherwise; raises what scale_producers does."""
-        self._election.require()
-        await self._election.annotate(PRODUCER_MODE, mode)
+        await self.election.annotate(PRODUCER_MODE, mode)
         _logger.info("producers: %s", mode)
 
-    async def _decide(self, rule: Callable[[Load], int], overview: Overview, capacity: int) -> None:
+    async def _decide(self, rule: Callable[[Load], int], now: DataPoint, capacity: int) -> None:
         """Apply the rule once in a period, for the first time as soon as there is something to see."""
-        now, utilisation = self._clock(), overview.now.utilisation
-        before = self._measured
-        if before and now - before[0] < PERIOD_SECONDS - _TOLERANCE:
+        clock, before = time.monotonic(), self._measured
+        if before and clock - before[0] < PERIOD_SECONDS - _TOLERANCE:
             return
-        scale = self._controllers.scale(self._settings.processors)
+        scale = self.cluster.scale(*self.settings.processors)
         if not scale:
             return
-        self._measured = now, utilisation
-        slope = (utilisation - before[1]) / (now - before[0]) if before else 0.0
-        load = Load(utilisation, slope, scale.requested, overview.now.produced, capacity)
-        desired = rule(load)
-        why = f"utilisation {utilisation:.1f} %, slope {slope:.1f} %/s, {load.arriving:.0f} samples/s arrive"
+        self._measured = clock, now.utilisation
+        slope = (now.utilisation - before[1]) / (clock - before[0]) if before else 0.0
+        desired = rule(Load(now.utilisation, slope, scale.requested, now.produced, capacity))
+        why = f"utilisation {now.utilisation:.1f} %, slope {slope:.1f} %/s, {now.produced:.0f} samples/s arrive"
         if desired != scale.requested:
             _logger.info("processors: %d requested, not %d: %s", desired, scale.requested, why)
-        for name, replicas in split(desired, self._settings.processors).items():
-            if self._election.is_leader:
-                await self._controllers.request(name, replicas, "rule", why)
+        for name, replicas in split(desired, self.settings.processors).items():
+            if self.election.is_leader:
+                await self.cluster.request(name, replicas, "rule", why)
+
+
+async def call_all(calls: Iterable[Coroutine[Any, Any, _T]], seconds: float) -> list[_T]:
+    """Make remote calls side by side, and return the results that come in time."""
+
+    async def call(coroutine: Coroutine[Any, Any, _T]) -> _T | None:
+        with suppress(RemoteError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await coroutine
+        return None
+
+    return [result for result in await asyncio.gather(*map(call, calls)) if result is not None]

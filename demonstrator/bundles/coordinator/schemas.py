@@ -6,14 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from demonstrator.model import ProducerMode
-from demonstrator.model.overview import (
-    MAX_PRODUCERS,
-    MIN_PRODUCERS,
-    Event,
-    Node,
-    Overview,
-    TargetUtilisation,
-)
+from demonstrator.model.overview import MAX_PRODUCERS, MIN_PRODUCERS, Event, Node, Overview, TargetUtilisation
 from demonstrator.platform import Container, Pod
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from demonstrator.lib import codec
 from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 from demonstrator.model.overview import Initiator, Node, Scale
 from demonstrator.platform import KubernetesApi
-from demonstrator.platform.manifest import BundleState
+from demonstrator.platform.manifest import BundleState, Report
 
 # The provisioning server has no watch.
 _POLL_PERIOD = 5.0
@@ -36,72 +36,59 @@ class ScaleRequest:
     why: str
 
 
-class ControllerWatch:
-    """Follows the namespace's replication controllers, and scales them.
-
-    Attributes:
-        scales: each controller's requested and ready pods.
-        requests: the last request that this coordinator has made of each controller.
-    """
+class Cluster:
+    """Follows the namespace's replication controllers and the cluster's nodes, and scales the controllers."""
 
     def __init__(self, api: KubernetesApi, namespace: str) -> None:
         self._api = api
-        self._path = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
+        self._controllers = f"/api/v1/namespaces/{namespace}/replicationcontrollers"
+        # By controller: the requested and ready pods, and the last request that this coordinator has made.
         self.scales: dict[str, Scale] = {}
         self.requests: dict[str, ScaleRequest] = {}
+        # Empty until Kubernetes has answered.
+        self.nodes: tuple[Node, ...] = ()
 
-    async def run(self) -> None:
-        """Follow until cancelled."""
-        async for objects in self._api.follow(self._path):
-            self.scales = {name: _scale(data) for name, data in objects.items()}
+    async def follow_controllers(self) -> None:
+        """Follow the controllers until cancelled."""
+        async for objects in self._api.follow(self._controllers):
+            self.scales = {
+                name: Scale(data["spec"].get("replicas", 1), data.get("status", {}).get("readyReplicas", 0))
+                for name, data in objects.items()
+            }
 
-    def scale(self, names: Sequence[str]) -> Scale | None:
+    async def follow_nodes(self) -> None:
+        """Follow the nodes until cancelled."""
+        async for objects in self._api.follow("/api/v1/nodes"):
+            self.nodes = tuple(Node(name, _is_ready(data)) for name, data in sorted(objects.items()))
+
+    def scale(self, *names: str) -> Scale | None:
         """Return the sum over these controllers, or None while one of them is unknown."""
-        scales = [self.scales[name] for name in names if name in self.scales]
-        if len(scales) < len(names):
+        if not self.scales.keys() >= set(names):
             return None
+        scales = [self.scales[name] for name in names]
         return Scale(sum(scale.requested for scale in scales), sum(scale.actual for scale in scales))
 
     async def request(self, name: str, replicas: int, by: Initiator, why: str = "") -> None:
-        """Request another number of pods; send nothing when it is requested already.
-
-        Raises:
-            KubernetesError: the API server refuses or does not answer.
-        """
+        """Request another number of pods, unless it is requested already; raises KubernetesError."""
         scale = self.scales.get(name)
         if scale and scale.requested == replicas:
             return
         # Before the watch can report the change: an event says whose it is.
         self.requests[name] = ScaleRequest(replicas, by, why)
-        await self._api.patch(f"{self._path}/{name}/scale", {"spec": {"replicas": replicas}})
+        await self._api.patch(f"{self._controllers}/{name}/scale", {"spec": {"replicas": replicas}})
         if scale:
             # At once, before the watch reports the same: the next decision builds on it.
             self.scales[name] = Scale(replicas, scale.actual)
 
 
-class NodeWatch:
-    """Follows the nodes of the cluster.
-
-    Attributes:
-        nodes: all nodes by name; empty until Kubernetes has answered.
-    """
-
-    def __init__(self, api: KubernetesApi) -> None:
-        self._api = api
-        self.nodes: tuple[Node, ...] = ()
-
-    async def run(self) -> None:
-        """Follow until cancelled."""
-        async for objects in self._api.follow("/api/v1/nodes"):
-            self.nodes = tuple(_node(name, data) for name, data in sorted(objects.items()))
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions", ())
+    # A node that does not answer any more is "Unknown".
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
 
 class BundleWatch:
-    """Polls the provisioning server for the bundles that agents report.
-
-    Attributes:
-        bundles: the last answer, also while the server does not answer.
-    """
+    """Polls the provisioning server for the bundles that agents report; the last answer stays."""
 
     def __init__(self, url: str) -> None:
         self._url = f"{url}/agents"
@@ -122,29 +109,11 @@ class BundleWatch:
                 await asyncio.sleep(_POLL_PERIOD)
 
 
-class _Report(Struct):
-    bundles: tuple[BundleState, ...]
-
-
 class _Agent(Struct):
-    report: _Report
+    report: Report
 
 
 def parse_reports(text: bytes) -> PodBundles:
-    """Return the bundles in the provisioning server's list of agents.
-
-    Raises:
-        DecodeError: the text is no such list.
-    """
+    """Return the bundles in the provisioning server's list of agents; raises DecodeError where it is no such list."""
     agents = codec.decode(dict[str, _Agent], text, "agents")
     return {pod: {state.name: state for state in agent.report.bundles} for pod, agent in agents.items()}
-
-
-def _scale(data: dict[str, Any]) -> Scale:
-    return Scale(data["spec"].get("replicas", 1), data.get("status", {}).get("readyReplicas", 0))
-
-
-def _node(name: str, data: dict[str, Any]) -> Node:
-    conditions = data.get("status", {}).get("conditions", ())
-    # A node that does not answer any more is "Unknown".
-    return Node(name, any(item["type"] == "Ready" and item["status"] == "True" for item in conditions))

@@ -2,25 +2,20 @@
 
 from itertools import pairwise
 
-from demonstrator.bundles.coordinator.accounting import ObservedCounters
-from demonstrator.bundles.coordinator.collector import Snapshot
 from demonstrator.bundles.coordinator.history import History, Rates
 from demonstrator.model import QueueLedger
-from demonstrator.model.overview import Overview
+from demonstrator.model.overview import DataPoint, Overview, Scaling
 
 
-def snapshot(second: int, at: float) -> Snapshot:
-    """Return what is seen while 300 samples a second are produced, 200 stored and 50 refused."""
+def update(rates: Rates, second: int, at: float) -> DataPoint:
+    """Enter what is seen while 300 samples a second are produced, 200 stored and 50 refused."""
     ledger = QueueLedger("q.1", 10_000, 300 * second, {"s.1": 200 * second}, 50 * second, 0, 50 * second)
-    return Snapshot(at=at, clock=1_000.0 + second, counters=ObservedCounters([ledger]))
+    return rates.update([ledger], at, 1_000.0 + second)
 
 
 def overviews(*times: float) -> list[Overview]:
-    rates = Rates()
-    return [
-        Overview(rates.update(seen), None, (), (), (), seen.scaling)
-        for seen in (snapshot(second, at) for second, at in enumerate(times))
-    ]
+    rates, scaling = Rates(), Scaling("manual", "", 20, "periodic", processors=None, producers=None)
+    return [Overview(update(rates, second, at), None, (), (), (), scaling) for second, at in enumerate(times)]
 
 
 def test_rates_do_not_depend_on_the_wall_clock() -> None:
@@ -40,8 +35,7 @@ def test_a_history_stays_in_order_when_the_clock_is_set_back() -> None:
 
 def test_another_queue_starts_the_rates_again() -> None:
     rates = Rates()
-    rates.update(snapshot(0, 0.0))
-    rates.update(snapshot(1, 1.0))
-    other = Snapshot(at=2.0, clock=1_002.0, counters=ObservedCounters([QueueLedger("o.1", 100, 5, {}, 5, 0, 0)]))
-    point = rates.update(other)
+    update(rates, 0, 0.0)
+    update(rates, 1, 1.0)
+    point = rates.update([QueueLedger("o.1", 100, 5, {}, 5, 0, 0)], 2.0, 1_002.0)
     assert (point.produced, point.utilisation) == (0.0, 5.0)

@@ -12,10 +12,10 @@ from demonstrator.bundles.coordinator.leader_election import (
     RENEW_DEADLINE,
     TARGET_UTILISATION,
     LeaderElection,
-    SharedState,
 )
 from demonstrator.lib.kubernetes import KubernetesError
 from demonstrator.model import QueueLedger
+from demonstrator.platform import Identity
 from tests.support.demonstrator.kubernetes import merge
 
 if TYPE_CHECKING:
@@ -67,10 +67,9 @@ class Clock:
         return self.now
 
 
-def election(server: Server, name: str, clock: Clock, state: SharedState | None = None) -> LeaderElection:
-    return LeaderElection(
-        cast("KubernetesApi", server), "default", name, state or SharedState(SampleAccounting()), clock
-    )
+def election(server: Server, name: str, clock: Clock, accounts: SampleAccounting | None = None) -> LeaderElection:
+    own = Identity("felix_1", name, "default", "node-1")
+    return LeaderElection(cast("KubernetesApi", server), own, accounts or SampleAccounting(), clock)
 
 
 async def test_one_leads_and_the_other_takes_over_when_it_is_silent() -> None:
@@ -169,7 +168,7 @@ async def test_a_restarted_container_goes_on_with_its_pods_lease() -> None:
 async def test_the_accounts_outlive_the_pod() -> None:
     server, clock = Server(), Clock()
     accounts = {name: SampleAccounting() for name in ("first", "second", "third")}
-    first, second, third = (election(server, name, clock, SharedState(own)) for name, own in accounts.items())
+    first, second, third = (election(server, name, clock, own) for name, own in accounts.items())
     accounts["first"].update(ObservedCounters([QueueLedger("q.1", 100, 30, {"s.1": 10}, 20, 0, 0)], (), (), {"q", "s"}))
     await first.renew()
     await second.renew()
@@ -193,7 +192,7 @@ async def test_the_accounts_outlive_the_pod() -> None:
 @pytest.mark.parametrize("applied", [True, False])
 async def test_a_leader_whose_renewal_times_out_goes_on_from_its_own_count(*, applied: bool) -> None:
     server, clock, accounts = Server(), Clock(), SampleAccounting()
-    leader = election(server, "leader", clock, SharedState(accounts))
+    leader = election(server, "leader", clock, accounts)
     gone = ObservedCounters((), (), (), {"s"})
     for produced in range(10, 100, 10):
         server.timeout = "applied" if applied else "lost"
@@ -208,16 +207,13 @@ async def test_a_leader_whose_renewal_times_out_goes_on_from_its_own_count(*, ap
 
 async def test_the_target_utilisation_outlives_the_pod() -> None:
     server, clock = Server(), Clock()
-    states = [SharedState(SampleAccounting()), SharedState(SampleAccounting())]
-    first, second = (
-        election(server, name, clock, state) for name, state in zip(("first", "second"), states, strict=True)
-    )
+    first, second = (election(server, name, clock) for name in ("first", "second"))
     await first.renew()
-    assert states[0].target_utilisation == 20
+    assert first.target_utilisation == 20
     await first.annotate(TARGET_UTILISATION, "65")
     await second.renew()
-    assert [state.target_utilisation for state in states] == [65, 65]
+    assert [lease.target_utilisation for lease in (first, second)] == [65, 65]
     for text in ("66", "much", "105"):
         server.lease["metadata"]["annotations"][TARGET_UTILISATION] = text
         await second.renew()
-        assert states[1].target_utilisation == 20
+        assert second.target_utilisation == 20

@@ -2,7 +2,7 @@
 
 import re
 
-from demonstrator.bundles.coordinator.metrics import collect, render
+from demonstrator.bundles.coordinator.metrics import render
 from demonstrator.model import Metric, Statistics
 from demonstrator.model.overview import Accounting, DataPoint, Node, Overview, Scale, Scaling
 from demonstrator.platform import Container, Pod
@@ -36,7 +36,7 @@ OVERVIEW = Overview(
 
 
 def test_each_line_is_one_of_the_format() -> None:
-    text = render(collect(OVERVIEW))
+    text = render(OVERVIEW)
     helped, typed, valued = set(), set(), []
     for line in text.removesuffix("\n").split("\n"):
         if line.startswith("# HELP "):
@@ -54,7 +54,7 @@ def test_each_line_is_one_of_the_format() -> None:
 
 
 def test_the_values_are_those_of_the_overview() -> None:
-    lines = render(collect(OVERVIEW)).split("\n")
+    lines = render(OVERVIEW).split("\n")
     for line in (
         'inaetics_samples_total{outcome="produced"} 110',
         'inaetics_samples_total{outcome="lost"} 3',

@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 
 from demonstrator.agent.pods import read_pod
-from demonstrator.bundles.coordinator.collector import Snapshot
-from demonstrator.bundles.coordinator.history import Rates
-from demonstrator.bundles.coordinator.openapi import ReadEndpoint, WriteEndpoint, WriteResponses, document
+from demonstrator.bundles.coordinator.openapi import Resource, document
 from demonstrator.bundles.coordinator.schemas import (
-    ErrorResponse,
     ProducerModeChange,
     ProducersChange,
     UtilisationChange,
@@ -20,13 +17,13 @@ from demonstrator.bundles.coordinator.schemas import (
 from demonstrator.bundles.coordinator.watches import parse_reports
 from demonstrator.lib.codec import DecodeError
 from demonstrator.model import Metric, Statistics
-from demonstrator.model.overview import Node, Overview, Scaling
+from demonstrator.model.overview import DataPoint, Node, Overview, Scaling
 from demonstrator.platform import Container, Pod
 
 
 def overview(at: float, *statistics: Statistics) -> Overview:
-    snapshot = Snapshot(at=at)
-    return Overview(Rates().update(snapshot), None, statistics, (), (), snapshot.scaling)
+    scaling = Scaling("manual", "", 20, "periodic", processors=None, producers=None)
+    return Overview(DataPoint(at, 0.0, 0.0, 0.0, 0.0), None, statistics, (), (), scaling)
 
 
 def test_every_node_is_listed_with_or_without_pods() -> None:
@@ -83,12 +80,13 @@ async def nothing(*_: object) -> None:
 
 
 def test_types_become_schemas_with_their_descriptions() -> None:
+    changes: dict[type, Any] = dict.fromkeys((ProducersChange, ProducerModeChange, UtilisationChange), nothing)
     described = document(
-        "1.0",
-        [ReadEndpoint("/a/overview", "An overview", Overview, nothing, {503: "Not now."})],
-        [WriteEndpoint("/a/change", "A change", (ProducersChange, ProducerModeChange, UtilisationChange), nothing)],
-        WriteResponses(Scaling, {400: "Wrong."}, password=True),
-        ErrorResponse,
+        [
+            Resource("/a/overview", "An overview", Overview, nothing, {503: "Not now."}),
+            Resource("/a/change", "What can be changed", Scaling, nothing, {}, "A change", changes),
+        ],
+        password=True,
     )
     schemas = described["components"]["schemas"]
     assert described["paths"]["/a/overview"]["get"]["responses"]["503"] == {
