@@ -4,7 +4,7 @@ runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit integration lock readmes
+.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit integration lock roles
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,7 +36,7 @@ test: lint integration ## all checks and tests, on a cluster that is raised and 
 	@$(tested) pytest --raise $(wildcard $(whole))
 
 # Side by side, since ansible-lint takes as long as all others; each tool's output stays together.
-checks := check-ansible check-types check-code check-format check-imports check-readmes check-spelling check-yaml
+checks := check-ansible check-types check-code check-format check-imports check-roles check-spelling check-yaml
 .PHONY: $(checks)
 lint: ## every static check
 	@runner/bootstrap.sh test
@@ -52,8 +52,8 @@ check-format:
 	.venv/bin/ruff format --check .
 check-imports:
 	.venv/bin/lint-imports --no-cache --no-logo
-check-readmes:
-	.venv/bin/python -m tests.support.role_readme --check
+check-roles:
+	.venv/bin/python -m tests.support.role_specs --check
 check-spelling:
 	.venv/bin/codespell
 check-yaml:
@@ -68,9 +68,9 @@ integration: unit ## the tests that start processes, containers and compilers; t
 	@$(tested) pytest -n 2 --dist loadfile $(measured) --cov-append tests/integration
 	@.venv/bin/coverage report --skip-covered --sort=cover
 
-readmes: ## write each role's README from its specification
+roles: ## write what roles say of themselves: shared variables of their specifications, READMEs
 	@runner/bootstrap.sh test
-	.venv/bin/python -m tests.support.role_readme
+	.venv/bin/python -m tests.support.role_specs
 
 # --universal: for every Python from 3.11 on; the hashes are those of all files that a package publishes.
 compile := .venv/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header

@@ -119,8 +119,5 @@ def _unit(data: dict[str, Any], cause: dict[str, Any]) -> str:
     if module in {"systemd_service", "systemd", "service"}:
         name = str(cause.get("invocation", {}).get("module_args", {}).get("name") or cause.get("item", ""))
         return name if "." in name or not name else f"{name}.service"
-    item = cause.get("item")
-    if isinstance(item, dict) and "service" in item:  # roles/common/tasks/service.yml waits for its answer
-        return f"{item['service']}.service"
     waits = module in {"uri", "wait_for"} or "attempts" in cause
     return ROLE_UNITS.get(str(data.get("role", "")), "") if waits else ""

@@ -29,10 +29,13 @@ RENDER = [
     {
         "name": "Render every template of the role",
         "ansible.builtin.template": {
-            "src": "{{ item }}",
-            "dest": "{{ rendered }}/{{ inventory_hostname }}/{{ role_name }}/{{ item | basename }}",
+            "src": "{{ template }}",
+            "dest": "{{ rendered }}/{{ inventory_hostname }}/{{ role_name }}/{{ template | basename }}",
         },
         "with_fileglob": "templates/*.j2",
+        "loop_control": {"loop_var": "template"},
+        # What a role's loop says of a kubeconfig.
+        "vars": {"item": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}}},
     }
 ]
 PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
@@ -40,8 +43,6 @@ PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
 ASKED = {
     "__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]},
     "inaetics_app_dashboard_password": PASSWORD,
-    # A role hands this to the tasks that all share.
-    "common_kubeconfig": {"name": "user", "dest": "/kubeconfig", "ca": "/ca", "certificate": "/crt", "key": "/key"},
 }
 IMAGES = dict.fromkeys(["pause:1", "coredns/coredns:1.15.0", "metrics-server/metrics-server:v0.9.0"], "sha256:00ff")
 PROGRAMS = [

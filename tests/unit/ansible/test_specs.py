@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from runner.state import CHECKOUT
+from tests.support.role_specs import SPEC, specification
 
 # common is no role to run: it holds the tasks that the others share.
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != "common")
@@ -32,8 +33,9 @@ def read(path: Path) -> Any:
 def test_specs_name_every_default_and_nothing_else(role: Path) -> None:
     options = read(role / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     defaults = read(role / "defaults" / "main.yml") or {}
-    assert {name: option.get("default") for name, option in options.items()} == defaults
-    for name, option in options.items():
+    own = {name: option for name, option in options.items() if not name.startswith("cluster_")}
+    assert {name: option.get("default") for name, option in own.items()} == defaults
+    for name, option in own.items():
         assert option["description"].endswith("."), name
         templated = isinstance(defaults[name], str) and "{{" in defaults[name]
         assert templated or isinstance(defaults[name], TYPES[option["type"]]), name
@@ -79,10 +81,10 @@ def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
         assert f" {name}:" in own_machines, name
 
 
-def test_every_role_checks_the_shared_variables_first() -> None:
-    assert {role.name: read(role / "meta" / "main.yml")["dependencies"] for role in ROLES} == {
-        role.name: ["common"] for role in ROLES
-    }
+@each_role
+def test_a_role_declares_every_shared_variable_that_it_reads(role: Path) -> None:
+    assert (role / SPEC).read_text("utf-8") == specification(role)
+    assert [name for name in read(role / SPEC)["argument_specs"]["main"]["options"] if name.startswith("cluster_")]
 
 
 def test_every_role_runs_in_the_site_and_by_its_own_tag() -> None:
