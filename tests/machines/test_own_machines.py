@@ -37,6 +37,17 @@ def fixture_inventory(checkout: Checkout) -> Path:
     return path
 
 
+def test_a_check_of_bare_machines_names_all_and_changes_nothing(
+    checkout: Checkout, inventory: Path
+) -> None:
+    output = checkout.run(sys.executable, "-m", "runner", "site", "--check", "--json", "--inventory", str(inventory))
+    finished = [event for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"]
+    assert {event["status"] for event in finished} == {"ok", "changed", "skipped"}
+    roles = {event["role"] for event in finished if event["status"] == "changed"}
+    assert roles == {path.name for path in (checkout.directory / "roles").iterdir()} - {"common"}
+    assert checkout.on("controller", "ls -d /opt/cluster /etc/etcd /etc/kubernetes 2>/dev/null || true") == ""
+
+
 def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path) -> None:
     output = checkout.run(sys.executable, "-m", "runner", "site", "--inventory", str(inventory))
     assert "http://172.31.254.20/" in output
@@ -58,7 +69,9 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
     assert "kubelet" in checkout.on("node-1", "ls /opt/cluster/bin").split()
 
 
-def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path) -> None:
-    output = checkout.run(sys.executable, "-m", "runner", "site", "--json", "--inventory", str(inventory))
+@pytest.mark.parametrize("options", [["--check"], []], ids=["check", "run"])
+def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path, options: list[str]) -> None:
+    command = [sys.executable, "-m", "runner", "site", "--json", *options, "--inventory", str(inventory)]
+    output = checkout.run(*command)
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
