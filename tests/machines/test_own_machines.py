@@ -37,9 +37,7 @@ def fixture_inventory(checkout: Checkout) -> Path:
     return path
 
 
-def test_a_check_of_bare_machines_names_all_and_changes_nothing(
-    checkout: Checkout, inventory: Path
-) -> None:
+def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checkout, inventory: Path) -> None:
     output = checkout.run(sys.executable, "-m", "runner", "site", "--check", "--json", "--inventory", str(inventory))
     finished = [event for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"]
     assert {event["status"] for event in finished} == {"ok", "changed", "skipped"}
