@@ -1,13 +1,11 @@
-"""Producer, worker and data store as plain objects: nothing lost and nothing doubled by repeats."""
+"""Producer, processor and data store as plain objects: nothing lost and nothing doubled by repeats."""
 
 import asyncio
 import random
-import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
-from msgspec.structs import replace
 
 from demonstrator.bundles import producer as bundle
 from demonstrator.bundles.datastore import MemoryStore
@@ -16,19 +14,17 @@ from demonstrator.components.queue import QueueService
 from demonstrator.lib.native import Library
 from demonstrator.model import (
     MAX_REPORTED_QUEUES,
-    STORE_CAPACITY,
     Batch,
     Delivery,
     ProducerMode,
     PutResult,
     PutTotals,
     Result,
-    StoreLedger,
     StoreResult,
 )
 from demonstrator.remote import RemoteError
 from tests.support import virtual_clock
-from tests.support.demonstrator.engines import KINDS, make_processor, make_queue
+from tests.support.demonstrator.engines import KINDS, make_processor, make_queue, make_store
 from tests.support.polling import wait_until_async
 
 
@@ -41,12 +37,6 @@ def make_producer() -> ProducerComponent:
     source = ProducerComponent()
     source.name = "p"
     return source
-
-
-def make_store(capacity: int = STORE_CAPACITY) -> MemoryStore:
-    store = MemoryStore(capacity)
-    store.name = "store.1"
-    return store
 
 
 class Network:
@@ -278,32 +268,3 @@ def test_a_processor_works_on_one_batch_at_a_time(kind: str, processor_library: 
         return round(loop.time(), 6)
 
     assert virtual_clock.run(work()) == 0.3
-
-
-def result(first: int, size: int = 10) -> Result:
-    return Result(Batch("p", first, 0.0, (float(first),) * size), "queue.1", "w", 1.0)
-
-
-async def test_the_store_keeps_the_last_results_and_knows_them_again() -> None:
-    store = make_store(capacity=25)
-    assert [(await store.put(result(first))).new for first in (0, 10, 10, 20)] == [True, True, False, True]
-    assert (store.stored, store.held) == (30, 20)
-    assert await store.latest(5) == (result(20), result(10))
-    assert await store.latest(0) == ()
-
-
-async def test_the_store_packs_a_value_into_its_eight_bytes_and_tells_of_its_last_queues() -> None:
-    """The packing itself; `python -m bench.loopback` measures the memory of a full store."""
-    store = make_store(capacity=10_000)
-    batch = Batch("p", 2**40, 1.5, tuple(number / 7 for number in range(50)))
-    tracemalloc.start()
-    for number in range(400):
-        kept = Result(replace(batch, first=batch.first + 50 * number), f"queue.{number // 20}", "w", 2.5)
-        assert await store.put(kept) == StoreResult("store.1", new=True)
-        assert await store.latest(1) == (kept,)
-    used, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert (store.stored, store.held) == (20_000, 10_000)
-    # 8 bytes are the value; a list of floats has 32 for each.
-    assert used < 16 * store.held
-    assert await store.ledger() == StoreLedger("store.1", 10_000, {f"queue.{n}": 1_000 for n in range(4, 20)})

@@ -1,7 +1,8 @@
-"""Both kinds of queue and processor, for tests that are run over both."""
+"""The data path's components as plain objects: a data store, and queue and processor of both kinds."""
 
 from collections.abc import Callable
 
+from demonstrator.bundles.datastore import MemoryStore
 from demonstrator.bundles.processor import IdentityProcessor
 from demonstrator.bundles.processor_celix import NativeProcessor
 from demonstrator.bundles.queue import BoundedQueue
@@ -9,7 +10,7 @@ from demonstrator.bundles.queue_celix import NativeQueue
 from demonstrator.components.processor import ProcessorService
 from demonstrator.components.queue import QueueService
 from demonstrator.lib.native import Library
-from demonstrator.model import QUEUE_CAPACITY
+from demonstrator.model import QUEUE_CAPACITY, STORE_CAPACITY
 
 KINDS = ("python", "native")
 
@@ -30,3 +31,10 @@ def make_processor(kind: str, library: Library) -> ProcessorService:
     if isinstance(processor, NativeProcessor):
         processor.library = library
     return processor
+
+
+def make_store(capacity: int = STORE_CAPACITY) -> MemoryStore:
+    """Return a data store that holds so many samples."""
+    store = MemoryStore(capacity)
+    store.name = "store.1"
+    return store
