@@ -3,7 +3,7 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,7 +85,11 @@ def site(  # noqa: PLR0913 - each is an option of the command
     diff: Annotated[bool, Option("--diff", help="Show how files on the hosts change.")] = False,
     inventory: Inventory = None,
     extra_vars: Annotated[
-        list[str] | None, Option("--extra-vars", "-e", help="A role's variable for this run.", metavar="KEY=VALUE")
+        list[str] | None,
+        Option("--extra-vars", "-e", help="Variables for this run; also JSON, or @FILE.", metavar="KEY=VALUE"),
+    ] = None,
+    vault_password_file: Annotated[
+        Path | None, Option(help="What opens files encrypted by ansible-vault.", exists=True, metavar="FILE")
     ] = None,
     mirror: Mirror = None,
     as_json: Json = False,
@@ -95,13 +99,25 @@ def site(  # noqa: PLR0913 - each is an option of the command
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
-    from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions
+    from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions, variables
     from runner.site import site as run_site
 
     roles = tuple(part for tag in tags or () for part in tag.split(","))
-    values = _variables(extra_vars or ())
-    place = inventory.resolve() if inventory else VAGRANT_INVENTORY
-    options = PlaybookOptions("site.yml", roles, limit, check=check, diff=diff, extra_vars=values, inventory=place)
+    try:
+        values, files = variables.parse(extra_vars or ())
+    except ValueError as error:
+        raise BadParameter(str(error), param_hint="--extra-vars") from None
+    options = PlaybookOptions(
+        "site.yml",
+        roles,
+        limit,
+        check=check,
+        diff=diff,
+        extra_vars=values,
+        extra_files=files,
+        vault_password_file=vault_password_file.resolve() if vault_password_file else None,
+        inventory=inventory.resolve() if inventory else VAGRANT_INVENTORY,
+    )
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run:
         run_site(declaration, options, mirror, run)
@@ -197,14 +213,6 @@ def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
         hosts.destroy(declaration, run.report)
-
-
-def _variables(given: Sequence[str]) -> dict[str, str]:
-    pairs = [entry.partition("=") for entry in given]
-    for name, separator, _ in pairs:
-        if not (name and separator):
-            raise BadParameter(f"{name!r} is not KEY=VALUE", param_hint="--extra-vars")
-    return {name: value for name, _, value in pairs}
 
 
 def _declaration() -> "Declaration":

@@ -5,11 +5,13 @@ directory for each run, which is removed afterwards; only Ansible's own output s
 """
 
 import os
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner import process, stopping
 from runner.ansible.translate import EventTranslator, Failure, Recap
@@ -32,7 +34,9 @@ class PlaybookOptions:
     limit: str | None = None
     check: bool = False
     diff: bool = False
-    extra_vars: Mapping[str, str] = field(default_factory=dict)
+    extra_vars: Mapping[str, Any] = field(default_factory=dict)
+    extra_files: Sequence[Path] = ()
+    vault_password_file: Path | None = None
     inventory: Path = VAGRANT_INVENTORY
 
     @property
@@ -83,6 +87,9 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
     import ansible_runner  # type: ignore[import-untyped] # it has no types
 
     switches = [name for name, wanted in (("--check", options.check), ("--diff", options.diff)) if wanted]
+    switches += [f"--extra-vars=@{path}" for path in options.extra_files]
+    if options.vault_password_file:
+        switches.append(f"--vault-password-file={options.vault_password_file}")
     with tempfile.TemporaryDirectory(prefix="inaetics-roles-") as private, stopping.interrupts_deferred() as interrupts:
         # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
         stop = stopping.stop_in_order(
@@ -95,7 +102,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
             inventory=[str(options.inventory)],
             tags=",".join(options.tags) or None,
             limit=options.limit,
-            cmdline=" ".join(switches) or None,
+            cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
             envvars=ansible_environment(),
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},

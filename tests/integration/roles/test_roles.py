@@ -210,6 +210,30 @@ def test_variables_arrive_and_no_secret_is_left(
     assert not list(private.glob("inaetics-roles-*"))
 
 
+def test_variables_come_from_files_too_and_from_a_vault(tmp_path: Path, inventory: Path, playbook: Write) -> None:
+    password, vault = tmp_path / "pass word", tmp_path / "own vault.yml"
+    password.write_text("opens", "utf-8")
+    vault.write_text("password: of-the-vault\n", "utf-8")
+    program = str(Path(sys.executable).with_name("ansible-vault"))
+    subprocess.run([program, "encrypt", "--vault-password-file", str(password), str(vault)], check=True)
+    play = playbook(f"""
+- name: Use both
+  ansible.builtin.copy:
+    dest: {tmp_path}/both
+    content: "{{{{ password }}}} {{{{ servers | join(',') }}}}"
+""")
+    options = PlaybookOptions(
+        str(play),
+        limit="one",
+        extra_vars={"servers": ["a", "b"]},
+        extra_files=[vault],
+        vault_password_file=password,
+        inventory=inventory,
+    )
+    run_playbook(options, lambda event: None)
+    assert (tmp_path / "both").read_text() == "of-the-vault a,b"
+
+
 def test_what_a_listener_raises_is_not_lost(inventory: Path, playbook: Write) -> None:
     def raise_defect(event: Event) -> None:
         raise ZeroDivisionError

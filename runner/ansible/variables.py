@@ -1,0 +1,53 @@
+"""Variables of one run as a person gives them: KEY=VALUE, a mapping, or a file for Ansible, a vault among them."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runner.state import CHECKOUT
+
+
+def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
+    """Return the variables, the last of a name winning, and the files.
+
+    A value is a string, as with Ansible, unless it is written as a list or mapping: `[8.8.8.8]`, `{a: 1}`.
+
+    Raises:
+        ValueError: one cannot be understood, is a string where its role wants a list, or names a file that is absent.
+    """
+    values: dict[str, Any] = {}
+    files = []
+    for entry in given:
+        if entry.startswith("@"):
+            files.append(Path(entry[1:]).resolve())
+            if not files[-1].is_file():
+                raise ValueError(f"{entry[1:]} is no file")
+        elif entry.lstrip().startswith("{"):
+            values |= _load(entry)
+        else:
+            name, separator, value = entry.partition("=")
+            if not (name and separator):
+                raise ValueError(f"{entry!r} is not KEY=VALUE, {{KEY: VALUE}} or @FILE")
+            values[name] = _load(value) if re.match(r"\s*[\[{]", value) else value
+    for name in (name for name in values.keys() & _lists() if isinstance(values[name], str)):
+        raise ValueError(f"{name} is a list: write '{name}=[{values[name]}]'")
+    return values, files
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{text!r} is neither YAML nor JSON: {error}") from None
+
+
+@cache
+def _lists() -> frozenset[str]:
+    """Return the names of the roles' variables that are lists."""
+    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
+    options = (spec["argument_specs"]["main"]["options"].items() for spec in specs)
+    return frozenset(name for role in options for name, option in role if option["type"] == "list")

@@ -1,0 +1,38 @@
+"""Variables of a run: what a person may write, and what is refused before anything runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runner.ansible.variables import parse
+
+
+def test_a_value_is_a_string_unless_it_is_written_as_a_list_or_mapping(tmp_path: Path) -> None:
+    given = ["a=1", "b=x=y", "c=[1, two]", "d={e: 2}", '{"f": true, "a": 3}', "g=", "c=[]"]
+    values, files = parse(given)
+    assert values == {"a": 3, "b": "x=y", "c": [], "d": {"e": 2}, "f": True, "g": ""}
+    assert files == []
+
+
+def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own vault.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n", "utf-8")
+    assert parse(["@own vault.yml"]) == ({}, [tmp_path / "own vault.yml"])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("kube_master_dns_upstreams=8.8.8.8", "is a list: write 'kube_master_dns_upstreams=[8.8.8.8]'"),
+        ('{"inaetics_app_dashboard_hosts": "demo.example"}', "inaetics_app_dashboard_hosts is a list"),
+        ("novalue", "not KEY=VALUE"),
+        ("=x", "not KEY=VALUE"),
+        ("{a: [", "neither YAML nor JSON"),
+        ("a=[1", "neither YAML nor JSON"),
+        ("@absent.yml", "absent.yml is no file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(given: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        parse([given])
