@@ -34,9 +34,7 @@ def test_celix_takes_over_and_felix_takes_back(core: CoreApi, declaration: Decla
     before, untouched = demonstrator.flows(), others(core)
     for kind in ("celix", "felix"):
         arguments = ("--tags", "inaetics-app", "-e", f"inaetics_app_queue={kind}")
-        assert site(*arguments) == [
-            f"inaetics-app : {task}" for task in ("Start the queue that takes over", "End the other queue")
-        ]
+        assert site(*arguments) == [f"inaetics-app : {task}" for task in ("Start new queue", "Stop old queue")]
         assert site(*arguments) == []
         running: list[Any] = core.list_namespaced_pod("default").items
         names = [one.metadata.labels["name"] for one in running]
