@@ -32,7 +32,8 @@ class ErrorHandlingGroup(TyperGroup):
     def invoke(self, context: Any) -> Any:
         """Run the chosen command; a closed terminal or a time-out of CI stops it as Ctrl-C does."""
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, signal.default_int_handler)
         try:
             return super().invoke(context)
         except RunnerError as error:

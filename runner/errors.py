@@ -1,7 +1,7 @@
 """Errors, each with its exit code and its remedy; any other exception is a defect and keeps its traceback."""
 
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
@@ -9,7 +9,7 @@ class ExitCode(IntEnum):
 
     meaning: str
 
-    def __new__(cls, number: int, meaning: str) -> Self:  # noqa: D102 - what it does is known
+    def __new__(cls, number: int, meaning: str) -> "ExitCode":  # noqa: D102, PYI034 - what it does is known; Python 3.10, which hands over to the environment's, has no Self
         code = int.__new__(cls, number)
         code._value_ = number
         code.meaning = meaning

@@ -60,7 +60,7 @@ class JobRunner:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
-        on_line: Callable[[str], object] = str,
+        on_line: Callable[[str], object] = lambda _: None,
         capture: bool = True,
         share_terminal: bool = False,
         timeout: float = math.inf,
@@ -112,7 +112,7 @@ class JobRunner:
                 nonlocal requests
                 requests = len(interrupts) + len(self._signals) + self._cancelled + (time.monotonic() > deadline)
                 ended = child.poll() is not None
-                return next(stop, True) if requests else ended
+                return next(stop, True) if requests else ended  # True at the end of `stop`: nothing is left
 
             try:
                 for source, line in _lines(child, pipes, tick):
@@ -144,7 +144,8 @@ class JobRunner:
                 return job()
             except BaseException as error:
                 failures.append(error)
-                self.cancel()  # before this thread takes the next job
+                if not self._signals:  # a signal has stopped the others: this would count as a second one
+                    self.cancel()  # before this thread takes the next job
                 raise
 
         with interrupts_deferred() as self._signals, ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
@@ -169,9 +170,16 @@ def command_output(*command: str) -> str | None:
 def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
     """Run a server until the context ends; its output goes to `log`."""
     jobs = JobRunner()
+
+    def serve() -> None:
+        try:
+            jobs.run(command, env=env, on_line=lambda line: output.write(f"{line}\n"))
+        except CommandError as error:  # the caller sees that nothing answers, and reads the log
+            output.write(f"{error.message}\n{error.output if error.code == NOT_FOUND else ''}\n")
+
     with log.open("w", encoding="utf-8", buffering=1) as output, ThreadPoolExecutor() as pool, ExitStack() as end:
         end.callback(jobs.cancel)
-        pool.submit(jobs.run, command, env=env, on_line=lambda line: output.write(f"{line}\n"))
+        pool.submit(serve)
         yield
 
 

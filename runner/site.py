@@ -45,13 +45,13 @@ def _check_machine(declaration: Declaration, report: Report) -> str:
     """Check this machine, apply the safe remedies, and return the number of checks in words."""
     findings = doctor.fix(declaration, report)
 
-    def told(severity: str) -> dict[str, str]:
+    def described(severity: str) -> dict[str, str]:
         return {one.check: f"{one.check}: {one.observed}. {one.remedy}" for one in findings if one.severity == severity}
 
-    if failures := told("failure"):
+    if failures := described("failure"):
         message = f"This machine is not ready: {', '.join(failures)}."
         raise MachineError(message, "Apply the remedies above, and try again.", "\n".join(failures.values()))
-    for warning in told("warning").values():
+    for warning in described("warning").values():
         report(Note("doctor", warning, "warning"))
     return f"{len(findings)} checks"
 

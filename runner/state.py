@@ -54,6 +54,8 @@ class State:
     def locked(self) -> Iterator[None]:
         """Hold the checkout's lock, since two runs at once would change the same hosts.
 
+        The kernel frees it however the process ends.
+
         Raises:
             LockedError: another process holds it; the message names its command, pid and start.
         """

@@ -20,7 +20,12 @@ Condition = Callable[[], str]
 
 
 def wait_until_ready(declaration: Declaration, state: State, report: Report) -> None:
-    """Return when every condition holds; a NotReadyError names the one that did not in time, and what it lacks."""
+    """Return when every condition holds.
+
+    Raises:
+        HostsError: there is no network of hosts, or no kubeconfig.
+        NotReadyError: a condition did not hold in time; it is named with what it lacks.
+    """
     page = f"http://{declaration.controller.address}"
     nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
     poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)

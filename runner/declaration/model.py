@@ -154,9 +154,9 @@ def load(path: Path) -> Declaration:
     if not isinstance(root, yaml.MappingNode):
         raise DeclarationError(f"{path} must be a mapping of keys to values (name: …, provider: …)")
     keys = list(_keys(root))
-    lines = dict(reversed(keys))
+    lines, names = dict(keys), [key for key, _ in keys]
     # YAML forbids a key that occurs twice, and PyYAML accepts it.
-    mistakes = [f"line {line}: {key} is given twice" for key, line in keys if line != lines[key]]
+    mistakes = [f"line {line}: {key} is given twice" for index, (key, line) in enumerate(keys) if key in names[:index]]
     if not mistakes:
         try:
             return Declaration.model_validate(data)

@@ -37,7 +37,7 @@ class CertificateSpec:
     subject: str  # as in RFC 4514
     usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT,)
     names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
-    # Written as a kubeconfig, too, for people and short commands; a service's names files and is the roles' to write
+    # Written as a kubeconfig, too, for people and short commands; a service's kubeconfig names files, and its role writes it
     kubeconfig: bool = False
 
 

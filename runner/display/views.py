@@ -37,8 +37,8 @@ class View:
 
     def print_lines(self, lines: Iterable[Text]) -> None:
         """Print lines for people, such as the table at the end; programs have the events."""
-        for line in lines:
-            self._console.print(line, soft_wrap=True)
+        if shown := list(lines):  # in one call, so that no other thread's lines come between
+            self._console.print(*shown, sep="\n", soft_wrap=True)
             self.printed_at = time.monotonic()
 
     def fail(self, error: RunnerError) -> None:

@@ -54,7 +54,8 @@ class Vagrant(vagrant.Vagrant):
         if kept.get("touched") != touched:
             running = [one.name for one in self.status() if one.state == "running"]
             text = self.ssh_config(_pattern(running)) if running else ""
-            hosts = [self.conf(section) for section in re.split(r"^(?=Host )", text, flags=re.MULTILINE) if section]
+            sections = re.split(r"^(?=Host )", text, flags=re.MULTILINE)
+            hosts = [self.conf(section) for section in sections if section.startswith("Host ")]
             kept = {"touched": touched, "hosts": {host["Host"]: host for host in hosts}}
             cache.write_text(json.dumps(kept, indent=2), encoding="utf-8")
         return {
