@@ -42,6 +42,7 @@ class State:
         self.known_hosts = self.directory / "ssh" / "known_hosts"
         self.ssh_config = self.directory / "ssh-config.json"
         self.vagrant_log = self.directory / "logs" / "vagrant.log"
+        self.dashboard_salt = self.directory / "dashboard-salt"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
         self._inventory = self.directory / "inventory"

@@ -54,6 +54,7 @@ class Installer:
                     last_error, self._reported = "", None
                     self._bundles.changes.notify_all()
                 if offers is not None and not await self._follow_offers(offers):
+                    # Damaged on its way: not at once again.
                     revision = ""
                     await asyncio.sleep(5)
                 elif offered == revision:

@@ -13,7 +13,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Health:
-    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed."""
+    """The health file, which the pod's liveness probe reads: it exists while the event loop runs and no task failed.
+
+    `interval` and `timeout` of a look at the loop are in seconds.
+    """
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float = 2, timeout: float = 10) -> None:
         self._stopped = threading.Event()
@@ -37,15 +40,17 @@ class Health:
         await asyncio.to_thread(self._thread.join)
 
     def _watch(self, path: Path, loop: asyncio.AbstractEventLoop, interval: float, timeout: float) -> None:
-        while not self._stopped.is_set():
-            alive = threading.Event()
-            loop.call_soon_threadsafe(alive.set)
-            if alive.wait(timeout):
-                path.touch()
-            else:
-                path.unlink(missing_ok=True)
-            self._stopped.wait(interval)
-        path.unlink(missing_ok=True)
+        try:
+            while not self._stopped.is_set():
+                alive = threading.Event()
+                loop.call_soon_threadsafe(alive.set)
+                if alive.wait(timeout):
+                    path.touch()
+                else:
+                    path.unlink(missing_ok=True)
+                self._stopped.wait(interval)
+        finally:
+            path.unlink(missing_ok=True)
 
 
 class AgentRuntime:

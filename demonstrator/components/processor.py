@@ -14,14 +14,14 @@ from demonstrator.services import DataStore, Queue, StatsProvider
 
 MAX_SAMPLES = 50
 # Within the queue's LEASE_SECONDS: a batch that is later has another consumer by now.
-DELIVERY_DEADLINE = 4.0
+DELIVERY_SECONDS = 4.0
 
 # At a time, of each queue: while one is processed, the next is fetched and the last delivered.
 _BATCHES = 3
 _WAIT_SECONDS = 1.0
 _RETRY_SECONDS = 0.2
 # A batch that comes within this time of its predecessor's end was there before: late timers are made up for.
-_SLACK = 0.05
+_SLACK_SECONDS = 0.05
 
 _logger = logging.getLogger(__name__)
 
@@ -40,17 +40,17 @@ class ProcessorService:
     def __init__(self) -> None:
         self.name = ""
         self.processed = 0
-        self._done_at = -_SLACK
+        self._done_at = -_SLACK_SECONDS
         self._draining = False
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._clock = asyncio.get_running_loop().time
 
     @Validate
-    def start(self, context: object) -> None:
+    def start(self, _context: object) -> None:
         """Work for each queue."""
         self.name = self._runtime.identity.pod
         for queue in self._queues:
-            self.queue_added("_queues", queue, context)
+            self._work_for(queue)
 
     @Invalidate
     def stop(self, _context: object) -> None:
@@ -62,7 +62,7 @@ class ProcessorService:
     @BindField("_queues", if_valid=True)
     def queue_added(self, _field: str, queue: Queue, _reference: Any) -> None:
         """Work for one more queue."""
-        self._tasks[id(queue)] = self._runtime.spawn(self.run(queue, self._store), "processor")
+        self._work_for(queue)
 
     @UnbindField("_queues", if_valid=True)
     def queue_removed(self, _field: str, queue: Queue, _reference: Any) -> None:
@@ -94,12 +94,15 @@ class ProcessorService:
     async def process(self, batch: Batch, queue: str) -> Result:
         """Work on a batch that this queue has leased, for a time that is waited for, not computed."""
         now = self._clock()
-        began = self._done_at if now - self._done_at < _SLACK else now
+        began = self._done_at if now - self._done_at < _SLACK_SECONDS else now
         self._done_at = began + SECONDS_PER_SAMPLE * len(batch)
         await asyncio.sleep(self._done_at - self._clock())
         self.processed += len(batch)
         processed = Batch(batch.source, batch.first, batch.created_at, self.work(batch.values))
         return Result(processed, queue, self.name, time.time())
+
+    def _work_for(self, queue: Queue) -> None:
+        self._tasks[id(queue)] = self._runtime.spawn(self.run(queue, self._store), "processor")
 
     async def _move(self, queue: Queue, store: DataStore, taking: asyncio.Lock) -> None:
         # A name of its own, since it counts its takes from 0.
@@ -108,7 +111,7 @@ class ProcessorService:
             async with taking:
                 if self._draining:
                     return
-                deadline = self._clock() + DELIVERY_DEADLINE
+                deadline = self._clock() + DELIVERY_SECONDS
                 try:
                     delivery = await queue.take(consumer, takes, MAX_SAMPLES, _WAIT_SECONDS)
                 except RemoteError as error:
@@ -117,7 +120,8 @@ class ProcessorService:
                     continue
             takes += 1
             for batch in delivery.batches:
-                if self._clock() < deadline:
+                # What would be done too late is not begun.
+                if max(self._clock(), self._done_at) + SECONDS_PER_SAMPLE * len(batch) < deadline:
                     await self._deliver(await self.process(batch, delivery.queue), queue, store, deadline)
 
     async def _deliver(self, result: Result, queue: Queue, store: DataStore, deadline: float) -> None:

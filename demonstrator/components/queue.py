@@ -11,6 +11,7 @@ from demonstrator.model import Batch, Delivery, Metric, PutResult, QueueLedger, 
 from demonstrator.platform import Drainable, Runtime
 from demonstrator.services import Queue, StatsProvider
 
+# Of a take, in seconds.
 MAX_WAIT = 1.0
 # Consumers send a request every second: after this long there are none.
 SILENCE_SECONDS = 5.0

@@ -15,11 +15,11 @@ from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 
 _logger = logging.getLogger(__name__)
 
-_ANSWER = aiohttp.ClientTimeout(total=10.0)
+_TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 # Shorter than what is left of a lease when its holder stops acting: see the coordinator's lease.
-_PATCHED = aiohttp.ClientTimeout(total=3.0)
+_PATCH_TIMEOUT = aiohttp.ClientTimeout(total=3.0)
 # The server ends a watch after 300 s. A bookmark comes about once a minute: longer silence means a dead connection.
-_WATCHED = aiohttp.ClientTimeout(total=330, sock_connect=5, sock_read=150)
+_WATCH_TIMEOUT = aiohttp.ClientTimeout(total=330, sock_connect=5, sock_read=150)
 # Where the kubelet puts the token and the API's authority.
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -55,7 +55,7 @@ class Kubernetes:
 
     async def patch(self, path: str, change: Mapping[str, Any]) -> dict[str, Any]:
         """Merge a change into an object; with a resourceVersion in it, only into that version, or else status 409."""
-        return await self._send("PATCH", path, change, _PATCHED)
+        return await self._send("PATCH", path, change, _PATCH_TIMEOUT)
 
     async def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """Add an object to a collection; status 409 where one of that name exists."""
@@ -94,7 +94,7 @@ class Kubernetes:
     async def _watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
         """Yield the events since `version` as they happen, until the server ends the watch."""
         query = {"watch": 1, "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": 300}
-        async with self._request("GET", path, _WATCHED, params=query) as response:
+        async with self._request("GET", path, _WATCH_TIMEOUT, params=query) as response:
             async for line in response.content:
                 event = codec.decode(dict[str, Any], line, "event")
                 if event.get("type") == "ERROR":
@@ -102,7 +102,7 @@ class Kubernetes:
                 yield event
 
     async def _send(
-        self, method: str, path: str, item: Mapping[str, Any] | None = None, limit: aiohttp.ClientTimeout = _ANSWER
+        self, method: str, path: str, item: Mapping[str, Any] | None = None, limit: aiohttp.ClientTimeout = _TIMEOUT
     ) -> dict[str, Any]:
         body = None if item is None else codec.encode(item)
         try:

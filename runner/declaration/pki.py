@@ -37,7 +37,7 @@ class CertificateSpec:
     subject: str  # as in RFC 4514
     usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT,)
     names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
-    # Written as a kubeconfig, too, for people and short commands; a service's kubeconfig names files, and its role writes it
+    # Written as a kubeconfig, too, for people and short commands; that of a service names files, and its role writes it
     kubeconfig: bool = False
 
 
@@ -117,6 +117,8 @@ def ensure(declaration: Declaration, state: State) -> None:
     for secret in (state.pki / "encryption-key", state.provisioning_token):
         if not secret.exists():
             _write(secret, base64.b64encode(secrets.token_bytes(32)))
+    if not state.dashboard_salt.exists():
+        _write(state.dashboard_salt, secrets.token_hex(16).encode())
 
 
 def expiries(state: State) -> list[CertificateExpiry]:

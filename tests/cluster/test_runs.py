@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from cryptography import x509
 from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from runner.declaration.model import Host
 from runner.state import State
 from tests.hosts.services import SERVICES
-from tests.support.cluster.disruption import recovered, wait_until_ready
+from tests.support.cluster.disruption import BACK, recovered, run, wait_until_ready
 from tests.support.cluster.pods import CoreApi
 from tests.support.cluster.site import run_site, site
 from tests.support.cluster.workstation import Shell
@@ -83,7 +84,7 @@ def test_the_demonstrator_outlives_a_change_of_its_unit_its_program_and_its_righ
     """The contents of queue and data store go with their pods: only another manifest may recreate them."""
     wait_until_ready(core)
     before, kept = started(), identities(core)
-    files = "/etc/systemd/system/inaetics.service /etc/inaetics/inaetics /etc/systemd/system.conf.d/wording.conf"
+    files = "/etc/systemd/system/inaetics.service /usr/local/sbin/inaetics /etc/systemd/system.conf.d/wording.conf"
     on("controller").root(f"for file in {files}; do echo '# by hand' >>$file; done")
     more = """'[{"op": "add", "path": "/rules/0/verbs/-", "value": "delete"}]'"""
     kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
@@ -145,6 +146,27 @@ def test_a_service_that_runs_with_a_file_of_somebodys_is_restarted_with_its_own(
     assert run_site("--check", "--tags", "flannel").changed == ["node-1: flannel : Compare services with their files"]
     assert run_site("--tags", "flannel").changed == ["node-1: flannel : Restart services"]
     assert restarted(before, started()) == {"node-1 flanneld"}
+
+
+def test_a_reboot_hides_no_recreation_that_is_due(core: CoreApi, nodes: Sequence[Host]) -> None:
+    """The demonstrator outlives a boot of the controller: so must the knowledge of the manifest that it was made from."""
+    role, task = ("--tags", "inaetics-app"), "inaetics-app : Template manifest, program and unit"
+    setting = (*role, "-e", "inaetics_app_liveness_seconds=25")
+    try:
+        assert run_site(*setting, interrupted_after=task).code == 130
+        run("vagrant", "halt", "controller")
+        run("vagrant", "up", "controller")
+        wait_until(
+            lambda: core.list_node().items,
+            "the API answers again",
+            seconds=BACK,
+            tolerating=(OSError, HTTPError, ApiException),
+        )
+        assert site("--check", *setting) == ["inaetics-app : Compare services with their files"]
+        assert "inaetics-app : Restart services" in site(*setting)
+    finally:
+        site(*role)
+        recovered(core, nodes[0])
 
 
 def test_certificates_that_their_programs_reload_restart_nothing(
@@ -229,11 +251,11 @@ def test_a_service_that_does_not_answer_fails_its_role_and_is_named(on: Callable
         " && systemctl daemon-reload && systemctl restart kube-scheduler || true"
     )
     try:
-        run = subprocess.run(
+        failed = subprocess.run(
             ["python", "-m", "runner", "site", "--tags", "kube-master"], capture_output=True, text=True, check=False
         )
-        assert run.returncode == 7, run.stdout
-        assert "The end of kube-scheduler.service's journal on controller" in run.stdout + run.stderr
+        assert failed.returncode == 7, failed.stdout
+        assert "The end of kube-scheduler.service's journal on controller" in failed.stdout + failed.stderr
     finally:
         controller.root(f"rm -r {override} && systemctl daemon-reload && systemctl restart kube-scheduler")
     assert site("--tags", "kube-master") == []

@@ -44,7 +44,7 @@ def readme(role: Path, specification: str) -> str:
     paragraphs.append("\n".join(header + [_row(name, option) for name, option in spec["options"].items()]))
     platforms = [f"{one['name']} ({', '.join(one['versions'])})" for one in galaxy["platforms"]]
     paragraphs.append(f"Runs on {', '.join(platforms)}. Made by `make roles` from `meta/`.")
-    return "\n\n".join(paragraphs) + "\n"
+    return re.sub(r"C\((.+?)\)", r"`\1`", "\n\n".join(paragraphs) + "\n")
 
 
 def _files(role: Path) -> Iterator[Path]:

@@ -19,7 +19,13 @@ class Rates:
         self._queues: set[str] = set()
 
     def update(self, ledgers: Collection[QueueLedger], at: float, clock: float) -> DataPoint:
-        """Return the rates over the window that ends now, by the monotonic clock, and the queues' utilisation."""
+        """Return the rates over the window that ends now, and the queues' utilisation.
+
+        Args:
+            ledgers: the counters of every queue.
+            at: now, in seconds since the epoch.
+            clock: now by the monotonic clock, in seconds.
+        """
         if self._queues != (queues := {ledger.queue for ledger in ledgers}):
             # A queue has come or gone: its counters say nothing about the last seconds.
             self._queues = queues
@@ -34,7 +40,7 @@ class Rates:
             self._window.popleft()
         since, before = self._window[0]
         # The first moment of a window has nothing before it.
-        seconds = clock - since or 1.0
+        seconds = (clock - since) or 1.0
         rates = ((after - earlier) / seconds for after, earlier in zip(totals, before, strict=True))
         capacity = sum(ledger.capacity for ledger in ledgers)
         held = sum(ledger.queued + ledger.in_work for ledger in ledgers)

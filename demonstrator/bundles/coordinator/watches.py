@@ -13,7 +13,7 @@ from demonstrator.lib import codec
 from demonstrator.lib.errors import REQUEST_ERRORS, format_error
 from demonstrator.model.overview import Initiator, Node, Scale
 from demonstrator.platform import KubernetesApi
-from demonstrator.platform.manifest import BundleState, Report
+from demonstrator.platform.manifest import BundleState
 
 # The provisioning server has no watch.
 _POLL_PERIOD = 5.0
@@ -109,8 +109,13 @@ class BundleWatch:
                 await asyncio.sleep(_POLL_PERIOD)
 
 
+class _Report(Struct):
+    # Not manifest.Report: what a newer agent's report has in addition is ignored.
+    bundles: tuple[BundleState, ...]
+
+
 class _Agent(Struct):
-    report: Report
+    report: _Report
 
 
 def parse_reports(text: bytes) -> PodBundles:

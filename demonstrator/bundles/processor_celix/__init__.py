@@ -12,16 +12,18 @@ from demonstrator.lib.native import Library, load
 class NativeProcessor(ProcessorService):
     """Calls the library; see processor.h."""
 
-    library: Library
+    library: Library | None = None
 
     @Validate
     def start(self, context: BundleContext) -> None:
         """See ProcessorService.start."""
-        self.library = load(__name__, "processor.h")
+        # Once: a component is started again after its last queue or its data store was gone.
+        self.library = self.library or load(__name__, "processor.h")
         super().start(context)
 
     def work(self, values: tuple[float, ...]) -> tuple[float, ...]:
         """See ProcessorService.work."""
+        assert self.library is not None
         results = self.library.ffi.new("double[]", len(values))
         self.library.functions.processor_work(values, results, len(values))
         return tuple(self.library.ffi.unpack(results, len(values)))

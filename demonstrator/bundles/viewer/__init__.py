@@ -57,7 +57,7 @@ class ViewerComponent:
         return [web.get("/viewer/events", self._stream), *(web.get(path, self._file) for path in self._files)]
 
     async def _file(self, request: web.Request) -> web.Response:
-        content_type = _TYPES.get(request.path.rpartition(".")[2], "text/html")
+        content_type = "text/html" if "." not in request.path else _TYPES[request.path.rpartition(".")[2]]
         body = self._files[request.path]
         return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_HEADERS)
 

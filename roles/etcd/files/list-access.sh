@@ -1,17 +1,25 @@
 #!/bin/sh
 # Prints etcd's users, roles and permissions as the etcdctl commands that make them, so that they can be compared with the
-# declared ones. Usage: list-access.sh ETCDCTL [OPTION …]
+# declared ones. Usage: list-access.sh ETCDCTL [OPTION ...]
 set -eu
-[ -x "$1" ] || exit 0 # before the first run there is nothing
+# Before the first run there is nothing.
+[ -x "$1" ] && systemctl is-active --quiet etcd || exit 0
 
-"$@" user list | while read -r user; do
+users=$("$@" user list)
+roles=$("$@" role list)
+for user in $users; do
     echo "user add $user --no-password"
-    "$@" user get "$user" | sed -n 's/^Roles://p' | tr ' ' '\n' | sed -n "s/^./user grant-role $user &/p"
+    granted=$("$@" user get "$user")
+    for role in $(echo "$granted" | sed -n 's/^Roles://p'); do
+        echo "user grant-role $user $role"
+    done
 done
-"$@" role list | grep -v '^root$' | while read -r role; do
+for role in $roles; do
+    [ "$role" != root ] || continue
     echo "role add $role"
+    permissions=$("$@" role get "$role")
     # "KV Read:" and "KV Write:" head lines with a key, "[key, end)" or "[key, end) (prefix key)".
-    "$@" role get "$role" | awk -v role="$role" '
+    echo "$permissions" | awk -v role="$role" '
         /^KV /  { read = /Read/ }
         /^\t/   { sub(/^\t/, ""); if (read) reads[$0]; else writes[$0]; keys[$0] }
         END {
@@ -24,4 +32,5 @@ done
             }
         }'
 done
-"$@" auth status | sed -n 's/^Authentication Status: true/auth enable/p'
+status=$("$@" auth status)
+echo "$status" | sed -n 's/^Authentication Status: true/auth enable/p'

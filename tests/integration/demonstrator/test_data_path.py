@@ -128,7 +128,7 @@ async def _finish(kind: str, queue_library: Library, processor_library: Library)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_that_finishes_delivers_what_it_has_in_hand(
+def test_a_processor_that_finishes_delivers_what_it_has_in_hand(
     kind: str, queue_library: Library, processor_library: Library
 ) -> None:
     virtual_clock.run(_finish(kind, queue_library, processor_library))

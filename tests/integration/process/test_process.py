@@ -206,6 +206,21 @@ def test_a_signal_cancels_parallel_jobs() -> None:
         jobs.run_parallel([interrupt, lambda: jobs.run(["sleep", "600"])], 2)
 
 
+def test_one_signal_leaves_parallel_jobs_their_time(tmp_path: Path) -> None:
+    """One job that ends at once must not count as a second Ctrl-C for the others."""
+    jobs = JobRunner()
+    script = f"trap 'sleep 1; echo ended in order >{tmp_path}/end; exit' INT; touch {tmp_path}/ready; while :; do sleep 0.1; done"
+
+    def interrupt() -> None:
+        wait_until((tmp_path / "ready").exists, "the other job runs", seconds=10)
+        os.kill(os.getpid(), signal.SIGINT)
+        jobs.run(["sleep", "600"])
+
+    with pytest.raises(KeyboardInterrupt):
+        jobs.run_parallel([interrupt, lambda: jobs.run(["sh", "-c", script])], 2)
+    assert (tmp_path / "end").read_text("utf-8") == "ended in order\n"
+
+
 def test_a_signal_that_this_process_ignores_stays_ignored() -> None:
     """As SIGHUP under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

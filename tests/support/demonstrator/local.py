@@ -21,6 +21,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from demonstrator.lib.native import LIBRARY
 from tests.support.demonstrator.kubernetes import KubernetesApi
 from tests.support.polling import wait_until_async
 
@@ -138,7 +139,7 @@ class Local:
             for part in parts:
                 shutil.copytree(SOURCE / part, root / "demonstrator" / part)
             for bundle, library in self.libraries.items() if "bundles" in parts else ():
-                shutil.copy(library, root / "demonstrator" / "bundles" / bundle)
+                shutil.copy(library, root / "demonstrator" / "bundles" / bundle / LIBRARY)
         return root
 
     async def start_agent(self, target: str, pod: str, **environment: str) -> Agent:
