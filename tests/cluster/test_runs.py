@@ -149,7 +149,7 @@ def test_a_service_that_runs_with_a_file_of_somebodys_is_restarted_with_its_own(
 
 
 def test_a_reboot_hides_no_recreation_that_is_due(core: CoreApi, nodes: Sequence[Host]) -> None:
-    """The demonstrator outlives a boot of the controller: so must the knowledge of the manifest that it was made from."""
+    """The demonstrator outlives a boot of the controller; so must what is known of its manifest."""
     role, task = ("--tags", "inaetics-app"), "inaetics-app : Template manifest, program and unit"
     setting = (*role, "-e", "inaetics_app_liveness_seconds=25")
     try:

@@ -14,6 +14,7 @@ import pytest
 from runner import process, stopping
 from runner.process import CancelledError, CommandError, JobRunner
 from runner.state import CHECKOUT
+from tests.support.polling import wait_until
 
 # Runs a command as a step of the runner does, in a process that a test can interrupt.
 CHILD = """
@@ -209,7 +210,8 @@ def test_a_signal_cancels_parallel_jobs() -> None:
 def test_one_signal_leaves_parallel_jobs_their_time(tmp_path: Path) -> None:
     """One job that ends at once must not count as a second Ctrl-C for the others."""
     jobs = JobRunner()
-    script = f"trap 'sleep 1; echo ended in order >{tmp_path}/end; exit' INT; touch {tmp_path}/ready; while :; do sleep 0.1; done"
+    handler = f"sleep 1; echo ended in order >{tmp_path}/end; exit"
+    script = f"trap '{handler}' INT; touch {tmp_path}/ready; while :; do sleep 0.1; done"
 
     def interrupt() -> None:
         wait_until((tmp_path / "ready").exists, "the other job runs", seconds=10)

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.state import CHECKOUT
 
-PLUGIN = CHECKOUT / "roles" / "inaetics-app" / "filter_plugins" / "password_hash.py"
+PLUGIN = CHECKOUT / "roles" / "inaetics-app" / "filter_plugins" / "scrypt.py"
 SALT = "00112233445566778899aabbccddeeff"
 
 
