@@ -43,7 +43,7 @@ def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checko
     assert {event["status"] for event in finished} == {"ok", "changed", "skipped"}
     roles = {event["role"] for event in finished if event["status"] == "changed"}
     assert roles == {path.name for path in (checkout.directory / "roles").iterdir()} - {"common"}
-    assert checkout.on("controller", "ls -d /opt/cluster /etc/etcd /etc/kubernetes 2>/dev/null || true") == ""
+    assert checkout.on("controller", "ls -d /opt/cluster/bin /etc/etcd /etc/kubernetes 2>/dev/null || true") == ""
 
 
 def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path) -> None:
