@@ -1,6 +1,5 @@
 """Runs of `site` on a cluster that somebody changed: exact, complete after an interruption, and foretold by --check."""
 
-import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -251,11 +250,9 @@ def test_a_service_that_does_not_answer_fails_its_role_and_is_named(on: Callable
         " && systemctl daemon-reload && systemctl restart kube-scheduler || true"
     )
     try:
-        failed = subprocess.run(
-            ["python", "-m", "runner", "site", "--tags", "kube-master"], capture_output=True, text=True, check=False
-        )
-        assert failed.returncode == 7, failed.stdout
-        assert "The end of kube-scheduler.service's journal on controller" in failed.stdout + failed.stderr
+        failed = run_site("--tags", "kube-master")
+        assert failed.code == 7, failed.errors
+        assert "The end of kube-scheduler.service's journal on controller" in failed.errors
     finally:
         controller.root(f"rm -r {override} && systemctl daemon-reload && systemctl restart kube-scheduler")
     assert site("--tags", "kube-master") == []
