@@ -123,6 +123,8 @@ class JobRunner:
                 for _ in stop:
                     _wait(child)
                 raise
+            finally:
+                child.poll()  # it may have ended after the last look at it: nothing else reaps it
         self.check()
         if requests or child.returncode:
             tail = "\n".join(line for _, line in output[-30:])

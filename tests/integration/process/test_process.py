@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -103,6 +104,28 @@ def test_a_time_limit_ends_a_command_and_all_it_started() -> None:
         process.run(["sh", "-c", "echo $$; sleep 600 & echo $!; wait"], on_line=pids.append, timeout=0.2)
     assert caught.value.code is None
     assert [is_alive(pid) for pid in pids] == [False, False]
+
+
+@pytest.mark.parametrize("error", [CommandError, ZeroDivisionError])
+def test_a_command_that_ends_between_two_looks_at_it_is_reaped(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    children: list[psutil.Process] = []
+
+    def stop(*_: object) -> Iterator[bool]:
+        children.extend(psutil.Process().children())
+        children[0].kill()
+        wait_until(lambda: children[0].status() == psutil.STATUS_ZOMBIE, "the command has ended", seconds=10)
+        yield from ()
+
+    def listen(_: str) -> None:
+        if error is ZeroDivisionError:
+            raise error
+
+    monkeypatch.setattr(process, "stop_in_order", stop)
+    with pytest.raises(error):
+        process.run(["sh", "-c", "echo; exec sleep 600"], on_line=listen, timeout=0.2)
+    assert not children[0].is_running()
 
 
 def test_an_error_of_the_listener_ends_the_command() -> None:
