@@ -72,7 +72,9 @@ Json = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every task, download and host.")]
 Mirror = Annotated[str | None, Option(help=MIRROR_HELP, metavar="PLACE")]
 Inventory = Annotated[Path | None, Option(help=INVENTORY_HELP, exists=True, dir_okay=False, metavar="FILE")]
-Limit = Annotated[str | None, Option(help="Only these hosts: node-2, nodes, 'node-1,node-2'.", metavar="HOSTS")]
+Limit = Annotated[
+    str | None, Option(help="Only these hosts or groups: node-2, workers, 'node-1,node-2'.", metavar="HOSTS")
+]
 
 
 @_command("site", "site --tags flannel --limit node-2", "site --check --diff")
@@ -176,7 +178,7 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
 
     hosts = _declaration().hosts_matching(limit)
     if limit is not None and hosts is None:
-        raise BadParameter("name hosts or groups: node-1,node-2 or nodes", param_hint="--limit")
+        raise BadParameter("name hosts or groups: node-1,node-2 or workers", param_hint="--limit")
     run_verify(hosts or [], inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY)
 
 

@@ -20,8 +20,8 @@ def build_inventory(
     names = [host.name for host in declaration.hosts]
     return {
         "_meta": {"hostvars": {host.name: _host(host, targets.get(host.name)) for host in declaration.hosts}},
-        "all": {
-            "children": ["controller", "nodes", "etcd"],
+        "cluster": {
+            "children": ["control_plane", "workers", "etcd"],
             "vars": {
                 "cluster_name": declaration.name,
                 "cluster_provider": declaration.provider,
@@ -37,9 +37,9 @@ def build_inventory(
                 "cluster_images": release.images,
             },
         },
-        "controller": {"hosts": names[:1]},
-        "nodes": {"hosts": names[1:]},
-        "etcd": {"hosts": names[:1]},
+        "control_plane": {"hosts": names[:1]},
+        "workers": {"hosts": names[1:]},
+        "etcd": {"children": ["control_plane"]},
     }
 
 

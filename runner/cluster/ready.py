@@ -27,7 +27,7 @@ def wait_until_ready(declaration: Declaration, state: State, report: Report) -> 
         NotReadyError: a condition did not hold in time; it is named with what it lacks.
     """
     page = f"http://{declaration.controller.address}"
-    nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
+    nodes = [str(host.address) for host in declaration.hosts if host.group == "workers"]
     poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)
 
 

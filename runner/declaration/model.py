@@ -75,7 +75,7 @@ class Host:
     address: IPv4Address
     cpus: int
     memory: int
-    group: Literal["controller", "nodes"]
+    group: Literal["control_plane", "workers"]
 
 
 class Declaration(_Model):
@@ -95,8 +95,8 @@ class Declaration(_Model):
         first, nodes = self.controller, self.nodes
         addresses = (nodes.first_address + offset for offset in range(nodes.count))
         return (
-            Host("controller", first.address, first.cpus, first.memory, "controller"),
-            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "nodes") for n, one in enumerate(addresses, 1)),
+            Host("controller", first.address, first.cpus, first.memory, "control_plane"),
+            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "workers") for n, one in enumerate(addresses, 1)),
         )
 
     @property
@@ -107,7 +107,9 @@ class Declaration(_Model):
     def hosts_matching(self, limit: str | None) -> list[str] | None:
         """Return the hosts that `--limit` names, or None without a limit or where only Ansible can resolve it."""
         names = [host.name for host in self.hosts]
-        groups = {"all": names, "nodes": names[1:], "etcd": names[:1]} | {name: [name] for name in names}
+        one, others = names[:1], names[1:]
+        groups = {"all": names, "cluster": names, "control_plane": one, "etcd": one, "workers": others}
+        groups |= {name: [name] for name in names}
         parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
         if limit is None or not groups.keys() >= set(parts):
             return None
@@ -132,7 +134,7 @@ class Declaration(_Model):
             self.network[-1]: "the network's broadcast address",
         }
         for host in self.hosts:
-            key = "controller.address" if host.group == "controller" else "nodes.first_address"
+            key = "controller.address" if host.group == "control_plane" else "nodes.first_address"
             if host.address not in self.network:
                 raise ValueError(f"{key} {host.address} ({host.name}) must lie in network ({self.network})")
             if host.address in taken:

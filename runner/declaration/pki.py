@@ -79,7 +79,7 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
     for host in declaration.hosts:
         table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
         table.append(service(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
-        if host.group == "nodes":
+        if host.group == "workers":
             subject = f"CN=system:node:{host.address},O=system:nodes"
             table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
             table.append(service(f"kubelet-{host.name}", subject))

@@ -75,7 +75,7 @@ def core(api: client.ApiClient) -> CoreApi:
 @pytest.fixture(scope="session")
 def nodes(declaration: Declaration) -> Sequence[Host]:
     """The hosts that run pods."""
-    return [host for host in declaration.hosts if host.group == "nodes"]
+    return [host for host in declaration.hosts if host.group == "workers"]
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ BY_NAME: dict[str, Callable[[str], Any]] = {
 }
 
 
-# Shared variables with other values than group_vars/all/main.yml gives them.
+# Shared variables with other values than group_vars/cluster/main.yml gives them.
 SHARED = {
     "cluster_bin_dir": "/changed/opt/cluster/bin",
     "cluster_api_url": "https://192.0.2.1:16443",

@@ -73,7 +73,7 @@ def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
 
 
 def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
-    derived = read(CHECKOUT / "group_vars" / "all" / "main.yml")
+    derived = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
     declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
     own_machines = (CHECKOUT / "inventory" / "static.example.yml").read_text("utf-8")
     assert derived.keys() <= declared.keys()
