@@ -87,6 +87,11 @@ def test_a_role_declares_every_shared_variable_that_it_reads(role: Path) -> None
     assert [name for name in read(role / SPEC)["argument_specs"]["main"]["options"] if name.startswith("cluster_")]
 
 
+def test_every_play_says_that_it_needs_root() -> None:
+    """ansible.cfg, which says it for a whole machine, may be another one."""
+    assert all(play["become"] for play in read(CHECKOUT / "playbooks" / "site.yml"))
+
+
 def test_every_role_runs_in_the_site_and_by_its_own_tag() -> None:
     plays = read(CHECKOUT / "playbooks" / "site.yml")
     named = {entry["role"]: entry["tags"] for play in plays for entry in play["roles"]}
