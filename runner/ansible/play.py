@@ -18,9 +18,8 @@ from runner import process, stopping
 from runner.ansible.translate import EventTranslator, Failure, Recap
 from runner.errors import HostsError, RolesError, RunnerError
 from runner.events import Report
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
-VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"
 INTERRUPT_SECONDS = 3.0  # that Ansible has to end by itself after Ctrl-C
 POLL = 0.2
 JOURNAL_SECONDS = 20.0
@@ -133,20 +132,18 @@ def _error(failures: Sequence[Failure], inventory: Path) -> RunnerError:
     failure = min((one for one in failures if one.where == failures[0].where), key=lambda one: one.host)
     others = sorted({other.host for other in failures} - {failure.host})
     also = f" (and on {', '.join(others)})" if others else ""
-    own_machines = inventory != VAGRANT_INVENTORY
     if failure.unreachable:
         remedy = "`python -m runner site` without --tags or --limit brings missing hosts up."
-        if own_machines:
+        if inventory != VAGRANT_INVENTORY:
             remedy = f"Check that the machine runs and that {inventory} has its address and ssh key."
         return HostsError(f"{failure.host} cannot be reached{also}: {failure.message}", remedy)
-    place = f"{failure.host} by ssh" if own_machines else f"it with `python -m runner ssh {failure.host}`"
     details = failure.output
     if failure.unit:
         heading = f"The end of {failure.unit}'s journal on {failure.host}:"
         details = "\n".join([details, heading, *_journal(failure, inventory)]).strip()
     return RolesError(
         f"{failure.host}: {failure.where} failed{also}: {failure.message}",
-        f"Look at {place}, then run the same command again.",
+        f"Look at it with `python -m runner ssh {failure.host}`, then run the same command again.",
         details,
     )
 

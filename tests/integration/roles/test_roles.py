@@ -86,7 +86,7 @@ def test_failed_task_is_told_with_host_task_message_and_output(inventory: Path, 
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
     assert caught.value.message == "one: Fail on purpose failed (and on two): non-zero return code"
-    assert caught.value.remedy == "Look at one by ssh, then run the same command again."
+    assert caught.value.remedy == "Look at it with `python -m runner ssh one`, then run the same command again."
     assert caught.value.details == "out\nerr"
 
 

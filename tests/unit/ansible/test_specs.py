@@ -72,13 +72,10 @@ def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
     assert all(option["required"] and option["description"].endswith(".") for option in declared.values())
 
 
-def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
-    derived = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
+def test_every_shared_variable_has_a_value_that_an_inventory_may_change() -> None:
+    values = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
     declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-    own_machines = (CHECKOUT / "inventory" / "static.example.yml").read_text("utf-8")
-    assert derived.keys() <= declared.keys()
-    for name in declared.keys() - derived.keys():
-        assert f" {name}:" in own_machines, name
+    assert values.keys() - {"ansible_python_interpreter"} == declared.keys()
 
 
 @each_role
