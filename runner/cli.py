@@ -72,6 +72,7 @@ Json = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every task, download and host.")]
 Mirror = Annotated[str | None, Option(help=MIRROR_HELP, metavar="PLACE")]
 Inventory = Annotated[Path | None, Option(help=INVENTORY_HELP, exists=True, dir_okay=False, metavar="FILE")]
+HostName = Annotated[str, Argument(help="controller, node-1, node-2 …", metavar="HOST")]
 Limit = Annotated[
     str | None, Option(help="Only these hosts or groups: node-2, workers, 'node-1,node-2'.", metavar="HOSTS")
 ]
@@ -183,11 +184,7 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
 
 
 @_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
-def ssh(
-    context: Context,
-    host: Annotated[str, Argument(help="controller, node-1, node-2 …")],
-    inventory: Inventory = None,
-) -> None:
+def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
@@ -227,7 +224,8 @@ def _declaration() -> "Declaration":
 
 def _current(inventory: Path | None) -> Path:
     """Return the inventory that a command names, or that of the last `site`."""
-    return inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY
+    own = inventory or State().own_inventory
+    return own.resolve() if own.is_symlink() or own.exists() else VAGRANT_INVENTORY
 
 
 def _cluster(inventory: Path, vault_password_file: Path | None = None) -> "Declaration | OwnMachines":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment, render_inventory
+from runner.ansible import ansible_environment, rendered
 from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
 from runner.state import CHECKOUT, VAGRANT_INVENTORY
@@ -31,7 +31,7 @@ def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
             if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
                 inventory = Path(directory) / "inventory.json"
-                inventory.write_text(json.dumps(render_inventory(cluster)), encoding="utf-8")
+                inventory.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
             options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin"]
             options += [f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
             command = [sys.executable, "-m", "pytest", *options, TESTS]

@@ -43,7 +43,7 @@ class Identity:
 
 def expected(facts: Facts) -> dict[str, Identity]:
     """The table for one host."""
-    own = frozenset({"controller", facts.address, "localhost", "127.0.0.1"})
+    own = frozenset({facts.name, facts.address, "localhost", "127.0.0.1"})
     both = {
         "/etc/flannel/client.crt": Identity("etcd", "flannel", facts.name),
         "/etc/kube-proxy/client.crt": Identity("kubernetes", "system:kube-proxy", facts.name),
