@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
 
 MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the publishers."
-INVENTORY_HELP = "An Ansible inventory of machines of your own; that of the last `site` counts where none is given."
+INVENTORY_HELP = "An Ansible inventory of machines of your own; other commands know it after `site`."
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 
 
@@ -224,8 +224,8 @@ def _declaration() -> "Declaration":
 
 def _current(inventory: Path | None) -> Path:
     """Return the inventory that a command names, or that of the last `site`."""
-    own = inventory or State().own_inventory
-    return own.resolve() if own.is_symlink() or own.exists() else VAGRANT_INVENTORY
+    last = State().own_inventory
+    return (inventory or (last if last.is_symlink() else VAGRANT_INVENTORY)).resolve()
 
 
 def _cluster(inventory: Path, vault_password_file: Path | None = None) -> "Declaration | OwnMachines":
