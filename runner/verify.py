@@ -1,32 +1,41 @@
 """The tests of every host with testinfra."""
 
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment
+from runner.ansible import ansible_environment, render_inventory
+from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
 TESTS = "tests/hosts"
 
 
-def verify(hosts: Sequence[str], inventory: Path) -> None:
+def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
     """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
-    options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
-    command = [sys.executable, "-m", "pytest", *options, *pytest_filter(hosts), TESTS]
     # Neither the user's options nor other plugins that happen to be installed.
     isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    inventory = VAGRANT_INVENTORY
     try:
-        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
+        with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
+            if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
+                inventory = Path(directory) / "inventory.json"
+                inventory.write_text(json.dumps(render_inventory(cluster)), encoding="utf-8")
+            options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin"]
+            options += [f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
+            command = [sys.executable, "-m", "pytest", *options, TESTS]
+            process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None

@@ -31,8 +31,8 @@ def fixture_started(on: Callable[[str], Shell], nodes: Sequence[Host]) -> Starte
 
     def started() -> dict[str, str]:
         found: dict[str, str] = {}
-        of_nodes = [service.name for service in SERVICES if service.group in {"all", "nodes"}]
-        of_controller = [service.name for service in SERVICES if service.group != "nodes"]
+        of_nodes = [service.name for service in SERVICES if service.group in {"cluster", "workers"}]
+        of_controller = [service.name for service in SERVICES if service.group != "workers"]
         for host, units in {
             "controller": [*of_controller, "inaetics"],
             **{node.name: of_nodes for node in nodes},
