@@ -33,8 +33,8 @@ RENDER = [
         },
         "with_fileglob": "templates/*.j2",
         "loop_control": {"loop_var": "template"},
-        # What a role's loop says of a kubeconfig.
-        "vars": {"item": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}}},
+        # What a role's task says of a kubeconfig.
+        "vars": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}},
     }
 ]
 PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
@@ -262,7 +262,12 @@ def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothi
 def test_nothing_is_said_twice(tmp_path: Path) -> None:
     """With every default changed no template has the former value: each fact has one place."""
     specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
-    options = {name: option for spec in specs for name, option in spec["argument_specs"]["main"]["options"].items()}
+    options = {
+        name: option
+        for spec in specs
+        for entry in spec["argument_specs"].values()
+        for name, option in entry["options"].items()
+    }
     changed = {name: other(option) for name, option in options.items() if "default" in option}
     rendered = render(tmp_path, ASKED | SHARED | changed)
 

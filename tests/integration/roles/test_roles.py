@@ -106,10 +106,10 @@ def test_failed_item_of_a_loop_is_named(inventory: Path, playbook: Write) -> Non
 def test_failed_unit_brings_its_journal_or_says_why_not(inventory: Path, playbook: Write) -> None:
     play = playbook("""
 - name: Start nothing
-  ansible.builtin.systemd_service:
-    name: no-such-unit
-    state: started
+  start_services:
+    names: [no-such-unit]
 """)
+    play.write_text(f"{play.read_text()}  roles: [common]\n")
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert "The end of no-such-unit.service's journal on one:" in caught.value.details

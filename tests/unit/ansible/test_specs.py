@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from runner.state import CHECKOUT
-from tests.support.role_specs import SPEC, specification
+from tests.support.role_specs import COMMON, SPEC, specification
 
 # common is no role to run: it holds the tasks that the others share.
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != "common")
@@ -67,14 +67,14 @@ def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
     """A role on another inventory must say what it lacks before it changes anything."""
     texts = [path.read_text("utf-8") for path in (CHECKOUT / "roles").rglob("*") if path.suffix in (".yml", ".j2")]
     read_there = {name for text in texts for name in re.findall(r"\bcluster_[a-z_]+", text)}
-    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    declared = read(COMMON / SPEC)["argument_specs"]["shared"]["options"]
     assert read_there == declared.keys()
     assert all(option["required"] and option["description"].endswith(".") for option in declared.values())
 
 
 def test_every_shared_variable_has_a_value_that_an_inventory_may_change() -> None:
     values = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
-    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    declared = read(COMMON / SPEC)["argument_specs"]["shared"]["options"]
     assert values.keys() - {"ansible_python_interpreter"} == declared.keys()
 
 
