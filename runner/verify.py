@@ -21,8 +21,13 @@ def verify(hosts: Sequence[str], inventory: Path) -> None:
     Raises:
         VerifyError: a test failed, or none could run.
     """
+    run_pytest(inventory, *pytest_filter(hosts), TESTS)
+
+
+def run_pytest(inventory: Path, *arguments: str) -> None:
+    """Run pytest with these arguments, with testinfra on the hosts of the inventory, as `verify` does."""
     options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
-    command = [sys.executable, "-m", "pytest", *options, *pytest_filter(hosts), TESTS]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     # Neither the user's options nor other plugins that happen to be installed.
     isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     try:
