@@ -15,6 +15,7 @@ from runner.errors import LockedError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
+VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"  # of the declared hosts
 MAX_RUNS = 20  # directories of earlier runs
 
 

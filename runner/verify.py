@@ -1,31 +1,39 @@
 """The tests of every host with testinfra."""
 
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment
+from runner.ansible import ansible_environment, render_inventory
+from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
 TESTS = "tests/hosts"
 
 
-def verify(hosts: Sequence[str], inventory: Path) -> None:
+def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
     """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
-    run_pytest(inventory, *pytest_filter(hosts), TESTS)
+    with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
+        inventory = VAGRANT_INVENTORY
+        if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
+            inventory = Path(directory) / "inventory.json"
+            inventory.write_text(json.dumps(render_inventory(cluster)), encoding="utf-8")
+        run_pytest(inventory, *pytest_filter(hosts), TESTS)
 
 
 def run_pytest(inventory: Path, *arguments: str) -> None:
-    """Run pytest with these arguments, with testinfra on the hosts of the inventory, as `verify` does."""
+    """Run pytest with these arguments, and testinfra on the hosts of an inventory; raises as `verify` does."""
     options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
     command = [sys.executable, "-m", "pytest", *options, *arguments]
     # Neither the user's options nor other plugins that happen to be installed.

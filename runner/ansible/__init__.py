@@ -1,6 +1,13 @@
-"""Ansible: the dynamic inventory, playbook runs and what they report."""
+"""Ansible: inventories, playbook runs and what they report."""
 
-from runner.ansible.inventory import build_inventory
-from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, ansible_environment, run_playbook
+from runner.ansible.inventory import build_inventory, read_inventory, render_inventory
+from runner.ansible.play import PlaybookOptions, ansible_environment, run_playbook
 
-__all__ = ["VAGRANT_INVENTORY", "PlaybookOptions", "ansible_environment", "build_inventory", "run_playbook"]
+__all__ = [
+    "PlaybookOptions",
+    "ansible_environment",
+    "build_inventory",
+    "read_inventory",
+    "render_inventory",
+    "run_playbook",
+]

@@ -8,14 +8,14 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
 from tests.hosts.facts import Facts
 from tests.hosts.services import Service
-from tests.support.ssh import keep_connections
+from tests.support.ssh import connect_as_root
 
 JOURNAL_LINES = 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/ssh.py; and name what the tests are marked with."""
-    keep_connections(config)
+    connect_as_root(config)
     config.addinivalue_line("markers", "journal(unit): print this unit's journal when the test fails")
 
 

@@ -93,12 +93,12 @@ class Facts:
     def neighbours(self) -> dict[str, Mapping[str, Any]]:
         """The variables of every host of the inventory, by name."""
         hostvars: dict[str, Mapping[str, Any]] = self._host.backend.ansible_runner.inventory["_meta"]["hostvars"]
-        return {name: hostvars[name] for name in self.variables["groups"]["all"]}
+        return {name: hostvars[name] for name in self.variables["groups"]["cluster"]}
 
     @property
     def nodes(self) -> dict[str, Mapping[str, Any]]:
         """The variables of every node, by name."""
-        return {name: self.neighbours[name] for name in self.variables["groups"]["nodes"]}
+        return {name: self.neighbours[name] for name in self.variables["groups"]["workers"]}
 
     @property
     def services(self) -> list[Service]:

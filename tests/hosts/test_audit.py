@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 pytestmark = pytest.mark.journal("kube-apiserver.service")
 
 LOG = "/var/log/kubernetes/audit.log"

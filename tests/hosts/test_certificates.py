@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 MIN_DAYS, MAX_DAYS = 30, 366  # the runner renews what has less, and never issues more
 SERVER, CLIENT = "server", "client"
@@ -48,7 +48,7 @@ def expected(facts: Facts) -> dict[str, Identity]:
         "/etc/flannel/client.crt": Identity("etcd", "flannel", facts.name),
         "/etc/kube-proxy/client.crt": Identity("kubernetes", "system:kube-proxy", facts.name),
     }
-    if "nodes" in facts.groups:
+    if "workers" in facts.groups:
         kubelet, names = f"system:node:{facts.address}", frozenset({facts.name, facts.address})
         return both | {
             "/etc/kubernetes/kubelet.crt": Identity("kubernetes", kubelet, "system:nodes", (SERVER,), names),

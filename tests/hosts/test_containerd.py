@@ -6,14 +6,14 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://nodes"]
+testinfra_hosts = ["ansible://workers"]
 pytestmark = pytest.mark.journal("containerd.service")
 
 CONTAINERD = "/opt/cluster/bin/containerd --config /etc/containerd/config.toml config dump 2>/dev/null"
 
 
 def _registry(facts: Facts) -> str:
-    controller = facts.variables["groups"]["controller"][0]
+    controller = facts.variables["groups"]["control_plane"][0]
     return f"{facts.neighbours[controller]['cluster_address']}:5000"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 pytestmark = pytest.mark.journal("docker-registry.service")
 
 AUTHORITY = "/etc/docker-registry/ca.crt"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts, File
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 API = "/etc/kubernetes/apiserver"
 MANAGER = "/etc/kubernetes/controller-manager"
@@ -12,7 +12,7 @@ SCHEDULER = "/etc/kubernetes/scheduler"
 
 # Every file with a private key or an encryption key, and the one user who can read it.
 SECRETS = {
-    "all": {
+    "cluster": {
         "/etc/flannel/client.key": "root",
         "/etc/kube-proxy/client.key": "root",
     },
@@ -21,7 +21,7 @@ SECRETS = {
         "/etc/etcd/root.key": "root",
         "/etc/etcd/server.key": "etcd",
     },
-    "controller": {
+    "control_plane": {
         "/etc/docker-registry/server.key": "docker-registry",
         "/etc/inaetics/kubeconfig": "inaetics",
         f"{API}/encryption.yml": "kube-apiserver",
@@ -39,7 +39,7 @@ SECRETS = {
         "/etc/kubernetes/super-admin.kubeconfig": "root",
         "/home/core/.kube/config": "core",
     },
-    "nodes": {
+    "workers": {
         "/etc/kubernetes/kubelet.key": "root",
         "/etc/kubernetes/kubelet-client.key": "root",
     },
@@ -47,21 +47,21 @@ SECRETS = {
 # What else only its owner enters (CIS 1.1.11, 1.1.12, 4.1.1, 4.1.9).
 PRIVATE = {
     "etcd": {"/var/lib/etcd": File("etcd", "0700")},
-    "controller": {
+    "control_plane": {
         "/home/core/.kube": File("core", "0700"),
         "/var/lib/docker-registry": File("docker-registry", "0700"),
         "/var/log/kubernetes": File("kube-apiserver", "0700"),
         "/var/log/kubernetes/audit.log": File("kube-apiserver", "0600"),
     },
-    "nodes": {
+    "workers": {
         "/etc/kubernetes/kubelet.kubeconfig": File("root", "0600"),
         "/etc/kubernetes/kubelet.yml": File("root", "0600"),
         "/etc/systemd/system/kubelet.service": File("root", "0600"),
     },
 }
 USERS = {
-    "all": ("core", "nobody"),
-    "controller": (
+    "cluster": ("core", "nobody"),
+    "control_plane": (
         "etcd",
         "docker-registry",
         "inaetics",

@@ -2,7 +2,7 @@
 
 from tests.hosts.facts import Facts, File
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 PACKAGES = ("ca-certificates", "conntrack", "curl", "ethtool", "iptables", "kmod", "procps", "socat", "sudo")
 SYSCTLS = {
@@ -11,9 +11,9 @@ SYSCTLS = {
     "net.ipv4.ip_forward": "1",
 }
 PROGRAMS = {
-    "all": "flanneld kube-proxy",
-    "controller": "etcd etcdctl etcdutl kube-apiserver kube-controller-manager kube-scheduler kubectl registry",
-    "nodes": "bridge containerd containerd-shim-runc-v2 ctr host-local kubelet loopback portmap runc",
+    "cluster": "flanneld kube-proxy",
+    "control_plane": "etcd etcdctl etcdutl kube-apiserver kube-controller-manager kube-scheduler kubectl registry",
+    "workers": "bridge containerd containerd-shim-runc-v2 ctr host-local kubelet loopback portmap runc",
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.hosts.facts import Facts
 from tests.hosts.services import PROPERTIES, UNPRIVILEGED
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 pytestmark = pytest.mark.journal("inaetics.service")
 
 STARTED = "Started INAETICS demonstrator Kubernetes services and controllers."

@@ -5,7 +5,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 
 API, MANAGER, SCHEDULER = "kube-apiserver", "kube-controller-manager", "kube-scheduler"
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 pytestmark = pytest.mark.journal("kube-proxy.service")
 
 

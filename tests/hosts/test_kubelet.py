@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://nodes"]
+testinfra_hosts = ["ansible://workers"]
 pytestmark = pytest.mark.journal("kubelet.service")
 
 # Keys of kubelet.yml, with the recommendation of the CIS Kubernetes Benchmark 1.12 or the reason.
@@ -61,7 +61,7 @@ def test_strangers_are_refused(facts: Facts) -> None:
 
 def test_etcd_does_not_know_a_node(facts: Facts) -> None:
     """A node's certificates are Kubernetes': etcd must end the handshake, or a node could read every Secret."""
-    controller = facts.neighbours[facts.variables["groups"]["controller"][0]]["cluster_address"]
+    controller = facts.neighbours[facts.variables["groups"]["control_plane"][0]]["cluster_address"]
     node = "--cert /etc/kubernetes/kubelet.crt --key /etc/kubernetes/kubelet.key"
     etcd = f"--cacert /etc/flannel/etcd-ca.crt https://{controller}:2379/health"
     facts.refused(f"curl -sS --max-time 5 {node} {etcd}")

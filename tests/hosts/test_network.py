@@ -2,12 +2,12 @@
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 EVERY_HOST = {("tcp", 22, "sshd"), ("udp", 8472, "")}  # 8472 is flannel's, and the kernel's own
 OPEN = {
-    "controller": {("tcp", 2379, "etcd"), ("tcp", 5000, "registry"), ("tcp", 6443, "kube-apiserver")},
-    "nodes": {("tcp", 10250, "kubelet")},
+    "control_plane": {("tcp", 2379, "etcd"), ("tcp", 5000, "registry"), ("tcp", 6443, "kube-apiserver")},
+    "workers": {("tcp", 10250, "kubelet")},
 }
 # A virtual machine's box asks for the address of its other interface by DHCP.
 ALLOWED = {("udp", 68, "dhclient"), ("udp", 68, "systemd-network")}

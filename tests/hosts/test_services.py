@@ -7,7 +7,7 @@ import pytest
 from tests.hosts.facts import Facts
 from tests.hosts.services import SERVICES, Service
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 pytestmark = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 

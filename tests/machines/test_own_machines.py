@@ -29,9 +29,11 @@ def fixture_inventory(checkout: Checkout) -> Path:
     found: dict[str, Any] = json.loads(checkout.run("inventory/vagrant.py", "--list"))
     described = found["_meta"]["hostvars"]
     groups = {
-        name: {"hosts": {host: described[host] for host in found[name]["hosts"]}} for name in found["all"]["children"]
+        name: {"hosts": {host: described[host] for host in found[name]["hosts"]}}
+        for name in ("control_plane", "workers")
     }
-    static = {"all": {"vars": found["all"]["vars"] | {"cluster_release_mounted": False}, "children": groups}}
+    groups["etcd"] = {"children": {"control_plane": {}}}
+    static = {"cluster": {"vars": found["cluster"]["vars"] | {"cluster_release_mounted": False}, "children": groups}}
     path = checkout.directory / "inventory" / "static.yml"
     path.write_text(yaml.safe_dump(static), encoding="utf-8")
     return path

@@ -12,7 +12,6 @@ from runner.declaration import pki
 from runner.errors import RunnerError
 from runner.events import Event, TaskFinished
 from runner.machines import hosts as machines
-from runner.prepare import load_release
 from runner.state import CHECKOUT, State
 from runner.verify import TESTS, run_pytest
 from tests.machines.checkout import Checkout
@@ -29,12 +28,13 @@ class Hosts:
         self.scenario = scenario
         self._directory = directory
         self._checkout = Checkout.make(directory / "checkout", network=NETWORK)
+        self._state = State(self._checkout.directory)
         self._inventory = directory / "inventory" / "hosts.sh"
         (directory / "inventory" / "host_vars").mkdir(parents=True)
         (directory / "group_vars").symlink_to(CHECKOUT / "group_vars")  # beside the playbook of the role's parts
 
     def __enter__(self) -> Self:
-        pki.ensure(self._checkout.declared, State(self._checkout.directory))
+        pki.ensure(self._checkout.declared, self._state)
         self._checkout.up(*self.scenario.hosts)
         return self
 
@@ -43,14 +43,13 @@ class Hosts:
 
     def declare(self, variables: Mapping[str, Any]) -> None:
         """Give every host these variables, for roles and tests alike."""
-        state = State(self._checkout.directory)
         targets = machines.ssh_config(self._checkout.declared, checkout=self._checkout.directory)
-        described = build_inventory(self._checkout.declared, targets, load_release(state), state)
+        described = build_inventory(self._checkout.declared, targets)
         self._inventory.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
         self._inventory.chmod(0o700)
         for host in described["_meta"]["hostvars"]:  # a file wins over the group_vars of the project
             path = self._inventory.parent / "host_vars" / f"{host}.yml"
-            path.write_text(yaml.safe_dump(dict(variables)), "utf-8")
+            path.write_text(yaml.safe_dump({"cluster_state_dir": str(self._state.directory), **variables}), "utf-8")
 
     def converge(self, *roles: str, check: bool = False) -> list[str]:
         """Run these roles as the site does, and return the tasks that changed something."""

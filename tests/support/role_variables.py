@@ -7,7 +7,7 @@ import yaml
 
 from runner.state import CHECKOUT
 
-# Shared variables that do not follow from the machines and their certificates.
+# Shared variables with other values than group_vars/cluster/main.yml gives them.
 SHARED = {
     "cluster_bin_dir": "/changed/opt/cluster/bin",
     "cluster_api_url": "https://{{ cluster_controller_address }}:16443",

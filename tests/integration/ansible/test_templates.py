@@ -20,7 +20,6 @@ from demonstrator.bundles.coordinator.password import Password
 from runner.ansible import inventory
 from runner.declaration import pki
 from runner.declaration.model import load
-from runner.prepare import ReleaseManifest
 from runner.state import CHECKOUT, DECLARATION, State
 from tests.support.role_variables import SHARED, changed, options
 
@@ -36,8 +35,8 @@ RENDER = [
         },
         "with_fileglob": "templates/*.j2",
         "loop_control": {"loop_var": "template"},
-        # What a role's loop says of a kubeconfig.
-        "vars": {"item": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}}},
+        # What a role's task says of a kubeconfig.
+        "vars": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}},
     }
 ]
 PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
@@ -121,26 +120,27 @@ def render(work: Path, variables: dict[str, Any]) -> Path:
     declaration = load(DECLARATION)
     state = State(work)
     pki.ensure(declaration, state)
-    release = ReleaseManifest(
-        id="0123456789ab", host_image="", binaries=dict.fromkeys(PROGRAMS, "00ff"), images=IMAGES, directory=work
-    )
-    described = inventory.build_inventory(declaration, {}, release, state)
+    state.release.mkdir()
+    manifest = {"binaries": dict.fromkeys(PROGRAMS, "00ff"), "images": IMAGES}
+    (state.release / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    described = inventory.build_inventory(declaration, {})
     listing = work / "inventory.sh"
     listing.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
     listing.chmod(0o700)
 
-    shutil.copytree(CHECKOUT / "group_vars", work / "group_vars")
-    shutil.copytree(CHECKOUT / "roles", work / "roles")
+    for part in ("group_vars", "playbooks", "roles"):
+        shutil.copytree(CHECKOUT / part, work / part, symlinks=True)
+    shutil.copy(CHECKOUT / "ansible.cfg", work)
     roles = sorted(path.name for path in (work / "roles").iterdir())
     for role in roles:
         (work / "roles" / role / "tasks" / "main.yml").write_text(yaml.safe_dump(RENDER), "utf-8")
         for host in HOSTS:
             (work / "rendered" / host / role).mkdir(parents=True)
     play = {"hosts": ":".join(HOSTS), "connection": "local", "gather_facts": False, "roles": roles}
-    (work / "play.yml").write_text(yaml.safe_dump([play]), "utf-8")
+    (work / "playbooks" / "play.yml").write_text(yaml.safe_dump([play]), "utf-8")
     (work / "variables.yml").write_text(yaml.safe_dump(variables | {"rendered": str(work / "rendered")}), "utf-8")
     program = str(Path(sys.executable).with_name("ansible-playbook"))
-    command = [program, "-i", str(listing), "-e", "@variables.yml", "play.yml"]
+    command = [program, "-i", str(listing), "-e", "@variables.yml", "playbooks/play.yml"]
     run = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return work / "rendered"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ansible.play import PlaybookOptions, run_playbook
+from runner.ansible.play import PlaybookOptions, ansible_environment, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
 from runner.stopping import kill, with_env_marker
@@ -86,7 +86,7 @@ def test_failed_task_is_told_with_host_task_message_and_output(inventory: Path, 
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
     assert caught.value.message == "one: Fail on purpose failed (and on two): non-zero return code"
-    assert caught.value.remedy == "Look at one by ssh, then run the same command again."
+    assert caught.value.remedy == "Look at it with `python -m runner ssh one`, then run the same command again."
     assert caught.value.details == "out\nerr"
 
 
@@ -106,10 +106,10 @@ def test_failed_item_of_a_loop_is_named(inventory: Path, playbook: Write) -> Non
 def test_failed_unit_brings_its_journal_or_says_why_not(inventory: Path, playbook: Write) -> None:
     play = playbook("""
 - name: Start nothing
-  ansible.builtin.systemd_service:
-    name: no-such-unit
-    state: started
+  start_services:
+    names: [no-such-unit]
 """)
+    play.write_text(f"{play.read_text()}  roles: [common]\n")
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert "The end of no-such-unit.service's journal on one:" in caught.value.details
@@ -208,6 +208,20 @@ def test_variables_arrive_and_no_secret_is_left(
     leaks = [path for path in [log, *private.rglob("*")] if path.is_file() and "secret-of" in path.read_text()]
     assert leaks == []
     assert not list(private.glob("inaetics-roles-*"))
+
+
+def test_playbooks_run_by_mitogen_and_other_programs_of_ansible_do_not(
+    tmp_path: Path, inventory: Path, playbook: Write
+) -> None:
+    play = playbook(f"""
+- name: Write the strategy
+  ansible.builtin.copy:
+    dest: {tmp_path}/strategy
+    content: "{{{{ lookup('ansible.builtin.config', 'DEFAULT_STRATEGY') }}}}"
+""")
+    run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
+    assert (tmp_path / "strategy").read_text() == "mitogen_linear"
+    assert "ANSIBLE_STRATEGY" not in ansible_environment()
 
 
 def test_variables_come_from_files_too_and_from_a_vault(tmp_path: Path, inventory: Path, playbook: Write) -> None:
