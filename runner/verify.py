@@ -24,18 +24,22 @@ def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
     Raises:
         VerifyError: a test failed, or none could run.
     """
+    with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
+        inventory = VAGRANT_INVENTORY
+        if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
+            inventory = Path(directory) / "inventory.json"
+            inventory.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
+        run_pytest(inventory, *pytest_filter(hosts), TESTS)
+
+
+def run_pytest(inventory: Path, *arguments: str) -> None:
+    """Run pytest with these arguments, and testinfra on the hosts of an inventory; raises as `verify` does."""
+    options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     # Neither the user's options nor other plugins that happen to be installed.
     isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    inventory = VAGRANT_INVENTORY
     try:
-        with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
-            if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
-                inventory = Path(directory) / "inventory.json"
-                inventory.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
-            options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin"]
-            options += [f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
-            command = [sys.executable, "-m", "pytest", *options, TESTS]
-            process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
+        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None

@@ -24,10 +24,10 @@ SECRET, VALUE = "verify-encryption-at-rest", "found-in-the-clear"
 
 
 def etcdctl(facts: Facts, identity: tuple[str, str, str], command: str) -> str:
-    """A command line of etcdctl with somebody's certificate."""
+    """A command line of etcdctl with somebody's certificate; some commands would wait for ever where etcd is down."""
     authority, certificate, key = identity
     files = f"--cacert={authority} --cert={certificate} --key={key}"
-    return f"/opt/cluster/bin/etcdctl --endpoints=https://{facts.address}:2379 {files} {command}"
+    return f"timeout 20 /opt/cluster/bin/etcdctl --endpoints=https://{facts.address}:2379 {files} {command}"
 
 
 def test_is_healthy(facts: Facts) -> None:

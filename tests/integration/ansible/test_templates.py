@@ -21,8 +21,10 @@ from runner.ansible import inventory
 from runner.declaration import pki
 from runner.declaration.model import load
 from runner.state import CHECKOUT, DECLARATION, State
+from tests.support.role_variables import SHARED, changed, options
 
 TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))
+ROLES = sorted(path.parent.name for path in (CHECKOUT / "roles").glob("*/defaults"))
 HOSTS = ("controller", "node-1")
 RENDER = [
     {
@@ -99,17 +101,7 @@ BY_NAME: dict[str, Callable[[str], Any]] = {
 }
 
 
-# Shared variables with other values than group_vars/cluster/main.yml gives them.
-SHARED = {
-    "cluster_bin_dir": "/changed/opt/cluster/bin",
-    "cluster_api_url": "https://192.0.2.1:16443",
-    "cluster_etcd_url": "https://192.0.2.1:12379",
-    "cluster_registry": "192.0.2.1:15000",
-    "cluster_flannel_prefix": "/changed/network",
-    "cluster_admin_kubeconfig": "/changed/admin.kubeconfig",
-    "cluster_domain": "changed.example",
-    "cluster_tls_min_version": "VersionTLS13",
-}
+# Values that only the variables of SHARED have.
 FORMER = (
     "/opt/cluster/bin",
     "6443",
@@ -121,23 +113,6 @@ FORMER = (
     "TLS1.2",
     "tls1.2",
 )
-
-
-def other(option: dict[str, Any]) -> Any:
-    """Return another value than an option's default that is as valid."""
-    default = option["default"]
-    match option["type"]:
-        case "path":
-            return f"/changed{default}"
-        case "int":
-            return default + 1
-        case "str" if str(default).startswith("http://"):
-            return f"{default}9"
-        case "str" if re.fullmatch("[0-9]+[sm]", str(default)):
-            return f"1{default}"
-        case "str" if "choices" in option:
-            return option["choices"][-1]
-    return default
 
 
 def render(work: Path, variables: dict[str, Any]) -> Path:
@@ -259,28 +234,34 @@ def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothi
     ]
 
 
-def test_nothing_is_said_twice(tmp_path: Path) -> None:
-    """With every default changed no template has the former value: each fact has one place."""
-    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
-    options = {
-        name: option
-        for spec in specs
-        for entry in spec["argument_specs"].values()
-        for name, option in entry["options"].items()
-    }
-    changed = {name: other(option) for name, option in options.items() if "default" in option}
-    rendered = render(tmp_path, ASKED | SHARED | changed)
+@pytest.fixture(scope="module", name="changed_everywhere")
+def fixture_changed_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates with another value for every variable."""
+    different = {name: value for role in ROLES for name, value in changed(role).items()}
+    return render(tmp_path_factory.mktemp("changed"), ASKED | SHARED | different)
 
-    distinctive = [str(one["default"]) for one in options.values() if one.get("type") == "path" and "default" in one]
-    distinctive += [
-        str(one["default"]) for one in options.values() if one["type"] == "int" and one.get("default", 0) > 999
-    ]
+
+def test_etcd_gets_no_choice_of_cipher_suites_where_it_speaks_tls_1_3_alone(
+    rendered: Path, changed_everywhere: Path
+) -> None:
+    """It refuses to start with one."""
+    files = [directory / "controller" / "etcd" / "etcd.yml.j2" for directory in (rendered, changed_everywhere)]
+    usual, strict = (yaml.safe_load(file.read_text("utf-8")) for file in files)
+    assert (usual["tls-min-version"], "cipher-suites" in usual) == ("TLS1.2", True)
+    assert (strict["tls-min-version"], "cipher-suites" in strict) == ("TLS1.3", False)
+
+
+def test_nothing_is_said_twice(changed_everywhere: Path) -> None:
+    """With every default changed no template has the former value: each fact has one place."""
+    defaults = [option for role in ROLES for option in options(role).values()]
+    distinctive = [str(one["default"]) for one in defaults if one["type"] == "path"]
+    distinctive += [str(one["default"]) for one in defaults if one["type"] == "int" and one["default"] > 999]
     former = re.compile(
         "|".join(rf"(?<!changed)(?<![0-9.]){re.escape(one)}(?![0-9])" for one in (*distinctive, *FORMER))
     )
     found = {
-        str(path.relative_to(rendered)): former.findall(path.read_text("utf-8"))
-        for path in rendered.rglob("*")
+        str(path.relative_to(changed_everywhere)): former.findall(path.read_text("utf-8"))
+        for path in changed_everywhere.rglob("*")
         if path.is_file()
     }
     assert {name: values for name, values in found.items() if values} == {}
