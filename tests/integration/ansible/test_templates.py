@@ -81,7 +81,7 @@ def script(text: str) -> None:
 
 
 def settings(text: str) -> None:
-    """Lines for sysctl, sudo or a host's table of names: none of them half a template."""
+    """Lines for sysctl or sudo: none of them half a template."""
     assert "{" not in text
 
 
@@ -94,7 +94,6 @@ KINDS: dict[str, Callable[[str], Any]] = {
     ".json": json.loads,
 }
 BY_NAME: dict[str, Callable[[str], Any]] = {
-    "hosts.j2": settings,
     "sudoers.j2": settings,
     "status-unit-format.conf.j2": unit,
 }
@@ -102,6 +101,8 @@ BY_NAME: dict[str, Callable[[str], Any]] = {
 
 # Shared variables with other values than group_vars/all/main.yml gives them.
 SHARED = {
+    "cluster_owns_hosts": False,
+    "cluster_hosts_are_containers": False,
     "cluster_bin_dir": "/changed/opt/cluster/bin",
     "cluster_api_url": "https://192.0.2.1:16443",
     "cluster_etcd_url": "https://192.0.2.1:12379",
@@ -203,12 +204,6 @@ async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:
     assert (rendered.parent / ".cluster" / "dashboard-salt").read_text("utf-8").strip() == kept.split("$")[4]
 
 
-def test_each_host_knows_every_other_by_name(rendered: Path) -> None:
-    lines = (rendered / "node-1" / "host" / "hosts.j2").read_text("utf-8").splitlines()
-    assert "172.17.8.20 controller" in lines
-    assert "172.17.8.35 node-5" in lines
-
-
 def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> None:
     """The lease is in gateway form; host-local wants the network."""
     lease = "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.65.1/24\nFLANNEL_MTU=1450\n"
@@ -259,23 +254,56 @@ def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothi
     ]
 
 
-def test_nothing_is_said_twice(tmp_path: Path) -> None:
-    """With every default changed no template has the former value: each fact has one place."""
-    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
-    options = {name: option for spec in specs for name, option in spec["argument_specs"]["main"]["options"].items()}
-    changed = {name: other(option) for name, option in options.items() if "default" in option}
-    rendered = render(tmp_path, ASKED | SHARED | changed)
+@pytest.fixture(scope="module", name="changed")
+def fixture_changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates with every default changed, on real machines that are somebody else's."""
+    changed = {name: other(option) for name, option in options().items() if "default" in option}
+    return render(tmp_path_factory.mktemp("changed"), ASKED | SHARED | changed)
 
-    distinctive = [str(one["default"]) for one in options.values() if one.get("type") == "path" and "default" in one]
-    distinctive += [
-        str(one["default"]) for one in options.values() if one["type"] == "int" and one.get("default", 0) > 999
-    ]
+
+def options() -> dict[str, dict[str, Any]]:
+    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
+    return {name: option for spec in specs for name, option in spec["argument_specs"]["main"]["options"].items()}
+
+
+def test_nothing_is_said_twice(changed: Path) -> None:
+    """With every default changed no template has the former value: each fact has one place."""
+    given = options().values()
+    distinctive = [str(one["default"]) for one in given if one.get("type") == "path" and "default" in one]
+    distinctive += [str(one["default"]) for one in given if one["type"] == "int" and one.get("default", 0) > 999]
     former = re.compile(
         "|".join(rf"(?<!changed)(?<![0-9.]){re.escape(one)}(?![0-9])" for one in (*distinctive, *FORMER))
     )
     found = {
-        str(path.relative_to(rendered)): former.findall(path.read_text("utf-8"))
-        for path in rendered.rglob("*")
+        str(path.relative_to(changed)): former.findall(path.read_text("utf-8"))
+        for path in changed.rglob("*")
         if path.is_file()
     }
     assert {name: values for name, values in found.items() if values} == {}
+
+
+def test_containers_alone_give_up_what_a_container_cannot_set(rendered: Path, changed: Path) -> None:
+    """Kubernetes' own defaults for what stays out: a score of -999, a table of connections, a disk that may not fill up."""
+    for directory, container in ((rendered, True), (changed, False)):
+        node = directory / "node-1"
+        kubelet = yaml.safe_load((node / "kube-node" / "kubelet.yml.j2").read_text("utf-8"))
+        proxy = yaml.safe_load((node / "kube-proxy" / "kube-proxy.yml.j2").read_text("utf-8"))
+        runtime = tomllib.loads((node / "kube-node" / "containerd.toml.j2").read_text("utf-8"))
+        units = [node / "kube-node" / "containerd.service.j2", node / "kube-proxy" / "kube-proxy.service.j2"]
+        given_up = [
+            "oomScoreAdj" in kubelet,
+            kubelet["evictionHard"]["nodefs.available"] == "0%",
+            kubelet.get("imageGCHighThresholdPercent") == 100,
+            "oomScoreAdj" in proxy,
+            "conntrack" in proxy,
+            "restrict_oom_score_adj" in runtime["plugins"]["io.containerd.cri.v1.runtime"],
+            *("OOMScoreAdjust=-999" not in path.read_text("utf-8") for path in units),
+        ]
+        assert set(given_up) == {container}
+
+
+def test_a_guest_leaves_prompt_and_sudo_to_the_machines_owner(rendered: Path, changed: Path) -> None:
+    for directory, ours in ((rendered, True), (changed, False)):
+        host = directory / "node-1" / "host"
+        assert ("PS1=" in (host / "profile.sh.j2").read_text("utf-8")) == ours
+        assert ("NOPASSWD" in (host / "sudoers.j2").read_text("utf-8")) == ours
