@@ -283,7 +283,7 @@ def test_nothing_is_said_twice(changed: Path) -> None:
 
 
 def test_containers_alone_give_up_what_a_container_cannot_set(rendered: Path, changed: Path) -> None:
-    """Kubernetes' own defaults for what stays out: a score of -999, a table of connections, a disk that may not fill up."""
+    """Kubernetes' own defaults for what stays out: a score of -999, a table of connections, a disk with room."""
     for directory, container in ((rendered, True), (changed, False)):
         node = directory / "node-1"
         kubelet = yaml.safe_load((node / "kube-node" / "kubelet.yml.j2").read_text("utf-8"))
