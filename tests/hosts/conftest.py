@@ -1,11 +1,13 @@
 """Facts of the hosts for every test, over one ssh connection a host that stays open; journals beside failures."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
+from tests.hosts import values as roles
 from tests.hosts.facts import Facts
 from tests.hosts.services import Service
 from tests.support.ssh import keep_connections
@@ -42,10 +44,19 @@ def known() -> dict[str, Facts]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def values(pytestconfig: pytest.Config) -> dict[str, Mapping[str, Any]]:
+    """The roles' variables, by host."""
+    return roles.read(Path(pytestconfig.option.ansible_inventory))
+
+
 @pytest.fixture(scope="module")
-def facts(host: Host, known: dict[str, Facts]) -> Facts:
+def facts(host: Host, known: dict[str, Facts], values: dict[str, Mapping[str, Any]]) -> Facts:
     """The facts of the host under test."""
-    return known.setdefault(host.backend.get_pytest_id(), Facts(host))
+    name = host.backend.get_pytest_id()
+    if name not in known:
+        known[name] = Facts(host, values)
+    return known[name]
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:

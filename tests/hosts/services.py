@@ -33,6 +33,8 @@ class Service:
     group: str
     user: str = ""
     hardening: Mapping[str, str] = field(default_factory=dict)
+    # Not to be killed where memory runs out, as Kubernetes has it.
+    spared: bool = False
 
     @property
     def unit(self) -> str:
@@ -47,8 +49,8 @@ SERVICES = (
     Service("kube-controller-manager", "controller", "kube-controller-manager", UNPRIVILEGED),
     Service("kube-scheduler", "controller", "kube-scheduler", UNPRIVILEGED),
     Service("flanneld", "all", "", CONFINED | {"CapabilityBoundingSet": "cap_net_admin cap_net_raw"}),
-    Service("kube-proxy", "all", "", CONFINED),
+    Service("kube-proxy", "all", "", CONFINED, spared=True),
     # These two start containers: whatever is kept from them is kept from every pod.
-    Service("containerd", "nodes"),
-    Service("kubelet", "nodes"),
+    Service("containerd", "nodes", spared=True),
+    Service("kubelet", "nodes", spared=True),
 )
