@@ -1,7 +1,8 @@
 """The same roles raise the cluster on machines of one's own, which no release is mounted into.
 
-Two hosts stand for such machines. They are Debian hosts that are reached by ssh, and the inventory is a file as
-inventory/static.example.yml shows it; only that they are containers is said of them.
+Two hosts stand for such machines. They are reached by ssh, and the inventory is a file as inventory/static.example.yml
+shows it; only that they are containers is said beside it. They run Debian 13, where the hosts of all other tests run
+Debian 12, and their owner has given them a name, settings and a service.
 """
 
 import json
@@ -13,16 +14,51 @@ from typing import Any
 import pytest
 import yaml
 
+from runner.prepare.artifacts import Work
+from runner.prepare.builds import root_filesystem
+from runner.prepare.cache import Cache
+from runner.prepare.catalogue import load
+from runner.prepare.images import ImageInputs, build, docker_client
+from runner.process import JobRunner
+from runner.state import CHECKOUT, cache_directory
 from tests.machines.checkout import WHOLE, Checkout
 
+RUNNER = (sys.executable, "-m", "runner")
+SITE = (*RUNNER, "site")
 NAMES = ("controller", "node-1")
-# Names, what sudo, sshd and systemd are told.
-OWNERS = "sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/core; ls /etc/ssh/sshd_config.d /etc/systemd/*.conf.d"
+BRING_IN = """
+sudo hostname owners && echo '127.0.1.1 owners\n192.0.2.7 printer' | sudo tee --append /etc/hosts
+echo PasswordAuthentication yes | sudo tee /etc/ssh/sshd_config.d/00-owner.conf
+sudo systemctl reload ssh
+sudo systemd-run --unit=owners python3 -m http.server 9000
+"""
+OWNERS = "hostname; sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/core; sudo sshd -T; ls /etc/systemd/*.conf.d"
+
+
+def debian_13() -> str:
+    """Return the tag of an image of Debian 13, which `prepare` would make with that suite in the catalogue."""
+    catalogue = load(CHECKOUT / "artifacts" / "catalogue.yml")
+    directory, work = (
+        CHECKOUT / "artifacts" / "images" / "host",
+        Work(Cache(cache_directory()), lambda _: None, JobRunner()),
+    )
+    root = catalogue.images["host"].rootfs
+    assert root
+    blobs = work.provide(root_filesystem(directory, root, "trixie", work))
+    inputs = ImageInputs("host", directory, blobs, wheels={}, demonstrator={})
+    with docker_client() as client:
+        build(client, inputs, catalogue.debian.python, work)
+    return inputs.tag
 
 
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     checkout = Checkout.make(tmp_path_factory.mktemp("own") / "checkout", WHOLE)
+    vagrantfile = checkout.directory / "Vagrantfile"
+    text = vagrantfile.read_text(encoding="utf-8")
+    vagrantfile.write_text(text.replace('docker.image = cluster["image"]', f'docker.image = "{debian_13()}"'), "utf-8")
+    variables = checkout.directory / "group_vars" / "all" / "test.yml"
+    variables.write_text("cluster_hosts_are_containers: true\n", encoding="utf-8")
     checkout.up()
     yield checkout
     checkout.destroy()
@@ -31,7 +67,7 @@ def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Check
 @pytest.fixture(scope="module", name="inventory")
 def fixture_inventory(checkout: Checkout) -> Path:
     found: dict[str, Any] = json.loads(checkout.run("inventory/vagrant.py", "--list"))
-    described = {name: one | {"cluster_hosts_are_containers": True} for name, one in found["_meta"]["hostvars"].items()}
+    described = found["_meta"]["hostvars"]
     groups = {
         name: {"hosts": {host: described[host] for host in found[name]["hosts"]}} for name in found["all"]["children"]
     }
@@ -46,12 +82,12 @@ def fixture_inventory(checkout: Checkout) -> Path:
 def fixture_owners(checkout: Checkout) -> dict[str, str]:
     """The settings of machines whose owner has some, before the cluster comes."""
     for name in NAMES:
-        checkout.on(name, "echo 192.0.2.7 printer | sudo tee --append /etc/hosts")
+        checkout.on(name, BRING_IN)
     return {name: checkout.on(name, OWNERS) for name in NAMES}
 
 
 def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checkout, inventory: Path) -> None:
-    output = checkout.run(sys.executable, "-m", "runner", "site", "--check", "--json", "--inventory", str(inventory))
+    output = checkout.run(*SITE, "--check", "--json", "--inventory", str(inventory))
     finished = [event for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"]
     assert {event["status"] for event in finished} == {"ok", "changed", "skipped"}
     roles = {event["role"] for event in finished if event["status"] == "changed"}
@@ -60,13 +96,18 @@ def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checko
 
 
 def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path, owners: dict[str, str]) -> None:
-    output = checkout.run(sys.executable, "-m", "runner", "site", "--inventory", str(inventory))
+    output = checkout.run(*SITE, "--inventory", str(inventory))
     assert "http://172.31.254.20/" in output
 
 
 def test_the_owners_settings_are_as_they_were(checkout: Checkout, owners: dict[str, str]) -> None:
     assert {name: checkout.on(name, OWNERS) for name in NAMES} == owners
     assert "NOPASSWD" not in checkout.on("node-1", "sudo cat /etc/sudoers.d/cluster")
+
+
+def test_what_is_the_owners_is_no_fault(checkout: Checkout, inventory: Path) -> None:
+    output = checkout.run(*RUNNER, "verify", "--inventory", str(inventory))
+    assert "failed" not in output
 
 
 def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checkout, inventory: Path) -> None:
@@ -87,7 +128,6 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 
 @pytest.mark.parametrize("options", [["--check"], []], ids=["check", "run"])
 def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path, options: list[str]) -> None:
-    command = [sys.executable, "-m", "runner", "site", "--json", *options, "--inventory", str(inventory)]
-    output = checkout.run(*command)
+    output = checkout.run(*SITE, "--json", *options, "--inventory", str(inventory))
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
