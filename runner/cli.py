@@ -176,11 +176,12 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     """Test every host: files, units, ports, certificates."""
     from runner.verify import verify as run_verify
 
-    cluster = _cluster(_current(inventory))
+    current = _current(inventory)
+    cluster = _cluster(current)
     hosts = cluster.hosts_matching(limit)
     if limit is not None and hosts is None:
         raise BadParameter("name hosts or groups: node-1,node-2 or workers", param_hint="--limit")
-    run_verify(cluster, hosts or [])
+    run_verify(cluster, hosts or [], current)
 
 
 @_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)

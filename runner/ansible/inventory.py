@@ -38,6 +38,12 @@ def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) 
                 "cluster_provider": declaration.provider,
                 "cluster_pod_network": str(declaration.pod_network),
                 "cluster_service_network": str(declaration.service_network),
+                # So that one more node changes nothing on the other hosts.
+                "cluster_host_names": {
+                    host.name: str(host.address)
+                    for host in declaration.possible_hosts
+                    if host.address in declaration.network
+                },
             },
         },
         "control_plane": {"hosts": names[:1]},
