@@ -12,11 +12,12 @@ from typer import Argument, BadParameter, Context, Exit, Option, Typer, echo
 from typer.core import TyperGroup
 from typer.models import CommandFunctionType
 
+from runner import environment
 from runner.display import Board, console, lines
 from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
 from runner.events import step
 from runner.run import run_session
-from runner.state import DECLARATION, State, cache_directory
+from runner.state import DECLARATION, State, cache_directory, os_errors_translated
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration
@@ -35,7 +36,8 @@ class ErrorHandlingGroup(TyperGroup):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                 signal.signal(number, signal.default_int_handler)
         try:
-            return super().invoke(context)
+            with os_errors_translated():
+                return super().invoke(context)
         except RunnerError as error:
             console(stderr=True).print(*lines.error(error), sep="\n", soft_wrap=True)
             raise Exit(error.exit_code) from None
@@ -189,18 +191,20 @@ def ssh(context: Context, host: Annotated[str, Argument(help="controller, node-1
     if host not in targets:
         raise HostsError(f"{host} is not up; these are: {', '.join(targets)}.", "`python -m runner site` brings it up.")
     command = targets[host].command(*context.args, batch=False)
-    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    os.execvpe(command[0], command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
 @_command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
 def kubectl(context: Context) -> None:
     """Run kubectl on the cluster."""
     from runner.cluster import kubeconfig
+    from runner.prepare import load_release
 
     state = State()
-    program = state.release / "bin" / "kubectl"
     config = kubeconfig(_declaration(), state)
-    os.execv(program, [str(program), f"--kubeconfig={config}", *context.args])  # noqa: S606 - no shell is wanted
+    program = load_release(state).directory / "bin" / "kubectl"
+    command = [str(program), f"--kubeconfig={config}", *context.args]
+    os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
 @_command("destroy")

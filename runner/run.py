@@ -11,7 +11,7 @@ from rich.text import Text
 from runner.display import Board, JsonView, choose_view, lines
 from runner.errors import RunnerError
 from runner.events import Event, Report
-from runner.state import State, relative_to_cwd
+from runner.state import State, os_errors_translated, relative_to_cwd
 
 
 @dataclass
@@ -43,7 +43,8 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
 
             run = Run(state, directory, report)
             try:
-                yield run
+                with os_errors_translated():
+                    yield run
             except RunnerError as error:
                 log.fail(error)
                 view.fail(error)

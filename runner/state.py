@@ -1,5 +1,6 @@
 """A checkout on this machine: its declaration, its state below `.cluster`, and the cache that all checkouts share."""
 
+import errno
 import fcntl
 import json
 import os
@@ -11,11 +12,13 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from runner.errors import LockedError
+from runner.errors import LockedError, MachineError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
-MAX_RUNS = 20  # directories of earlier runs
+MAX_RUNS = 20  # directories of runs that are kept
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
 
 
 def relative_to_cwd(path: Path) -> Path:
@@ -25,7 +28,25 @@ def relative_to_cwd(path: Path) -> Path:
 
 def cache_directory() -> Path:
     """Return the cache of this user's checkouts, as the XDG Base Directory Specification has it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inaetics-demo-cluster"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "inaetics-demo-cluster"
+
+
+@contextmanager
+def os_errors_translated() -> Iterator[None]:
+    """Turn a full disk, and files that this user cannot use, into a MachineError; other errors are a defect."""
+    try:
+        yield
+    except OSError as error:
+        problem = str(error.strerror) + (f": {error.filename}" if error.filename else "")
+        if error.errno in _DISK_FULL:
+            remedy = f"Free space for {CHECKOUT} and {cache_directory()}: 2 GB, and 14 GB for Go's caches if it builds."
+        elif error.errno in _NO_ACCESS:
+            places = shlex.join(map(str, (CHECKOUT, cache_directory())))
+            remedy = f"Check what is there; after a run with sudo, `sudo chown -R $USER {places}` makes it yours again."
+        else:
+            raise
+        raise MachineError(f"{problem}.", remedy) from error
 
 
 class State:
@@ -67,7 +88,7 @@ class State:
             except BlockingIOError:
                 file.seek(0)
                 holder = "it has just started"  # and has not written its name yet
-                with suppress(ValueError):
+                with suppress(ValueError, TypeError, KeyError):
                     holder = "`{command}`, process {pid}, since {since}".format(**json.load(file))
                 message = f"Another run is active in this checkout: {holder}."
                 raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
@@ -83,14 +104,17 @@ class State:
         self.runs.mkdir(mode=0o700, exist_ok=True)
         directory = self.runs / datetime.now().astimezone().strftime("%Y-%m-%dT%H.%M.%S.%f")
         directory.mkdir(mode=0o700)
-        for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
+        # Those of a time to come, by a clock that was wrong, count as the oldest.
+        earlier = sorted((path.name <= directory.name, path) for path in self.runs.iterdir() if path.is_dir())
+        for _, old in earlier[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return directory
 
     @property
     def own_inventory(self) -> Path | None:
         """The inventory of the user's own machines if the last `site` was run on those, else None."""
-        return Path(self._inventory.read_text(encoding="utf-8")) if self._inventory.exists() else None
+        text = self._inventory.read_text(encoding="utf-8", errors="replace") if self._inventory.exists() else ""
+        return Path(text) if text else None
 
     @own_inventory.setter
     def own_inventory(self, inventory: Path | None) -> None:

@@ -1,6 +1,5 @@
 """The tests of every host with testinfra."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment
 from runner.errors import VerifyError
 from runner.state import CHECKOUT
 
@@ -23,10 +21,8 @@ def verify(hosts: Sequence[str], inventory: Path) -> None:
     """
     options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
     command = [sys.executable, "-m", "pytest", *options, *pytest_filter(hosts), TESTS]
-    # Neither the user's options nor other plugins that happen to be installed.
-    isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     try:
-        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
+        process.run(command, cwd=CHECKOUT, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None

@@ -1,6 +1,6 @@
 """Ansible: the dynamic inventory, playbook runs and what they report."""
 
 from runner.ansible.inventory import build_inventory
-from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, ansible_environment, run_playbook
+from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
 
-__all__ = ["VAGRANT_INVENTORY", "PlaybookOptions", "ansible_environment", "build_inventory", "run_playbook"]
+__all__ = ["VAGRANT_INVENTORY", "PlaybookOptions", "build_inventory", "run_playbook"]

@@ -53,11 +53,10 @@ def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
     if target is None:
         # Without an address Ansible would ask a name server for the host; this shows the cause.
         unreachable_hint = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
-        return facts | {"ansible_ssh_common_args": shlex.join(["-o", unreachable_hint])}
+        return facts | {"ansible_ssh_common_args": shlex.join(["-F", "none", "-o", unreachable_hint])}
     return facts | {
         "ansible_host": target.address,
         "ansible_port": target.port,
         "ansible_user": target.user,
-        "ansible_ssh_private_key_file": str(target.key),
-        "ansible_ssh_common_args": shlex.join(part for option in target.options for part in ("-o", option)),
+        "ansible_ssh_common_args": shlex.join(target.arguments),
     }

@@ -6,14 +6,13 @@ directory for each run, which is removed afterwards; only Ansible's own output s
 
 import os
 import shlex
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import process, stopping
+from runner import environment, process, stopping
 from runner.ansible.translate import EventTranslator, Failure, Recap
 from runner.errors import HostsError, RolesError, RunnerError
 from runner.events import Report
@@ -43,18 +42,6 @@ class PlaybookOptions:
     def partial(self) -> bool:
         """True if only some roles or some hosts are selected."""
         return bool(self.tags or self.limit)
-
-
-def ansible_environment() -> dict[str, str]:
-    """Return the variables that Ansible's programs need beside those of the user's environment."""
-    return {
-        # The programs of this virtual environment, also when it is not activated.
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-        "ANSIBLE_NOCOLOR": "1",
-        # ansible-runner switches the check of ssh host keys off unless it is told otherwise.
-        "ANSIBLE_HOST_KEY_CHECKING": "True",
-    }
 
 
 def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = None) -> Recap:
@@ -104,7 +91,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
             limit=options.limit,
             cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
-            envvars=ansible_environment(),
+            envvars=environment.of_programs() | environment.without_proxies(),
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},
             fact_cache_type="",  # or it would replace what ansible.cfg says
             quiet=True,
@@ -144,9 +131,9 @@ def _journal(failure: Failure, inventory: Path) -> list[str]:
     """Return the last lines that the failed unit logged, or one line with the reason why there are none."""
     journalctl = f"journalctl --unit={failure.unit} --lines=20 --no-pager --output=short-iso --no-hostname"
     command = ["ansible", failure.host, "-i", str(inventory), "-m", "ansible.builtin.command", "-a", journalctl]
-    environment = {**os.environ, **ansible_environment(), "ANSIBLE_STRATEGY": "linear"}
+    variables = environment.of_programs() | {"ANSIBLE_STRATEGY": "linear"}
     try:
-        output = process.run(command, cwd=CHECKOUT, env=environment, timeout=JOURNAL_SECONDS)
+        output = process.run(command, cwd=CHECKOUT, env=variables, timeout=JOURNAL_SECONDS)
     except process.CommandError as error:
         return [f"(not available: {(error.output.splitlines() or [str(error)])[-1]})"]
     header, _, lines = output.partition("\n")

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from os import environ
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import vagrant
 
@@ -25,8 +26,7 @@ class Vagrant(vagrant.Vagrant):
     """
 
     def __init__(self, checkout: Path, provider: str) -> None:
-        # Vagrant would ask its publisher for a newer version.
-        super().__init__(checkout, env={**environ, "VAGRANT_CHECKPOINT_DISABLE": "1"})  # type: ignore[no-untyped-call]
+        super().__init__(checkout)  # type: ignore[no-untyped-call]
         self.state = State(checkout)
         self.provider = provider
         self._machines = checkout / ".vagrant" / "machines"
@@ -34,7 +34,7 @@ class Vagrant(vagrant.Vagrant):
     def machine_id(self, name: str) -> str:
         """Return Vagrant's id of a machine; empty where Vagrant knows none."""
         try:
-            return (self._machines / name / self.provider / "id").read_text(encoding="utf-8").strip()
+            return (self._machines / name / self.provider / "id").read_text("utf-8", errors="replace").strip()
         except FileNotFoundError:
             return ""
 
@@ -50,7 +50,9 @@ class Vagrant(vagrant.Vagrant):
         """Return the ssh targets of the machines that run, cached until Vagrant touches one of them again."""
         touched = {str(path): path.stat().st_mtime_ns for path in self._machines.rglob("*") if path.is_file()}
         cache = self.state.ssh_config
-        kept = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+        kept: dict[str, Any] = {}
+        with suppress(FileNotFoundError, ValueError):
+            kept = dict(json.loads(cache.read_text(encoding="utf-8")))
         if kept.get("touched") != touched:
             running = [one.name for one in self.status() if one.state == "running"]
             text = self.ssh_config(_pattern(running)) if running else ""
@@ -80,9 +82,7 @@ class Vagrant(vagrant.Vagrant):
 
             try:
                 command: list[str] = self._make_vagrant_command(args)
-                return process.run(
-                    command, cwd=Path(self.root), env=self.env, on_line=write, interrupt_seconds=INTERRUPT_SECONDS
-                )
+                return process.run(command, cwd=Path(self.root), on_line=write, interrupt_seconds=INTERRUPT_SECONDS)
             except process.CommandError as error:
                 message = f"`vagrant {args[0]}` failed with exit code {error.code}."
                 raise HostsError(message, f"Its whole output is in {path}.", error.output) from None

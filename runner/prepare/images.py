@@ -155,7 +155,7 @@ def _serve(program: Path, storage: Path, scratch: Path) -> Iterator[str]:
         "http": {"addr": address},
     }
     configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    with in_background([str(program), "serve", str(configuration)], log, os.environ | {"OTEL_TRACES_EXPORTER": "none"}):
+    with in_background([str(program), "serve", str(configuration)], log):
         try:
             # Not by requests, which would look for a proxy.
             urllib3.request("GET", f"http://{address}/v2/", retries=_START, timeout=5)
