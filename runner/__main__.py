@@ -1,18 +1,15 @@
 """`python -m runner COMMAND`, in an environment of its own, and by the virtual environment's Python if there is one."""
 
 import sys
-from pathlib import Path
 
 from runner import environment
 from runner.errors import ExitCode
-from runner.state import CHECKOUT
 
-OWN_PYTHON = CHECKOUT / ".venv" / "bin" / "python"
 INCOMPLETE = "error: The virtual environment is missing or incomplete.\nRun `make bootstrap` to create it.\n"
 
 if __name__ == "__main__":
     try:
-        environment.enter(OWN_PYTHON if OWN_PYTHON.exists() else Path(sys.executable))
+        environment.enter("-m", "runner", *sys.argv[1:])
         try:
             from runner.cli import app
         except ModuleNotFoundError as error:

@@ -72,14 +72,19 @@ def without_proxies() -> dict[str, str]:
     return {name: "" for name in _PROXIES if name in os.environ}
 
 
-def enter(python: Path) -> None:
-    """Continue the command in this environment, with the Python of that path; nothing happens the second time."""
-    environment = of_downloads()
+def enter(*arguments: str) -> None:
+    """Continue in this environment, as `python ARGUMENT...`; the second call, which that makes, does nothing more.
+
+    It is the virtual environment's Python, if there is one.
+    """
+    variables = of_downloads()
     if not sys.flags.ignore_environment:
-        # -E, by which the second time is known: an own Python may set variables whenever it starts.
-        os.execve(python, [str(python), "-E", "-m", "runner", *sys.argv[1:]], environment)  # noqa: S606 - no shell is wanted
+        own = CHECKOUT / ".venv" / "bin" / "python"
+        # The second call is known by -E and not by the variables: a Python may set some whenever it starts.
+        command = [str(own) if own.exists() else sys.executable, "-E", *arguments]
+        os.execve(command[0], command, variables)  # noqa: S606 - no shell is wanted
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(variables)
     os.umask(0o022)  # what is private has a mode of its own
 
 

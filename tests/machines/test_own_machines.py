@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
+from runner.state import cache_directory
 from tests.machines.checkout import WHOLE, Checkout
+from tests.support import hostile
 
 
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    checkout = Checkout.make(tmp_path_factory.mktemp("own") / "checkout", WHOLE)
+    # Blanks, and what has a meaning for ssh, shells, Ansible's templates and formats
+    checkout = Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", WHOLE)
     checkout.up()
     yield checkout
     checkout.destroy()
@@ -68,8 +71,13 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 
 
 @pytest.mark.parametrize("options", [["--check"], []], ids=["check", "run"])
-def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path, options: list[str]) -> None:
+def test_a_second_run_changes_nothing_there(
+    checkout: Checkout, inventory: Path, tmp_path: Path, options: list[str]
+) -> None:
+    """Nor does all that a person may have exported and configured."""
     command = [sys.executable, "-m", "runner", "site", "--json", *options, "--inventory", str(inventory)]
-    output = checkout.run(*command)
+    # What is prepared is there.
+    variables = hostile.environment(tmp_path) | {"XDG_CACHE_HOME": str(cache_directory().parent)}
+    output = checkout.run(*command, **variables)
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
