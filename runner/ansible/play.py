@@ -53,7 +53,7 @@ def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = No
     """
     with (log or Path(os.devnull)).open("w", encoding="utf-8", buffering=1) as text:
         translator = EventTranslator(report, text)
-        code = _play(options, translator)
+        code = _play(options, translator, log and log.parent)
     if translator.callback_error:
         raise translator.callback_error
     recap = translator.recap
@@ -69,15 +69,21 @@ def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = No
     raise _error(translator.failures, options.inventory)
 
 
-def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
-    """Run Ansible in a thread and return its exit code; a signal to this process stops it in order."""
+def _play(options: PlaybookOptions, translator: EventTranslator, place: Path | None) -> int:
+    """Run Ansible in a thread and return its exit code; a signal to this process stops it in order.
+
+    `place` has its private directory, by which the next run knows what a killed one has left.
+    """
     import ansible_runner  # type: ignore[import-untyped] # it has no types
 
     switches = [name for name, wanted in (("--check", options.check), ("--diff", options.diff)) if wanted]
     switches += [f"--extra-vars=@{path}" for path in options.extra_files]
     if options.vault_password_file:
         switches.append(f"--vault-password-file={options.vault_password_file}")
-    with tempfile.TemporaryDirectory(prefix="inaetics-roles-") as private, stopping.interrupts_deferred() as interrupts:
+    with (
+        tempfile.TemporaryDirectory(prefix="inaetics-roles-", dir=place) as private,
+        stopping.interrupts_deferred() as interrupts,
+    ):
         # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
         stop = stopping.stop_in_order(
             lambda: stopping.with_env_marker(private), lambda: len(interrupts), INTERRUPT_SECONDS

@@ -9,7 +9,7 @@ from typing import Any
 
 import vagrant
 
-from runner import process
+from runner import environment, process
 from runner.errors import HostsError
 from runner.machines.ssh import SshTarget
 from runner.state import State
@@ -72,6 +72,9 @@ class Vagrant(vagrant.Vagrant):
     def _run_vagrant_command(
         self, args: Sequence[str | None], on_line: Callable[[str], object] = lambda _: None
     ) -> str:
+        variables = environment.of_programs()
+        if self.provider == "docker":  # others start servers of virtual machines, which stay
+            variables["INAETICS_RUN"] = f"{self.state.runs}/"
         path = self.state.vagrant_log
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as log:
@@ -82,7 +85,9 @@ class Vagrant(vagrant.Vagrant):
 
             try:
                 command: list[str] = self._make_vagrant_command(args)
-                return process.run(command, cwd=Path(self.root), on_line=write, interrupt_seconds=INTERRUPT_SECONDS)
+                return process.run(
+                    command, cwd=Path(self.root), env=variables, on_line=write, interrupt_seconds=INTERRUPT_SECONDS
+                )
             except process.CommandError as error:
                 message = f"`vagrant {args[0]}` failed with exit code {error.code}."
                 raise HostsError(message, f"Its whole output is in {path}.", error.output) from None

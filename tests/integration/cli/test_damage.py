@@ -14,18 +14,13 @@ PING = "[{name: Ping, ansible.builtin.ping: }]"
 COMMANDS = (["status"], ["kubectl", "--", "get", "nodes"], ["ssh", "controller"], ["destroy"], ["status", "--json"])
 
 
-@pytest.fixture(name="raised")
-def fixture_raised(checkout: Checkout, own_machine: Arguments) -> Arguments:
-    """A checkout whose `site` has been run once, and the arguments of the next one."""
-    checkout.playbook(PING)
-    assert checkout.run(*own_machine()).returncode == 0
-    return lambda *more: ["site", "--limit", "own", "--inventory", str(checkout.directory / "own.ini"), *more]
-
-
 @pytest.mark.parametrize("content", [b"", b"\xff\x00 [{", b"[]"], ids=["empty", "no text", "a list"])
 def test_whatever_is_in_the_files_the_next_run_replaces_it(
-    checkout: Checkout, raised: Arguments, content: bytes
+    checkout: Checkout, own_machine: Arguments, content: bytes
 ) -> None:
+    site = own_machine()
+    checkout.playbook(PING)
+    assert checkout.run(*site).returncode == 0
     (checkout.state / "ssh").mkdir()
     for name in ("ssh-config.json", "ssh/known_hosts", "ssh/id_ed25519"):
         (checkout.state / name).touch()
@@ -36,7 +31,7 @@ def test_whatever_is_in_the_files_the_next_run_replaces_it(
         done = checkout.run(*command)
         assert done.returncode in (0, 3, 4, 5, 6, 8), done.stderr
         assert "Traceback" not in done.stderr
-    assert checkout.run(*raised()).returncode == 0
+    assert checkout.run(*site).returncode == 0
     shown = json.loads(checkout.run("status", "--json").stdout)
     assert {one["days_left"] > 30 for one in shown["certificates"]} == {True}
     secrets = ["pki/encryption-key", "pki/service-account.key", "provisioning-token", "dashboard-salt"]
