@@ -38,15 +38,13 @@ def os_errors_translated() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problem = str(error.strerror) + (f": {error.filename}" if error.filename else "")
-        if error.errno in _DISK_FULL:
-            remedy = f"Free space for {CHECKOUT} and {cache_directory()}: 2 GB, and 14 GB for Go's caches if it builds."
-        elif error.errno in _NO_ACCESS:
-            places = shlex.join(map(str, (CHECKOUT, cache_directory())))
-            remedy = f"Check what is there; after a run with sudo, `sudo chown -R $USER {places}` makes it yours again."
-        else:
+        if error.errno not in (*_DISK_FULL, *_NO_ACCESS):
             raise
-        raise MachineError(f"{problem}.", remedy) from error
+        places = shlex.join(map(str, (CHECKOUT, cache_directory())))
+        remedy = f"Check what is there; after a run with sudo, `sudo chown -R $USER {places}` makes it yours again."
+        if error.errno in _DISK_FULL:
+            remedy = f"Free space for {places}: 2 GB, and 14 GB for Go's caches if it has to build."
+        raise MachineError(": ".join(filter(None, (error.strerror, error.filename))) + ".", remedy) from error
 
 
 class State:

@@ -97,7 +97,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator, place: Path | N
             limit=options.limit,
             cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
-            envvars=environment.of_programs() | environment.without_proxies(),
+            envvars=environment.of_programs() | dict.fromkeys(environment.PROXIES, ""),
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},
             fact_cache_type="",  # or it would replace what ansible.cfg says
             quiet=True,

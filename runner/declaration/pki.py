@@ -124,10 +124,7 @@ def ensure(declaration: Declaration, state: State) -> None:
 
 
 def expiries(state: State) -> list[CertificateExpiry]:
-    """Return every certificate and authority of the checkout, the one that expires first at the top.
-
-    One that cannot be read, as after a full disk, has no day left: `ensure` replaces it.
-    """
+    """Return every certificate and authority, the one that expires first at the top; a damaged one has no day left."""
     found = []
     for path in sorted(state.pki.glob("*/*.crt")):
         name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
@@ -250,8 +247,7 @@ def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
         return
     temporary = path.with_name(path.name + ".new")
     temporary.touch(mode)
-    with temporary.open("wb") as file:
+    with temporary.open("wb", buffering=0) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        os.fsync(file)
     temporary.replace(path)

@@ -4,7 +4,7 @@ A host's key is accepted on first use and bound to the machine's own id rather t
 address: a host that was created again on the same port is another machine, not a changed key.
 """
 
-import re
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class SshTarget:
 
 def _quoted(path: Path) -> str:
     """Return a path as a value of OpenSSH's options, which split at blanks and replace what follows a percent sign."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", str(path)).replace("%", "%%") + '"'
+    return json.dumps(str(path), ensure_ascii=False).replace("%", "%%")
 
 
 def wait_for_ssh(

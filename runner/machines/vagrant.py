@@ -26,8 +26,10 @@ class Vagrant(vagrant.Vagrant):
     """
 
     def __init__(self, checkout: Path, provider: str) -> None:
-        super().__init__(checkout)  # type: ignore[no-untyped-call]
         self.state = State(checkout)
+        # The next run knows by it what a killed one has left; other providers start servers, which are to stay.
+        mark = {"INAETICS_RUN": f"{self.state.runs}/"} if provider == "docker" else {}
+        super().__init__(checkout, env=environment.of_programs() | mark)  # type: ignore[no-untyped-call]
         self.provider = provider
         self._machines = checkout / ".vagrant" / "machines"
 
@@ -72,9 +74,6 @@ class Vagrant(vagrant.Vagrant):
     def _run_vagrant_command(
         self, args: Sequence[str | None], on_line: Callable[[str], object] = lambda _: None
     ) -> str:
-        variables = environment.of_programs()
-        if self.provider == "docker":  # others start servers of virtual machines, which stay
-            variables["INAETICS_RUN"] = f"{self.state.runs}/"
         path = self.state.vagrant_log
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("w", encoding="utf-8") as log:
@@ -86,7 +85,7 @@ class Vagrant(vagrant.Vagrant):
             try:
                 command: list[str] = self._make_vagrant_command(args)
                 return process.run(
-                    command, cwd=Path(self.root), env=variables, on_line=write, interrupt_seconds=INTERRUPT_SECONDS
+                    command, cwd=Path(self.root), env=self.env, on_line=write, interrupt_seconds=INTERRUPT_SECONDS
                 )
             except process.CommandError as error:
                 message = f"`vagrant {args[0]}` failed with exit code {error.code}."

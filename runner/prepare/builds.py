@@ -61,7 +61,6 @@ def binaries(module: Path, component: Component, toolchain: Toolchain, work: Wor
             "GOOS": "linux",
             "GOARCH": "amd64",
             "GOAMD64": "v1",
-            "GOEXPERIMENT": "",
             "GOWORK": "off",
             "CGO_ENABLED": "1" if settings.cgo else "0",
         }

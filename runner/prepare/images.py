@@ -61,24 +61,13 @@ class ImageInputs:
 
 @contextmanager
 def docker_client() -> Iterator[DockerClient]:
-    """Connect to this machine's Docker, and translate the errors of everything that is done with it.
-
-    Raises:
-        MachineError: Docker does not answer.
-        PrepareError: Docker fails later.
-    """
+    """Connect to this machine's Docker, and turn the errors of everything that is done with it into a MachineError."""
     try:
-        client = DockerClient.from_env(timeout=_SECONDS)
-        client.ping()
-    except _DOCKER_ERRORS as error:
-        raise MachineError(f"Docker does not answer: {error}", "Run `make site` or `doctor --fix`.") from error
-    try:
-        with closing(client):
+        with closing(DockerClient.from_env(timeout=_SECONDS)) as client:
+            client.ping()
             yield client
     except _DOCKER_ERRORS as error:
-        raise PrepareError(
-            f"Docker failed: {error}", "Run the command again; `docker info` tells how Docker is."
-        ) from error
+        raise MachineError(f"Docker failed: {error}", "Run `make doctor`, then the same command again.") from error
 
 
 def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:

@@ -182,8 +182,7 @@ def _reason(error: OSError) -> str:
     """Return the reason for an error of requests, which urllib3's error behind it tells."""
     cause = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
-    other = type(error).__name__ if isinstance(error, requests.RequestException) else str(error)
-    return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), other)
+    return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), str(cause))
 
 
 def _extract(archive: Path, member: str, target: Path) -> None:

@@ -25,7 +25,7 @@ def test_the_second_time_changes_nothing(tmp_path: Path) -> None:
 
 def test_programs_of_the_virtual_environment_come_first_and_those_of_root_last() -> None:
     path = environment.of_programs({"PATH": "/usr/bin:bin::.:/sbin:/usr/bin"})["PATH"].split(":")
-    assert path[1:] == ["/usr/bin", "/sbin", "/usr/local/sbin", "/usr/sbin"]
+    assert path[1:] == ["/usr/bin", "/sbin", "/usr/sbin"]
     assert Path(path[0], "python").exists()
 
 
@@ -64,9 +64,3 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch, 
     for name, value in environment.of_downloads(PROXIES | {"HTTPS_PROXY": "http://proxy:3128"}).items():
         monkeypatch.setenv(name, value)
     assert bool(get_environ_proxies(url)) == is_asked
-
-
-def test_what_runs_in_this_process_environment_loses_the_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in PROXIES.items():
-        monkeypatch.setenv(name, value)
-    assert environment.without_proxies().items() >= {("HTTP_PROXY", ""), ("https_proxy", "")}

@@ -1,6 +1,7 @@
 """The commands that need no cluster do the same in an environment in which everything is set badly, all at once."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,4 +91,4 @@ def test_the_inventory_finds_its_packages(checkout: Checkout, variables: dict[st
 
 
 def _without_times(text: str) -> list[str]:
-    return [line for line in text.splitlines() if " s" not in line and ".cluster/runs" not in line and line != "total"]
+    return [re.sub(r"\d+\.\d( s)?|\d{4}-[-\dT.]+", "#", line) for line in text.splitlines()]
