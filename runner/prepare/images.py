@@ -13,6 +13,7 @@ from typing import Any
 import requests
 import urllib3
 from docker import DockerClient
+from docker.credentials.errors import StoreError
 from docker.errors import DockerException
 
 from runner.errors import MachineError, PrepareError
@@ -26,8 +27,8 @@ _SECONDS = 600
 # About 15 seconds until the registry has started, with any answer that is not an error.
 _START = urllib3.Retry(total=34, backoff_factor=0.05, backoff_max=0.5, status_forcelist=range(400, 600))
 _BUILD: dict[str, Any] = {"custom_context": True, "network_mode": "none", "rm": True, "forcerm": True, "decode": True}
-# Docker's client lets errors of the libraries below it pass, when the daemon ends or does not answer in time.
-_DOCKER_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
+# Docker's client lets errors of what is below it pass: the daemon does not answer, or a helper for passwords is gone.
+_DOCKER_ERRORS = (DockerException, StoreError, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @dataclass(frozen=True)
