@@ -1,7 +1,6 @@
 """The roles' variables as each host has them: defaults, group_vars and inventory together, rendered by Ansible."""
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from runner.ansible import ansible_environment
+from runner import environment
 from runner.state import CHECKOUT
 
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if (path / "tasks" / "main.yml").exists())
@@ -40,9 +39,7 @@ def read(inventory: Path) -> dict[str, Mapping[str, Any]]:
             ["ansible-playbook", "--inventory", str(inventory), "--tags", "values", str(playbook)],
             cwd=CHECKOUT,
             env={
-                **os.environ,
-                **ansible_environment(),
-                "ANSIBLE_STRATEGY": "linear",
+                **environment.of_programs(),
                 "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
             },
             capture_output=True,

@@ -1,6 +1,7 @@
 """The inventory: every variable that the roles build on, for hosts that are up and for those that are not."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -65,7 +66,10 @@ def test_a_host_that_is_up(built: Inventory) -> None:
         2222,
         "core",
     )
-    assert f"-o 'UserKnownHostsFile={STATE.known_hosts}'" in str(variables["ansible_ssh_common_args"])
+    arguments = shlex.split(variables["ansible_ssh_common_args"])
+    assert arguments[:2] == ["-F", "none"]
+    assert f'UserKnownHostsFile="{STATE.known_hosts}"' in arguments
+    assert f'IdentityFile="{STATE.ssh_key}"' in arguments
 
 
 def test_a_host_that_is_not_up_is_known_to_others_and_reached_by_nobody(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.ansible import ansible_environment
+from runner import environment
 from runner.state import CHECKOUT
 
 SOUND = {
@@ -69,7 +69,7 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
     run = subprocess.run(
         ["ansible-playbook", "-i", str(work / "hosts.yml"), str(work / "play.yml")],
         cwd=CHECKOUT,
-        env=ansible_environment(),
+        env=environment.of_programs(),
         capture_output=True,
         text=True,
         check=False,
