@@ -1,7 +1,6 @@
 """The tests of every host with testinfra."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment, rendered
+from runner.ansible import rendered
 from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
 from runner.state import CHECKOUT, VAGRANT_INVENTORY
@@ -18,24 +17,26 @@ from runner.state import CHECKOUT, VAGRANT_INVENTORY
 TESTS = "tests/hosts"
 
 
-def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
+def verify(cluster: Cluster, hosts: Sequence[str], inventory: Path = VAGRANT_INVENTORY) -> None:
     """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
-    # Neither the user's options nor other plugins that happen to be installed.
-    isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    inventory = VAGRANT_INVENTORY
+    with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
+        connections = inventory
+        if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
+            connections = Path(directory) / "inventory.json"
+            connections.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
+        run_pytest(connections, f"--variables-of={inventory}", *pytest_filter(hosts), TESTS)
+
+
+def run_pytest(inventory: Path, *arguments: str) -> None:
+    """Run pytest with these arguments, and testinfra on the hosts of an inventory; raises as `verify` does."""
+    options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     try:
-        with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
-            if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
-                inventory = Path(directory) / "inventory.json"
-                inventory.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
-            options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin"]
-            options += [f"--ansible-inventory={inventory}", *pytest_filter(hosts)]
-            command = [sys.executable, "-m", "pytest", *options, TESTS]
-            process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
+        process.run(command, cwd=CHECKOUT, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None

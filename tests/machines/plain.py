@@ -7,8 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from runner.machines.ssh import SshTarget, wait_for_ssh
-from runner.prepare import ReleaseManifest
-from runner.state import State
+from runner.prepare.artifacts import Work
+from runner.prepare.builds import root_filesystem
+from runner.prepare.cache import Cache
+from runner.prepare.catalogue import load
+from runner.prepare.images import ImageInputs, build, docker_client
+from runner.process import JobRunner
+from runner.state import CHECKOUT, cache_directory
 
 USER = "ada"
 IMAGE = f"own-machine-of-{USER}"
@@ -34,13 +39,11 @@ ARGUMENTS = (
 
 
 @contextmanager
-def machines(directory: Path, network: str, addresses: Mapping[str, str]) -> Iterator[dict[str, SshTarget]]:
+def machines(directory: Path, image: str, network: str, addresses: Mapping[str, str]) -> Iterator[dict[str, SshTarget]]:
     """Raise machines with these addresses in a network of their own; they answer by ssh, and are removed at the end."""
     key = directory / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    release = ReleaseManifest.read(State().release.resolve(strict=True))
-    assert release
-    (directory / "Dockerfile").write_text(f"FROM {release.host_image}{DOCKERFILE}", encoding="utf-8")
+    (directory / "Dockerfile").write_text(f"FROM {image}{DOCKERFILE}", encoding="utf-8")
     targets = {
         name: SshTarget(name, address, 22, USER, key, directory / "known_hosts", address)
         for name, address in addresses.items()
@@ -63,3 +66,17 @@ def machines(directory: Path, network: str, addresses: Mapping[str, str]) -> Ite
 
 def docker(*arguments: str) -> None:
     subprocess.run(["docker", *arguments], stdout=subprocess.DEVNULL, stderr=sys.stderr, check=True)
+
+
+def debian_13() -> str:
+    """Return the tag of an image of Debian 13, which `prepare` would make with that suite in the catalogue."""
+    catalogue = load(CHECKOUT / "artifacts" / "catalogue.yml")
+    directory = CHECKOUT / "artifacts" / "images" / "host"
+    work = Work(Cache(cache_directory()), lambda _: None, JobRunner())
+    root = catalogue.images["host"].rootfs
+    assert root
+    blobs = work.provide(root_filesystem(directory, root, "trixie", work))
+    inputs = ImageInputs("host", directory, blobs, wheels={}, demonstrator={})
+    with docker_client() as client:
+        build(client, inputs, catalogue.debian.python, work)
+    return inputs.tag

@@ -1,7 +1,8 @@
 """The same roles raise the cluster on machines of one's own, which have any names and addresses, from any folder.
 
-Three hosts stand for such machines. Their inventory says no more than inventory/static.example.yml, apart from what is
-particular to hosts that are containers: they have their packages, and their ssh keys are in a file of the test's.
+Three hosts stand for such machines. Their inventory says no more than inventory/static.example.yml, apart from that
+they are containers, and that their ssh keys are in a file of the test's. They run Debian 13, where the hosts of all
+other tests run Debian 12, and their owner has given them a name, settings and a service.
 """
 
 import json
@@ -13,31 +14,40 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runner.state import cache_directory
 from tests.machines.checkout import NETWORK, WHOLE, Checkout
-from tests.machines.plain import USER, machines
+from tests.machines.plain import USER, debian_13, machines
+from tests.support import hostile
 
 # In no order, and none of them an address of the declaration's.
 CONTROLLER, *WORKERS = NAMES = ("zeta", "alpha", "worker-b")
 ADDRESSES = dict(zip(NAMES, (f"{NETWORK}.{number}" for number in (77, 12, 201)), strict=True))
+BRING_IN = """
+sudo hostname owners && echo '127.0.1.1 owners\n192.0.2.7 printer' | sudo tee --append /etc/hosts
+echo PasswordAuthentication yes | sudo tee /etc/ssh/sshd_config.d/00-owner.conf
+sudo systemctl reload ssh
+sudo systemd-run --unit=owners python3 -m http.server 9000
+"""
+OWNERS = f"hostname; sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/{USER}; sudo sshd -T; ls /etc/systemd/*.conf.d"
 
 
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout.make(tmp_path_factory.mktemp("own") / "checkout", (*WHOLE, "tests"))
+    # Blanks, and what has a meaning for ssh, shells, Ansible's templates and formats
+    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", (*WHOLE, "tests"))
 
 
 @pytest.fixture(scope="module", name="inventory")
 def fixture_inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("elsewhere")
-    with machines(directory, f"{NETWORK}.0/24", ADDRESSES):
+    with machines(directory, debian_13(), f"{NETWORK}.0/24", ADDRESSES):
         hosts = {name: {"ansible_host": address} for name, address in ADDRESSES.items()}
         variables = {
             "ansible_user": USER,
             "ansible_ssh_private_key_file": "{{ inventory_dir }}/key",
             "ansible_ssh_common_args": "-o UserKnownHostsFile={{ inventory_dir }}/known_hosts",
             "cluster_name": "plant",
-            "cluster_provider": "docker",
-            "cluster_release_mounted": False,
+            "cluster_hosts_are_containers": True,
         }
         groups = {
             "control_plane": {"hosts": {CONTROLLER: hosts.pop(CONTROLLER)}},
@@ -57,6 +67,14 @@ def on(checkout: Checkout, inventory: Path, name: str, command: str) -> str:
     return runner(checkout, "ssh", f"--inventory={inventory}", name, "--", command).strip()
 
 
+@pytest.fixture(scope="module", name="owners")
+def fixture_owners(checkout: Checkout, inventory: Path) -> dict[str, str]:
+    """The settings of machines whose owner has some, before the cluster comes."""
+    for name in NAMES:
+        on(checkout, inventory, name, BRING_IN)
+    return {name: on(checkout, inventory, name, OWNERS) for name in NAMES}
+
+
 def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checkout, inventory: Path) -> None:
     output = runner(checkout, "site", "--check", "--json", f"--inventory={inventory}")
     finished = [event for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"]
@@ -67,9 +85,14 @@ def test_a_check_of_bare_machines_names_all_and_changes_nothing(checkout: Checko
     assert on(checkout, inventory, CONTROLLER, look) == ""
 
 
-def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path) -> None:
+def test_the_roles_raise_the_cluster_there(checkout: Checkout, inventory: Path, owners: dict[str, str]) -> None:
     output = runner(checkout, "site", f"--inventory={inventory}")
     assert f"http://{ADDRESSES[CONTROLLER]}/" in output
+
+
+def test_the_owners_settings_are_as_they_were(checkout: Checkout, inventory: Path, owners: dict[str, str]) -> None:
+    assert {name: on(checkout, inventory, name, OWNERS) for name in NAMES} == owners
+    assert "NOPASSWD" not in on(checkout, inventory, WORKERS[0], "sudo cat /etc/sudoers.d/cluster")
 
 
 def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checkout, inventory: Path) -> None:
@@ -89,8 +112,14 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 
 
 @pytest.mark.parametrize("options", [["--check"], []], ids=["check", "run"])
-def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path, options: list[str]) -> None:
-    output = runner(checkout, "site", "--json", *options, f"--inventory={inventory}")
+def test_a_second_run_changes_nothing_there(
+    checkout: Checkout, inventory: Path, tmp_path: Path, options: list[str]
+) -> None:
+    """Nor does all that a person may have exported and configured."""
+    command = [sys.executable, "-m", "runner", "site", "--json", *options, "--inventory", str(inventory)]
+    # What is prepared is there.
+    variables = hostile.environment(tmp_path) | {"XDG_CACHE_HOME": str(cache_directory().parent)}
+    output = checkout.run(*command, **variables)
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
 
@@ -114,10 +143,10 @@ def test_the_other_commands_know_the_machines(checkout: Checkout, inventory: Pat
     assert sorted(listed.split()) == sorted(f"node/{ADDRESSES[name]}" for name in WORKERS)
     context = runner(checkout, "kubectl", *given, "--", "config", "current-context")
     assert context.strip() == "plant"
-    assert runner(checkout, "ssh", *given, WORKERS[1], "--", "hostname; whoami").split() == [WORKERS[1], USER]
+    assert runner(checkout, "ssh", *given, WORKERS[1], "--", "hostname; whoami").split() == ["owners", USER]
 
 
-def test_every_host_is_verified(checkout: Checkout, inventory: Path) -> None:
+def test_every_host_is_verified_and_what_is_the_owners_is_no_fault(checkout: Checkout, inventory: Path) -> None:
     output = runner(checkout, "verify", f"--inventory={inventory}")
     assert " passed" in output
     assert "failed" not in output.splitlines()[-1]

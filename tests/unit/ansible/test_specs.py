@@ -9,6 +9,7 @@ import yaml
 
 from runner.state import CHECKOUT
 from tests.support.role_specs import COMMON, SPEC, specification
+from tests.support.role_variables import changed
 
 # common is no role to run: it holds the tasks that the others share.
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != "common")
@@ -39,6 +40,21 @@ def test_specs_name_every_default_and_nothing_else(role: Path) -> None:
         assert option["description"].endswith("."), name
         templated = isinstance(defaults[name], str) and "{{" in defaults[name]
         assert templated or isinstance(defaults[name], TYPES[option["type"]]), name
+
+
+@each_role
+def test_the_value_that_tests_change_a_default_to_is_another_one(role: Path) -> None:
+    defaults = read(role / "defaults" / "main.yml")
+    assert {name for name, value in changed(role.name).items() if value != defaults[name]} == defaults.keys()
+
+
+@each_role
+def test_a_task_file_reads_no_result_of_another(role: Path) -> None:
+    """`tasks_from` runs a part of a role by itself."""
+    texts = {path.name: path.read_text("utf-8") for path in (role / "tasks").glob("*.yml")}
+    for own, text in texts.items():
+        for result in re.findall(r"register: (\w+)", text):
+            assert [name for name, other in texts.items() if name != own and result in other] == []
 
 
 @each_role
