@@ -204,9 +204,7 @@ def kubectl(context: Context, inventory: Inventory = None) -> None:
     config = kubeconfig(_declaration() if _current(inventory) == VAGRANT_INVENTORY else None, state)
     program = state.release / "bin" / "kubectl"
     if not program.exists():
-        raise PrepareError(
-            "What was prepared for this checkout is gone.", "`python -m runner prepare` prepares it again."
-        )
+        raise PrepareError("Nothing is prepared for this checkout, or the cache was removed.", "Run `make prepare`.")
     command = [str(program), f"--kubeconfig={config}", *context.args]
     os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
