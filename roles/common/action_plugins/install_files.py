@@ -24,14 +24,16 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         """Return the module's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._variables = task_vars or {}
-        entries = [self._entry(item) for item in self._task.args.get("files", []) if item.get("when", True)]
+        entries: list[dict[str, Any]] = []
         if not self._value("cluster_release_mounted"):  # on the others role host links them all
             entries += [self._program(name) for name in self._task.args.get("programs", [])]
+        entries += [self._entry(item) for item in self._task.args.get("files", []) if item.get("when", True)]
         answer = self._call(entries)
-        wanted = [entry for entry in entries if entry["path"] in answer.get("wanted", [])]
-        if wanted and not self._task.check_mode:
-            sent = self._call([{**entry, "source": self._send(entry["local"])} for entry in wanted])
-            answer = sent if sent.get("failed") else answer
+        if answer.get("wanted") and not self._task.check_mode:
+            for entry in entries:
+                if entry["path"] in answer["wanted"]:
+                    entry["source"] = self._send(entry["local"])
+            answer = self._call(entries)
         return result | answer
 
     def _call(self, entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -121,6 +121,11 @@ class Host:
         self.diffs: list[dict[str, str]] = []
         self.wanted: list[str] = []
 
+    def differs(self, entry: dict[str, Any]) -> bool:
+        """Tell whether a large file is another one than the workstation's."""
+        path = entry["path"]
+        return kind(Path(path)) != "file" or self.module.sha256(path) != entry["sha256"]
+
     def install(self, entry: dict[str, Any]) -> None:
         """Bring one path to its state."""
         path = Path(entry["path"])
@@ -161,13 +166,9 @@ class Host:
         """Write a file, unless it has this content."""
         is_file = kind(path) == "file"
         if entry["sha256"]:
-            if is_file and self.module.sha256(str(path)) == entry["sha256"]:
-                return False
-            if not entry["source"]:
-                self.wanted.append(str(path))
-            elif not self.module.check_mode:
+            if entry["source"]:
                 self.module.atomic_move(entry["source"], str(path))
-            return True
+            return bool(entry["source"]) or entry["path"] in self.wanted
         old, new = path.read_bytes() if is_file else b"", base64.b64decode(entry["content"])
         if is_file and old == new:
             return False
@@ -220,7 +221,10 @@ def main() -> None:
     spec = {"files": {"type": "list", "elements": "dict", "required": True, "options": ENTRY}}
     module = AnsibleModule(spec, supports_check_mode=True, no_log=True)
     host = Host(module)
-    for entry in module.params["files"]:
+    files = module.params["files"]
+    # Large files are there before anything else is changed: a program checks the configuration that comes with it.
+    host.wanted = [entry["path"] for entry in files if entry["sha256"] and not entry["source"] and host.differs(entry)]
+    for entry in files if module.check_mode or not host.wanted else ():
         try:
             host.install(entry)
         except OSError as error:

@@ -136,6 +136,12 @@ def test_programs_are_copied_to_hosts_that_do_not_see_the_release(host: Path) ->
     assert program.stat().st_size == 1 << 20
 
 
+def test_programs_are_there_before_a_file_is_checked_by_one_of_them(host: Path) -> None:
+    (host.parent / "release" / "bin" / "large").write_bytes(b"#!/bin/sh\ngrep certificate $1\n".ljust(1 << 20))
+    install(host, {"path": "file", "pki": "certs/it.crt", "validate": f"{host}/bin/large %s"}, mounted=False)
+    assert (host / "file").read_text("utf-8") == "certificate"
+
+
 @pytest.mark.parametrize(
     "entry", [{}, {"copy": "x", "template": "y"}, {"state": "directory", "contents": "x"}], ids=["no", "two", "unknown"]
 )
