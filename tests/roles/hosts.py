@@ -1,6 +1,7 @@
 """The hosts of one scenario: raised, brought to what roles say, tested and removed."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,14 @@ from tests.roles.scenarios import Scenario
 
 NETWORK = "172.31.253"  # beside whatever cluster runs, and beside tests/machines
 SITE = CHECKOUT / "playbooks" / "site.yml"
+USED = """
+cut --characters=67- /run/{unit}.service.sums
+pid=$(systemctl show --property=MainPID --value {unit}.service)
+[ $pid = 0 ] && exit
+tr '\\0' '\\n' </proc/$pid/cmdline
+readlink /proc/$pid/fd/* | grep ^/
+ss --no-header --listening --tcp --udp --numeric --processes | grep pid=$pid, | awk '{{ print $5 }}'
+"""
 
 
 class Hosts:
@@ -75,28 +84,30 @@ class Hosts:
         path.write_text(yaml.safe_dump(plays, sort_keys=False), "utf-8")
         return self._play(str(path))
 
-    def verify(self) -> None:
-        """Run the tests that concern the role; pytest writes to this process's output."""
+    def verify(self, *tests: str) -> None:
+        """Run these tests of tests/hosts, as far as they concern the role; pytest writes to this process's output."""
         scenario = self.scenario
         on_hosts = " or ".join(f"//{host}{end}" for host in scenario.hosts for end in ("]", "-"))
         of_units = " or ".join(["not test_services", *(f"-{unit}]" for unit in scenario.units)])
         arguments = ["-k", f"({on_hosts}) and ({of_units})", "--quiet"]
         arguments += [f"--deselect={TESTS}/{test}" for test in scenario.without]
-        arguments += [f"{TESTS}/{test}" for test in (*scenario.tests, "test_services.py")]
-        run_pytest(self._inventory, *arguments)
+        run_pytest(self._inventory, *arguments, *(f"{TESTS}/{test}" for test in tests))
 
-    def on(self, host: str, command: str) -> str:
-        """Return the output of a command that root runs on a host."""
-        return self._checkout.on(host, f"sudo sh -c '{command}'")
+    def used(self) -> str:
+        """Return what the role's services run with: their arguments, files and ports, a line each."""
+        return "\n".join(self._on(host, USED.format(unit=unit)) for host, unit in self.started())
 
     def started(self) -> dict[tuple[str, str], str]:
         """Return the identity of the current start of each unit of the role, by host and unit."""
         shown = {
-            (host, unit): self.on(host, f"systemctl show --property=InvocationID --value {unit}.service")
+            (host, unit): self._on(host, f"systemctl show --property=InvocationID --value {unit}.service")
             for host in self.scenario.hosts
             for unit in self.scenario.units
         }
         return {key: start for key, start in shown.items() if start}
+
+    def _on(self, host: str, command: str) -> str:
+        return self._checkout.on(host, f"sudo sh -c {shlex.quote(command)}")
 
     def _play(self, playbook: str, tags: Sequence[str] = (), *, check: bool = False) -> list[str]:
         events: list[Event] = []

@@ -7,6 +7,7 @@ order; a role's hosts serve both kinds of values, so that the second shows as we
 from typing import Any
 
 from tests.roles.hosts import Hosts
+from tests.support.role_variables import FORMER
 
 
 def test_converge(hosts: Hosts, variables: dict[str, Any]) -> None:
@@ -28,4 +29,10 @@ def test_idempotence(hosts: Hosts, variables: dict[str, Any]) -> None:
 
 
 def test_verify(hosts: Hosts, variables: dict[str, Any]) -> None:
-    hosts.verify()
+    if not variables:
+        hosts.verify(*hosts.scenario.tests, "test_services.py")
+    elif hosts.scenario.units:  # the other tests know the defaults alone
+        hosts.verify("test_services.py")
+        used = hosts.used()
+        assert "/changed/" in used
+        assert set(FORMER.findall(used)) == set()
