@@ -72,12 +72,8 @@ class Hosts:
         tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / "main.yml").read_text("utf-8"))
         parts = [task["ansible.builtin.import_tasks"].removesuffix(".yml") for task in tasks]
         plays = [
-            {
-                "name": f"Run {part} of {role}",
-                "hosts": play["hosts"],
-                "gather_facts": False,
-                "tasks": [{"name": part, "ansible.builtin.include_role": {"name": role, "tasks_from": part}}],
-            }
+            {name: value for name, value in play.items() if name != "roles"}
+            | {"tasks": [{"name": part, "ansible.builtin.include_role": {"name": role, "tasks_from": part}}]}
             for part in parts
         ]
         path = self._directory / "parts.yml"
