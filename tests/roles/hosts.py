@@ -4,7 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -31,7 +31,7 @@ ss --no-header --listening --tcp --udp --numeric --processes | grep pid=$pid, | 
 
 
 class Hosts:
-    """The hosts of one scenario; as a context they exist."""
+    """The hosts of one scenario."""
 
     def __init__(self, scenario: Scenario, directory: Path) -> None:
         self.scenario = scenario
@@ -42,12 +42,13 @@ class Hosts:
         (directory / "inventory" / "host_vars").mkdir(parents=True)
         (directory / "group_vars").symlink_to(CHECKOUT / "group_vars")  # beside the playbook of the role's parts
 
-    def __enter__(self) -> Self:
+    def up(self) -> None:
+        """Raise the hosts."""
         pki.ensure(self._checkout.declared, self._state)
         self._checkout.up(*self.scenario.hosts)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def destroy(self) -> None:
+        """Remove the hosts, as far as there are any."""
         self._checkout.destroy()
 
     def declare(self, variables: Mapping[str, Any]) -> None:

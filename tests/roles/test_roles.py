@@ -35,4 +35,4 @@ def test_verify(hosts: Hosts, variables: dict[str, Any]) -> None:
         hosts.verify("test_services.py")
         used = hosts.used()
         assert "/changed/" in used
-        assert set(FORMER.findall(used)) == set()
+        assert set(FORMER.findall(used)) <= {"6443"}  # the one that stays, as conftest.py says
