@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
 
 MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the publishers."
-INVENTORY_HELP = "An Ansible inventory of machines of your own; that of the last `site` counts where none is given."
+INVENTORY_HELP = "An Ansible inventory of machines of your own; other commands know it after `site`."
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 
 
@@ -72,6 +72,7 @@ Json = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every task, download and host.")]
 Mirror = Annotated[str | None, Option(help=MIRROR_HELP, metavar="PLACE")]
 Inventory = Annotated[Path | None, Option(help=INVENTORY_HELP, exists=True, dir_okay=False, metavar="FILE")]
+HostName = Annotated[str, Argument(help="controller, node-1, node-2 …", metavar="HOST")]
 Limit = Annotated[
     str | None, Option(help="Only these hosts or groups: node-2, workers, 'node-1,node-2'.", metavar="HOSTS")
 ]
@@ -175,19 +176,16 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     """Test every host: files, units, ports, certificates."""
     from runner.verify import verify as run_verify
 
-    cluster = _cluster(_current(inventory))
+    current = _current(inventory)
+    cluster = _cluster(current)
     hosts = cluster.hosts_matching(limit)
     if limit is not None and hosts is None:
         raise BadParameter("name hosts or groups: node-1,node-2 or workers", param_hint="--limit")
-    run_verify(cluster, hosts or [])
+    run_verify(cluster, hosts or [], current)
 
 
 @_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
-def ssh(
-    context: Context,
-    host: Annotated[str, Argument(help="controller, node-1, node-2 …")],
-    inventory: Inventory = None,
-) -> None:
+def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
@@ -227,7 +225,8 @@ def _declaration() -> "Declaration":
 
 def _current(inventory: Path | None) -> Path:
     """Return the inventory that a command names, or that of the last `site`."""
-    return inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY
+    last = State().own_inventory
+    return (inventory or (last if last.is_symlink() else VAGRANT_INVENTORY)).resolve()
 
 
 def _cluster(inventory: Path, vault_password_file: Path | None = None) -> "Declaration | OwnMachines":

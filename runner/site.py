@@ -31,7 +31,9 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
         with step("hosts", report):
             hosts.up(cluster, report, cluster.hosts_matching(options.limit))
     if not options.check:
-        state.own_inventory = None if isinstance(cluster, Declaration) else options.inventory
+        state.own_inventory.unlink(missing_ok=True)
+        if not isinstance(cluster, Declaration):
+            state.own_inventory.symlink_to(options.inventory)
     with step("roles", report) as end:
         end.summary = run_playbook(options, report, run.directory / "ansible.log").summary()
     if not (options.partial or options.check):

@@ -46,7 +46,7 @@ class State:
         self.dashboard_salt = self.directory / "dashboard-salt"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
-        self._inventory = self.directory / "inventory"
+        self.own_inventory = self.directory / "inventory"  # a link to it if the last `site` was run on own machines
 
     def create(self) -> None:
         """Create the directory unless it exists."""
@@ -87,16 +87,3 @@ class State:
         for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return directory
-
-    @property
-    def own_inventory(self) -> Path | None:
-        """The inventory of the user's own machines if the last `site` was run on those, else None."""
-        return Path(self._inventory.read_text(encoding="utf-8")) if self._inventory.exists() else None
-
-    @own_inventory.setter
-    def own_inventory(self, inventory: Path | None) -> None:
-        self.create()
-        if inventory is None:
-            self._inventory.unlink(missing_ok=True)
-        else:
-            self._inventory.write_text(str(inventory), encoding="utf-8")

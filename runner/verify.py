@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment, render_inventory
+from runner.ansible import ansible_environment, rendered
 from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
 from runner.state import CHECKOUT, VAGRANT_INVENTORY
@@ -18,18 +18,18 @@ from runner.state import CHECKOUT, VAGRANT_INVENTORY
 TESTS = "tests/hosts"
 
 
-def verify(cluster: Cluster, hosts: Sequence[str]) -> None:
+def verify(cluster: Cluster, hosts: Sequence[str], inventory: Path = VAGRANT_INVENTORY) -> None:
     """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
     with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
-        inventory = VAGRANT_INVENTORY
+        connections = inventory
         if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
-            inventory = Path(directory) / "inventory.json"
-            inventory.write_text(json.dumps(render_inventory(cluster)), encoding="utf-8")
-        run_pytest(inventory, *pytest_filter(hosts), TESTS)
+            connections = Path(directory) / "inventory.json"
+            connections.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
+        run_pytest(connections, f"--variables-of={inventory}", *pytest_filter(hosts), TESTS)
 
 
 def run_pytest(inventory: Path, *arguments: str) -> None:

@@ -8,14 +8,17 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from runner import process
 from runner.ansible.play import ansible_environment
 from runner.declaration import Declaration, Host, OwnMachines
-from runner.declaration.own import EXAMPLE
+from runner.declaration.model import describe
 from runner.errors import DeclarationError
 from runner.machines import SshTarget
 from runner.state import CHECKOUT
 
+EXAMPLE = "inventory/static.example.yml shows what an inventory has to say."
 GROUPS = ("control_plane", "workers")
 CONNECTION = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
 
@@ -35,6 +38,12 @@ def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) 
                 "cluster_provider": declaration.provider,
                 "cluster_pod_network": str(declaration.pod_network),
                 "cluster_service_network": str(declaration.service_network),
+                # So that one more node changes nothing on the other hosts.
+                "cluster_host_names": {
+                    host.name: str(host.address)
+                    for host in declaration.possible_hosts
+                    if host.address in declaration.network
+                },
             },
         },
         "control_plane": {"hosts": names[:1]},
@@ -58,19 +67,11 @@ def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
 
 
 def _declared(host: Host) -> dict[str, Any]:
-    return {
-        "cluster_address": str(host.address),
-        "cluster_cpus": host.cpus,
-        "cluster_memory_mib": host.memory,
-    }
+    return {"cluster_address": str(host.address), "cluster_cpus": host.cpus, "cluster_memory_mib": host.memory}
 
 
 def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMachines:
-    """Return the machines of a person's inventory as Ansible understands it, with values for templates and defaults.
-
-    Raises:
-        DeclarationError: Ansible cannot read it, or there can be no such cluster.
-    """
+    """Return the machines of a person's inventory, templates and defaults filled in, or raise a DeclarationError."""
     networks = {name: f"{{{{ cluster_{name} }}}}" for name in ("name", "pod_network", "service_network")}
     machine = {
         "name": "{{ inventory_hostname }}",
@@ -80,32 +81,25 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
         "group": f"{{{{ group_names | intersect({GROUPS}) | join }}}}",
         "connection": {f"ansible_{name}": f"{{{{ ansible_{name} | default('') }}}}" for name in CONNECTION},
     }
-    message = json.dumps({"msg": networks | {"machine": machine}})
-    # No machine is contacted: Ansible answers this itself.
-    command = [
-        "ansible",
-        "cluster",
-        "--inventory",
-        str(path),
-        "--one-line",
-        "-m",
-        "ansible.builtin.debug",
-        "-a",
-        message,
-    ]
-    vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password_file)} if vault_password_file else {}
+    asked = ["--one-line", "--module-name=debug", f"--args={json.dumps({'msg': networks | {'machine': machine}})}"]
+    vault = [f"--vault-password-file={vault_password_file}"] if vault_password_file else []
     try:
-        output = process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **vault})
+        # No machine is contacted: Ansible answers this itself.
+        command = ["ansible", "cluster", f"--inventory={path}", *asked, *vault]
+        output = process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()})
+        told = [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
+        machines = sorted((one.pop("machine") for one in told), key=itemgetter("group", "name"))
+        if not told:
+            raise DeclarationError(f"The inventory {path} has no machine in a group cluster.", EXAMPLE)
+        return OwnMachines.model_validate(told[0] | {"machines": {one["name"]: one for one in machines}})
     except process.CommandError as error:
-        raise DeclarationError(f"Ansible cannot make a cluster of {path}.", details=error.output) from None
-    told = [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
-    if not told:
-        raise DeclarationError(f"The inventory {path} has no machine in a group cluster.", EXAMPLE)
-    machines = sorted((one.pop("machine") for one in told), key=itemgetter("group", "name"))
-    return OwnMachines.parse(path, told[0] | {"machines": {one["name"]: one for one in machines}})
+        raise DeclarationError(f"Ansible cannot read the inventory {path}.", EXAMPLE, error.output) from None
+    except ValidationError as error:
+        mistakes = "\n".join(describe(detail, {}) for detail in error.errors())
+        raise DeclarationError(f"The inventory {path} is not valid.", EXAMPLE, mistakes) from None
 
 
-def render_inventory(cluster: OwnMachines) -> dict[str, Any]:
+def rendered(cluster: OwnMachines) -> dict[str, Any]:
     """Return a person's inventory with values for templates and defaults, as far as `read_inventory` asked for them."""
     children: dict[str, Any] = {group: {"hosts": {}} for group in GROUPS} | {"etcd": {"children": {GROUPS[0]: {}}}}
     for one in cluster.machines.values():

@@ -58,10 +58,13 @@ class Controller(_Model):
     memory: int = Field(default=1024, strict=True, ge=768)  # MiB; the control plane alone uses about 600
 
 
+MOST_NODES = 50
+
+
 class Nodes(_Model):
     """The hosts that run pods; they are equal and have consecutive addresses."""
 
-    count: int = Field(strict=True, ge=1, le=50)
+    count: int = Field(strict=True, ge=1, le=MOST_NODES)
     first_address: Address
     cpus: Cpus = 1
     # MiB; kubelet, containerd and flannel take about 150 before the first pod
@@ -134,8 +137,13 @@ class Declaration(Cluster):
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
         """All hosts, the controller first."""
+        return self.possible_hosts[: 1 + self.nodes.count]
+
+    @cached_property
+    def possible_hosts(self) -> tuple[Host, ...]:
+        """The hosts that there would be with the most nodes."""
         first, nodes = self.controller, self.nodes
-        addresses = (nodes.first_address + offset for offset in range(nodes.count))
+        addresses = (nodes.first_address + offset for offset in range(MOST_NODES))
         return (
             Host("controller", first.address, first.cpus, first.memory, "control_plane"),
             *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "workers") for n, one in enumerate(addresses, 1)),

@@ -1,15 +1,11 @@
 """A cluster on machines of a person's own: what their inventory says, validated as the declaration is."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
-from runner.declaration.model import Cluster, Host, describe
-from runner.errors import DeclarationError
-
-EXAMPLE = "inventory/static.example.yml shows what an inventory has to say."
+from runner.declaration.model import Cluster, Host
 
 
 @dataclass(frozen=True)
@@ -24,15 +20,6 @@ class OwnMachines(Cluster):
 
     machines: dict[str, Machine]
 
-    @classmethod
-    def parse(cls, inventory: Path, told: dict[str, Any]) -> Self:
-        """Return the cluster; a DeclarationError tells key, value and rule of each mistake."""
-        try:
-            return cls.model_validate(told)
-        except ValidationError as error:
-            mistakes = "\n".join(describe(detail, {}) for detail in error.errors())
-            raise DeclarationError(f"The inventory {inventory} is not valid.", EXAMPLE, mistakes) from None
-
     @property
     def hosts(self) -> tuple[Host, ...]:
         """All machines, the controller first."""
@@ -44,10 +31,9 @@ class OwnMachines(Cluster):
             raise ValueError("group control_plane must have one machine")
         first = {host.address: host.name for host in reversed(self.hosts)}
         for host in self.hosts:
+            rule = f"{host.name} must not have the address {host.address}"
             if host.address in self.pod_network or host.address in self.service_network:
-                raise ValueError(
-                    f"{host.name} must have its address {host.address} outside pod_network and service_network"
-                )
+                raise ValueError(f"{rule}, which lies in pod_network or service_network")
             if host.name != first[host.address]:
-                raise ValueError(f"{host.name} must not have the address {host.address} of {first[host.address]}")
+                raise ValueError(f"{rule}, which is that of {first[host.address]}")
         return self

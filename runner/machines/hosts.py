@@ -102,11 +102,7 @@ def ssh_config(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[s
 
 
 def ssh_command(cluster: Declaration | OwnMachines, host: str, *remote: str) -> list[str]:
-    """Return the ssh command line that runs `remote` on a host, or opens a shell there.
-
-    Raises:
-        HostsError: there is no such host, or it is not up.
-    """
+    """Return the ssh command line that runs `remote` on a host, or opens a shell; a HostsError says why not."""
     if isinstance(cluster, OwnMachines):
         commands = {name: own_command(one, *remote) for name, one in cluster.machines.items()}
     else:

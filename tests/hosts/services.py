@@ -33,6 +33,8 @@ class Service:
     group: str
     user: str = ""
     hardening: Mapping[str, str] = field(default_factory=dict)
+    # Not to be killed where memory runs out, as Kubernetes has it.
+    spared: bool = False
 
     @property
     def unit(self) -> str:
@@ -47,8 +49,8 @@ SERVICES = (
     Service("kube-controller-manager", "control_plane", "kube-controller-manager", UNPRIVILEGED),
     Service("kube-scheduler", "control_plane", "kube-scheduler", UNPRIVILEGED),
     Service("flanneld", "cluster", "", CONFINED | {"CapabilityBoundingSet": "cap_net_admin cap_net_raw"}),
-    Service("kube-proxy", "cluster", "", CONFINED),
+    Service("kube-proxy", "cluster", "", CONFINED, spared=True),
     # These two start containers: whatever is kept from them is kept from every pod.
-    Service("containerd", "workers"),
-    Service("kubelet", "workers"),
+    Service("containerd", "workers", spared=True),
+    Service("kubelet", "workers", spared=True),
 )

@@ -37,6 +37,13 @@ def test_is_confined_by_systemd(facts: Facts, service: Service) -> None:
     assert {name: state[name] for name in service.hardening} == service.hardening
 
 
+def test_goes_last_where_memory_runs_out(facts: Facts, service: Service) -> None:
+    """A node whose runtime is killed loses all its pods instead of one; a container may not lower its own score."""
+    expected = "-999" if service.spared and not facts.variables["cluster_hosts_are_containers"] else "0"
+    process = f"$(systemctl show --property=MainPID --value {service.unit})"  # another one since it was killed
+    assert facts.output(f"cat /proc/{process}/oom_score_adj") == expected
+
+
 def test_journal_can_be_read(facts: Facts, service: Service) -> None:
     """The journal is where people look first: it must be there, meant for the eye, and without secrets."""
     journal = facts.journal(service.unit)

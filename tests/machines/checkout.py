@@ -15,7 +15,7 @@ from runner.machines.ssh import SshTarget
 from runner.state import CHECKOUT, State
 
 PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
-WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles")
+WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles", "tests")
 NETWORK = "172.31.254"
 
 

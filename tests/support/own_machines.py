@@ -1,6 +1,5 @@
 """A cluster on machines of a person's own, as read from an inventory: names and addresses in no order."""
 
-from pathlib import Path
 from typing import Any
 
 from runner.declaration import OwnMachines
@@ -16,7 +15,7 @@ def own_machines(**changes: Any) -> OwnMachines:
         "service_network": "10.53.0.0/16",
         "machines": {name: machine(name) for name in ADDRESSES},
     }
-    return OwnMachines.parse(Path("/etc/machines.yml"), told | changes)
+    return OwnMachines.model_validate(told | changes)
 
 
 def machine(name: str, **connection: Any) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def _other(name: str, option: dict[str, Any]) -> Any:
         return default[:1] if kind == "list" else next(one for one in reversed(choices) if one != default)
     if kind == "path":
         return f"/changed{default}"
+    if kind == "bool":
+        return False  # all are true for hosts that the Vagrantfile makes
     if kind == "int":
         return default + 1
     if str(default).startswith("http://"):

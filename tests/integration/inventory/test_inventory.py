@@ -37,12 +37,23 @@ def test_no_group_has_the_name_of_a_host(built: Inventory) -> None:
 
 
 def test_the_clusters_variables(built: Inventory) -> None:
+    names = built["cluster"]["vars"].pop("cluster_host_names")
+    assert names.items() >= {"controller": "172.17.8.20", "node-1": "172.17.8.31"}.items()
     assert built["cluster"]["vars"] == {
         "cluster_name": "inaetics-demo",
         "cluster_provider": "docker",
         "cluster_pod_network": "10.1.0.0/16",
         "cluster_service_network": "10.3.0.0/16",
     }
+
+
+def test_one_more_node_changes_nothing_that_the_others_are_told(built: Inventory, tmp_path: Path) -> None:
+    (tmp_path / "cluster.yml").write_text(DECLARATION.read_text("utf-8").replace("count: 5", "count: 6"), "utf-8")
+    larger = inventory.build_inventory(load(tmp_path / "cluster.yml"), {"controller": CONTROLLER})
+    assert larger["workers"]["hosts"] == [*built["workers"]["hosts"], "node-6"]
+    assert larger["cluster"]["vars"] == built["cluster"]["vars"]
+    assert larger["_meta"]["hostvars"].items() > built["_meta"]["hostvars"].items()
+    assert built["cluster"]["vars"]["cluster_host_names"]["node-50"] == "172.17.8.80"
 
 
 def test_a_host_that_is_up(built: Inventory) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.ansible import read_inventory, render_inventory
+from runner.ansible import read_inventory, rendered
 from runner.errors import DeclarationError
 from runner.state import CHECKOUT
 
@@ -55,8 +55,7 @@ def test_templates_and_defaults_are_values(
         ("worker-b", "172.31.254.201", 2048, "workers"),
     ]
     assert found.hosts_matching("workers,zeta") == ["172.31.254.12", "worker-b", "zeta"]
-    rendered = render_inventory(found)
-    assert json.loads(json.dumps(rendered)) == {
+    assert json.loads(json.dumps(rendered(found))) == {
         "cluster": {
             "vars": {"cluster_pod_network": "10.51.0.0/16", "cluster_service_network": "10.3.0.0/16"},
             "children": {
@@ -113,9 +112,12 @@ def test_an_inventory_without_machines_is_told(tmp_path: Path) -> None:
     [
         ({"vars": {"cluster_name": "{{ nowhere }}"}}, "'nowhere' is undefined"),
         ({"vars": {"cluster_pod_network": "10.3.0.0/16"}}, "service_network 10.3.0.0/16 must not overlap pod_network"),
-        ({"vars": {"cluster_pod_network": "172.31.0.0/16"}}, "outside pod_network and service_network"),
+        (
+            {"vars": {"cluster_pod_network": "172.31.0.0/16"}},
+            "172.31.254.77, which lies in pod_network or service_network",
+        ),
         ({"vars": {"cluster_address": "here"}}, "machines.zeta.address is 'here' but must be an IPv4 address"),
-        ({"vars": {"cluster_address": "10.9.0.1"}}, "must not have the address 10.9.0.1 of zeta"),
+        ({"vars": {"cluster_address": "10.9.0.1"}}, "must not have the address 10.9.0.1, which is that of zeta"),
         (
             {"children": {"workers": {"hosts": {"a": {"cluster_address": "10.9.0.1"}}}}},
             "control_plane must have one machine",
