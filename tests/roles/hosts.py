@@ -81,14 +81,15 @@ class Hosts:
         path.write_text(yaml.safe_dump(plays, sort_keys=False), "utf-8")
         return self._play(str(path))
 
-    def verify(self, *tests: str) -> None:
-        """Run these tests of tests/hosts, as far as they concern the role; pytest writes to this process's output."""
+    def verify(self) -> None:
+        """Run the tests of tests/hosts that concern the role; pytest writes to this process's output."""
         scenario = self.scenario
         on_hosts = " or ".join(f"//{host}{end}" for host in scenario.hosts for end in ("]", "-"))
         of_units = " or ".join(["not test_services", *(f"-{unit}]" for unit in scenario.units)])
         arguments = ["-k", f"({on_hosts}) and ({of_units})", "--quiet"]
         arguments += [f"--deselect={TESTS}/{test}" for test in scenario.without]
-        run_pytest(self._inventory, *arguments, *(f"{TESTS}/{test}" for test in tests))
+        arguments += [f"{TESTS}/{test}" for test in (*scenario.tests, "test_services.py")]
+        run_pytest(self._inventory, *arguments)
 
     def used(self) -> str:
         """Return what the role's services run with: their arguments, files and ports, a line each."""
