@@ -33,7 +33,7 @@ def test_verify(hosts: Hosts, variables: dict[str, Any]) -> None:
 
 
 def test_former_values_are_gone(hosts: Hosts, variables: dict[str, Any]) -> None:
-    """What runs has no file, port or argument from before."""
+    """Processes have no file, port or argument of before."""
     used = hosts.used()
     assert ("/changed/" in used) == bool(variables and hosts.scenario.units)
     if variables:
