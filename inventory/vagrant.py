@@ -8,7 +8,6 @@ Ansible calls it; `ansible-inventory --graph` shows the same. See runner/ansible
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ if TYPE_CHECKING:  # the first Python on the PATH may not have what it needs
     from runner.errors import RunnerError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = CHECKOUT / ".venv"
 
 
 def main() -> int:
@@ -60,12 +58,12 @@ def _tell(error: "RunnerError") -> None:
 
 
 if __name__ == "__main__":
-    # Ansible runs this file with the first Python on the PATH; the project's has the required packages.
-    if Path(sys.prefix) != ENVIRONMENT:
-        if not ENVIRONMENT.exists():
-            sys.exit("The virtual environment is missing: run `make bootstrap` first.")
-        python = str(ENVIRONMENT / "bin" / "python")
-        os.execv(python, [python, *sys.argv])  # noqa: S606 - the same program, with no shell wanted
     # Instead of this file's directory, in which `import vagrant` would find this file.
     sys.path[0] = str(CHECKOUT)
+    from runner import environment
+
+    if not (CHECKOUT / ".venv").exists():
+        sys.exit("The virtual environment is missing: run `make bootstrap` first.")
+    # Ansible runs this file with the first Python on the PATH; the project's has the required packages.
+    environment.enter(*sys.argv)
     sys.exit(main())

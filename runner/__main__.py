@@ -1,24 +1,20 @@
-"""`python -m runner COMMAND`; started by another Python, it continues in that of the virtual environment."""
+"""`python -m runner COMMAND`, in an environment of its own, and by the virtual environment's Python if there is one."""
 
-import os
 import sys
 
+from runner import environment
 from runner.errors import ExitCode
-from runner.state import CHECKOUT
 
-ENVIRONMENT = CHECKOUT / ".venv"
 INCOMPLETE = "error: The virtual environment is missing or incomplete.\nRun `make bootstrap` to create it.\n"
 
 if __name__ == "__main__":
     try:
+        environment.enter("-m", "runner", *sys.argv[1:])
         try:
             from runner.cli import app
         except ModuleNotFoundError as error:
             if str(error.name).startswith("runner"):
                 raise
-            python = ENVIRONMENT / "bin" / "python"
-            if python.exists() and not ENVIRONMENT.samefile(sys.prefix):
-                os.execv(python, [str(python), "-m", "runner", *sys.argv[1:]])  # noqa: S606 - no shell is wanted
             sys.stderr.write(INCOMPLETE)
             sys.exit(ExitCode.MACHINE)
         app(prog_name="python -m runner")

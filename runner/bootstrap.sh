@@ -7,6 +7,19 @@
 # With `test`, also what `make test` needs. COMMAND is run when all is there, as a member of the group docker
 # even when this session began before the user became one.
 set -euo pipefail
+
+# What a person has exported for other work; CDPATH would lead elsewhere.
+export LC_ALL=C.UTF-8 PIP_USER=0
+unset CDPATH APT_CONFIG "${!PYTHON@}"
+for name in "${!DOCKER_@}" "${!PIP_@}"; do
+    case $name in
+        DOCKER_HOST | DOCKER_CONTEXT | DOCKER_CONFIG | DOCKER_TLS_VERIFY | DOCKER_CERT_PATH) ;;
+        PIP_USER | PIP_*URL | PIP_FIND_LINKS | PIP_TRUSTED_HOST | PIP_PROXY | PIP_*CERT) ;;
+        PIP_DEFAULT_TIMEOUT | PIP_CACHE_DIR | PIP_CONFIG_FILE) ;;
+        *) unset "$name" ;;
+    esac
+done
+umask 022
 cd "$(dirname "$0")/.."
 
 # A person's PATH has no sbin, where dockerd and iptables are.
@@ -155,6 +168,8 @@ start_docker() {
 
 ensure_docker() {
     docker_answers && return
+    [ -z "${DOCKER_HOST:-}${DOCKER_CONTEXT:-}" ] ||
+        fail "no Docker answers at DOCKER_HOST=${DOCKER_HOST:-} DOCKER_CONTEXT=${DOCKER_CONTEXT:-}: start it, or unset these variables"
     if ! as_root docker version >/dev/null 2>&1; then
         choose_docker_bridge
         start_docker
@@ -171,6 +186,9 @@ ensure_docker() {
 # Virtual environment -------------------------------------------------------------------------------------------
 
 ensure_environment() {
+    case $PWD in
+        *:*) fail "no virtual environment can be in a directory with a colon in its name: move this checkout from $PWD" ;;
+    esac
     local lock=requirements.lock sum started=$SECONDS
     [ "$purpose" != test ] || lock=requirements-test.lock
     sum=$(sha256sum "$lock")

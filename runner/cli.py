@@ -12,11 +12,12 @@ from typer import Argument, BadParameter, Context, Exit, Option, Typer, echo
 from typer.core import TyperGroup
 from typer.models import CommandFunctionType
 
+from runner import environment
 from runner.display import Board, console, lines
-from runner.errors import ExitCode, NotReadyError, RunnerError
+from runner.errors import ExitCode, NotReadyError, PrepareError, RunnerError
 from runner.events import step
 from runner.run import run_session
-from runner.state import DECLARATION, VAGRANT_INVENTORY, State, cache_directory
+from runner.state import DECLARATION, VAGRANT_INVENTORY, State, cache_directory, os_errors_translated
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
@@ -35,7 +36,8 @@ class ErrorHandlingGroup(TyperGroup):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
                 signal.signal(number, signal.default_int_handler)
         try:
-            return super().invoke(context)
+            with os_errors_translated():
+                return super().invoke(context)
         except RunnerError as error:
             console(stderr=True).print(*lines.error(error), sep="\n", soft_wrap=True)
             raise Exit(error.exit_code) from None
@@ -190,7 +192,7 @@ def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     from runner.machines import hosts
 
     command = hosts.ssh_command(_cluster(_current(inventory)), host, *context.args)
-    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+    os.execvpe(command[0], command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
 @_command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
@@ -199,9 +201,12 @@ def kubectl(context: Context, inventory: Inventory = None) -> None:
     from runner.cluster import kubeconfig
 
     state = State()
-    program = state.release / "bin" / "kubectl"
     config = kubeconfig(_declaration() if _current(inventory) == VAGRANT_INVENTORY else None, state)
-    os.execv(program, [str(program), f"--kubeconfig={config}", *context.args])  # noqa: S606 - no shell is wanted
+    program = state.release / "bin" / "kubectl"
+    if not program.exists():
+        raise PrepareError("Nothing is prepared for this checkout, or the cache was removed.", "Run `make prepare`.")
+    command = [str(program), f"--kubeconfig={config}", *context.args]
+    os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
 @_command("destroy")

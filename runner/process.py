@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
+from runner import environment
 from runner.errors import MachineError
 from runner.stopping import INTERRUPT_SECONDS, interrupts_deferred, started_by, stop_in_order
 
@@ -69,9 +70,9 @@ class JobRunner:
         """Run a command to its end, and return what it wrote to its standard output, without the last line's end.
 
         Ctrl-C, SIGTERM, SIGHUP, the time limit and a cancellation stop it and all that it started; it has
-        `interrupt_seconds` to end after SIGINT. `env` replaces this process's environment. `on_line` gets each line of
-        output and error output as they come; without `capture` they go where this process's own go. A command that
-        shares the terminal stays in this process's session, as sudo needs to ask for a password.
+        `interrupt_seconds` to end after SIGINT. `env` replaces the environment that every program has. `on_line` gets
+        each line of output and error output as they come; without `capture` they go where this process's own go. A
+        command that shares the terminal stays in this process's session, as sudo needs to ask for a password.
 
         Raises:
             CommandError: it is not installed, failed, or took too long.
@@ -92,7 +93,7 @@ class JobRunner:
                 child = subprocess.Popen(
                     command,
                     cwd=cwd,
-                    env=env,
+                    env=environment.of_programs() if env is None else env,
                     stdin=given,
                     stdout=pipe,
                     stderr=pipe,
@@ -169,13 +170,13 @@ def command_output(*command: str) -> str | None:
 
 
 @contextmanager
-def in_background(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
+def in_background(command: Sequence[str], log: Path) -> Iterator[None]:
     """Run a server until the context ends; its output goes to `log`."""
     jobs = JobRunner()
 
     def serve() -> None:
         try:
-            jobs.run(command, env=env, on_line=lambda line: output.write(f"{line}\n"))
+            jobs.run(command, on_line=lambda line: output.write(f"{line}\n"))
         except CommandError as error:  # the caller sees that nothing answers, and reads the log
             output.write(f"{error.message}\n{error.output if error.code == NOT_FOUND else ''}\n")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from runner import stopping
 from runner.display import Board, JsonView, choose_view, lines
 from runner.errors import RunnerError
 from runner.events import Event, Report
-from runner.state import State, relative_to_cwd
+from runner.state import State, os_errors_translated, relative_to_cwd
 
 
 @dataclass
@@ -32,6 +33,8 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
         LockedError: another run is active in this checkout.
     """
     with state.locked():
+        # Ansible and Vagrant go on after a runner that was killed.
+        stopping.kill(stopping.with_env_marker(f"{state.runs}/"))
         directory = state.new_run()
         record = directory / "events.jsonl"
         with record.open("w", encoding="utf-8") as file, choose_view(as_events=as_events, verbose=verbose) as view:
@@ -43,7 +46,8 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
 
             run = Run(state, directory, report)
             try:
-                yield run
+                with os_errors_translated():
+                    yield run
             except RunnerError as error:
                 log.fail(error)
                 view.fail(error)

@@ -1,5 +1,6 @@
 """A checkout on this machine: its declaration, its state below `.cluster`, and the cache that all checkouts share."""
 
+import errno
 import fcntl
 import json
 import os
@@ -11,12 +12,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from runner.errors import LockedError
+from runner.errors import LockedError, MachineError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
 VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"  # of the declared hosts
-MAX_RUNS = 20  # directories of earlier runs
+MAX_RUNS = 20  # directories of runs that are kept
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
 
 
 def relative_to_cwd(path: Path) -> Path:
@@ -26,7 +29,23 @@ def relative_to_cwd(path: Path) -> Path:
 
 def cache_directory() -> Path:
     """Return the cache of this user's checkouts, as the XDG Base Directory Specification has it."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inaetics-demo-cluster"
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "inaetics-demo-cluster"
+
+
+@contextmanager
+def os_errors_translated() -> Iterator[None]:
+    """Turn a full disk, and files that this user cannot use, into a MachineError; other errors are a defect."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (*_DISK_FULL, *_NO_ACCESS):
+            raise
+        places = shlex.join(map(str, (CHECKOUT, cache_directory())))
+        remedy = f"Check what is there; after a run with sudo, `sudo chown -R $USER {places}` makes it yours again."
+        if error.errno in _DISK_FULL:
+            remedy = f"Free space for {places}: 2 GB, and 14 GB for Go's caches if it has to build."
+        raise MachineError(": ".join(filter(None, (error.strerror, error.filename))) + ".", remedy) from error
 
 
 class State:
@@ -68,7 +87,7 @@ class State:
             except BlockingIOError:
                 file.seek(0)
                 holder = "it has just started"  # and has not written its name yet
-                with suppress(ValueError):
+                with suppress(ValueError, TypeError, KeyError):
                     holder = "`{command}`, process {pid}, since {since}".format(**json.load(file))
                 message = f"Another run is active in this checkout: {holder}."
                 raise LockedError(message, "Wait until it ends, or stop it with Ctrl-C in its terminal.") from None
@@ -84,6 +103,8 @@ class State:
         self.runs.mkdir(mode=0o700, exist_ok=True)
         directory = self.runs / datetime.now().astimezone().strftime("%Y-%m-%dT%H.%M.%S.%f")
         directory.mkdir(mode=0o700)
-        for old in sorted(path for path in self.runs.iterdir() if path.is_dir())[:-MAX_RUNS]:
+        # Those of a time to come, by a clock that was wrong, count as the oldest.
+        earlier = sorted((path.name <= directory.name, path) for path in self.runs.iterdir() if path.is_dir())
+        for _, old in earlier[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return directory

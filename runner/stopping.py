@@ -74,20 +74,21 @@ def _send(number: signal.Signals, processes: set[psutil.Process]) -> None:
 
 
 def with_env_marker(marker: str) -> set[psutil.Process]:
-    """Return this user's other processes that were started with `marker` in a variable's name or value."""
+    """Return this user's other processes with a variable whose name or value begins with `marker`."""
     found = set()
     for one in psutil.process_iter(["environ"]):
         environment: dict[str, str] = one.info["environ"] or {}  # None for another user's
-        if one.pid != os.getpid() and any(marker in text for pair in environment.items() for text in pair):
+        if one.pid != os.getpid() and any(text.startswith(marker) for pair in environment.items() for text in pair):
             found.add(one)
     return found
 
 
 def kill(processes: set[psutil.Process]) -> None:
-    """Send SIGKILL to processes that may have ended meanwhile."""
+    """Send SIGKILL to processes that may have ended meanwhile, and wait until they are gone."""
     for one in processes:
         with suppress(psutil.Error):
             one.kill()
+    psutil.wait_procs(processes, KILL_SECONDS)
 
 
 def started_by(pid: int) -> set[psutil.Process]:

@@ -1,7 +1,6 @@
 """The tests of every host with testinfra."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner import process
-from runner.ansible import ansible_environment, rendered
+from runner.ansible import rendered
 from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
 from runner.state import CHECKOUT, VAGRANT_INVENTORY
@@ -36,10 +35,8 @@ def run_pytest(inventory: Path, *arguments: str) -> None:
     """Run pytest with these arguments, and testinfra on the hosts of an inventory; raises as `verify` does."""
     options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
     command = [sys.executable, "-m", "pytest", *options, *arguments]
-    # Neither the user's options nor other plugins that happen to be installed.
-    isolation = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     try:
-        process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment(), **isolation}, capture=False)
+        process.run(command, cwd=CHECKOUT, capture=False)
     except process.CommandError as error:
         if error.code == pytest.ExitCode.TESTS_FAILED:
             raise VerifyError("A host failed its tests; see the lines above.") from None

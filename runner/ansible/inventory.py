@@ -1,7 +1,6 @@
 """Inventories: that of the declared cluster, which inventory/vagrant.py prints, and what a person's own one says."""
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from operator import itemgetter
@@ -11,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner import process
-from runner.ansible.play import ansible_environment
 from runner.declaration import Declaration, Host, OwnMachines
 from runner.declaration.model import describe
 from runner.errors import DeclarationError
@@ -56,13 +54,12 @@ def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
     if target is None:
         # Without an address Ansible would ask a name server for the host; this shows the cause.
         unreachable_hint = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
-        return _declared(host) | {"ansible_ssh_common_args": shlex.join(["-o", unreachable_hint])}
+        return _declared(host) | {"ansible_ssh_common_args": shlex.join(["-F", "none", "-o", unreachable_hint])}
     return _declared(host) | {
         "ansible_host": target.address,
         "ansible_port": target.port,
         "ansible_user": target.user,
-        "ansible_ssh_private_key_file": str(target.key),
-        "ansible_ssh_common_args": shlex.join(part for option in target.options for part in ("-o", option)),
+        "ansible_ssh_common_args": shlex.join(target.arguments),
     }
 
 
@@ -86,7 +83,7 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
     try:
         # No machine is contacted: Ansible answers this itself.
         command = ["ansible", "cluster", f"--inventory={path}", *asked, *vault]
-        output = process.run(command, cwd=CHECKOUT, env={**os.environ, **ansible_environment()})
+        output = process.run(command, cwd=CHECKOUT)
         told = [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
         machines = sorted((one.pop("machine") for one in told), key=itemgetter("group", "name"))
         if not told:

@@ -6,7 +6,6 @@ directory for each run, which is removed afterwards; only Ansible's own output s
 
 import os
 import shlex
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from runner import process, stopping
+from runner import environment, process, stopping
 from runner.ansible.translate import EventTranslator, Failure, Recap
 from runner.errors import HostsError, RolesError, RunnerError
 from runner.events import Report
@@ -52,18 +51,6 @@ class PlaybookOptions:
         return bool(self.tags or self.limit)
 
 
-def ansible_environment() -> dict[str, str]:
-    """Return the variables that Ansible's programs need beside those of the user's environment."""
-    return {
-        # The programs of this virtual environment, also when it is not activated.
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-        "ANSIBLE_NOCOLOR": "1",
-        # ansible-runner switches the check of ssh host keys off unless it is told otherwise.
-        "ANSIBLE_HOST_KEY_CHECKING": "True",
-    }
-
-
 def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = None) -> Recap:
     """Run a playbook and return its result; `report` is called from another thread, `log` gets Ansible's own output.
 
@@ -73,7 +60,7 @@ def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = No
     """
     with (log or Path(os.devnull)).open("w", encoding="utf-8", buffering=1) as text:
         translator = EventTranslator(report, text)
-        code = _play(options, translator)
+        code = _play(options, translator, log and log.parent)
     if translator.callback_error:
         raise translator.callback_error
     recap = translator.recap
@@ -89,15 +76,21 @@ def run_playbook(options: PlaybookOptions, report: Report, log: Path | None = No
     raise _error(translator.failures, options.inventory)
 
 
-def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
-    """Run Ansible in a thread and return its exit code; a signal to this process stops it in order."""
+def _play(options: PlaybookOptions, translator: EventTranslator, place: Path | None) -> int:
+    """Run Ansible in a thread and return its exit code; a signal to this process stops it in order.
+
+    `place` has its private directory, by which the next run knows what a killed one has left.
+    """
     import ansible_runner  # type: ignore[import-untyped] # it has no types
 
     switches = [name for name, wanted in (("--check", options.check), ("--diff", options.diff)) if wanted]
     switches += [f"--extra-vars=@{path}" for path in options.extra_files]
     if options.vault_password_file:
         switches.append(f"--vault-password-file={options.vault_password_file}")
-    with tempfile.TemporaryDirectory(prefix="inaetics-roles-") as private, stopping.interrupts_deferred() as interrupts:
+    with (
+        tempfile.TemporaryDirectory(prefix="inaetics-roles-", dir=place) as private,
+        stopping.interrupts_deferred() as interrupts,
+    ):
         # Ansible's workers lead sessions of their own; all of them have the private directory in their environment.
         stop = stopping.stop_in_order(
             lambda: stopping.with_env_marker(private), lambda: len(interrupts), INTERRUPT_SECONDS
@@ -111,7 +104,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator) -> int:
             limit=options.limit,
             cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
-            envvars=ansible_environment() | MITOGEN,
+            envvars=environment.of_programs() | MITOGEN | dict.fromkeys(environment.PROXIES, ""),
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},
             fact_cache_type="",  # or it would replace what ansible.cfg says
             quiet=True,
@@ -148,20 +141,10 @@ def _error(failures: Sequence[Failure], inventory: Path) -> RunnerError:
 def _journal(failure: Failure, inventory: Path) -> list[str]:
     """Return the last lines that the failed unit logged, or one line with the reason why there are none."""
     journalctl = f"journalctl --unit={failure.unit} --lines=20 --no-pager --output=short-iso --no-hostname"
-    command = [
-        "ansible",
-        failure.host,
-        "-i",
-        str(inventory),
-        "--become",
-        "-m",
-        "ansible.builtin.command",
-        "-a",
-        journalctl,
-    ]
-    environment = {**os.environ, **ansible_environment()}
+    task = ["-m", "ansible.builtin.command", "-a", journalctl]
+    command = ["ansible", failure.host, "-i", str(inventory), "--become", *task]
     try:
-        output = process.run(command, cwd=CHECKOUT, env=environment, timeout=JOURNAL_SECONDS)
+        output = process.run(command, cwd=CHECKOUT, timeout=JOURNAL_SECONDS)
     except process.CommandError as error:
         return [f"(not available: {(error.output.splitlines() or [str(error)])[-1]})"]
     header, _, lines = output.partition("\n")

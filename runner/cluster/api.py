@@ -20,6 +20,8 @@ T = TypeVar("T")
 SITE = "`python -m runner site` raises the cluster."
 
 CONNECT, READ = 2.0, 5.0  # time limits of a request in seconds
+# The client's errors at something that is not as it expects it
+_UNEXPECTED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 class ApiError(Exception):
@@ -96,7 +98,7 @@ def configuration(kubeconfig: Path) -> "Configuration":
     settings = client.Configuration()
     try:
         config.load_kube_config(str(kubeconfig), client_configuration=settings, persist_config=False)
-    except (config.ConfigException, yaml.YAMLError) as error:
+    except (config.ConfigException, yaml.YAMLError, *_UNEXPECTED) as error:
         raise HostsError(f"{kubeconfig} is not a valid kubeconfig.", SITE, str(error)) from None
     settings.proxy = None  # the cluster is on this machine or beside it
     return settings
@@ -118,7 +120,7 @@ def translate_errors(request: str) -> Iterator[None]:
         text = re.sub(r"^(<.*>|\w+\(.*?\)): ", "", str(reason)) or repr(reason)
         raise ApiError(f"{request} does not answer: {text}") from error
     # The client checks an answer's types, but calls almost every member optional.
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
+    except _UNEXPECTED as error:
         raise ApiError(f"{request} answers something unexpected: {_shorten(getattr(error, 'doc', error))}") from error
 
 

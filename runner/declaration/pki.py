@@ -1,7 +1,9 @@
 """The cluster's certificates, keys and kubeconfigs in `.cluster/pki`: who gets which, issued and renewed in time."""
 
 import base64
+import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -115,19 +117,21 @@ def ensure(cluster: Cluster, state: State) -> None:
     _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
     _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
-        if not secret.exists():
+        if not _read(secret):
             _write(secret, base64.b64encode(secrets.token_bytes(32)))
-    if not state.dashboard_salt.exists():
+    if not _read(state.dashboard_salt):
         _write(state.dashboard_salt, secrets.token_hex(16).encode())
 
 
 def expiries(state: State) -> list[CertificateExpiry]:
-    """Return every certificate and authority of the checkout, the one that expires first at the top."""
+    """Return every certificate and authority, the one that expires first at the top; a damaged one has no day left."""
     found = []
     for path in sorted(state.pki.glob("*/*.crt")):
         name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
-        end = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
-        found.append(CertificateExpiry(name, (end - datetime.now(UTC)).days))
+        days_left = 0
+        with suppress(ValueError):
+            days_left = (x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc - datetime.now(UTC)).days
+        found.append(CertificateExpiry(name, days_left))
     return sorted(found, key=lambda certificate: certificate.days_left)
 
 
@@ -163,7 +167,7 @@ def _load(path: Path) -> _KeyPair | None:
     try:
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         key = serialization.load_pem_private_key(path.with_suffix(".key").read_bytes(), password=None)
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError):  # the last of a key with a password
         return None
     renewal = certificate.not_valid_after_utc - timedelta(days=RENEW_WHEN_DAYS_LEFT)
     is_valid = certificate.not_valid_before_utc <= datetime.now(UTC) < renewal
@@ -201,11 +205,13 @@ def _issue(path: Path, subject: str, extensions: list[x509.ExtensionType], autho
 
 def _ensure_service_account_key(private: Path) -> None:
     """Create the key pair that signs and checks service account tokens; it belongs to no certificate."""
-    public = private.with_suffix(".pub")
-    if not (private.exists() and public.exists()):
+    try:
+        key = serialization.load_pem_private_key(private.read_bytes(), password=None)
+    except (FileNotFoundError, ValueError, TypeError):
         key = ec.generate_private_key(CURVE)
         _write_key(private, key)
-        _write(public, key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo), mode=0o644)
+    public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    _write(private.with_suffix(".pub"), public, mode=0o644)
 
 
 def _kubeconfig(cluster: Cluster, spec: CertificateSpec, pki: Path) -> bytes:
@@ -230,11 +236,18 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     _write(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
+def _read(path: Path) -> bytes:
+    """Return a file's content; empty if there is no file."""
+    return path.read_bytes() if path.exists() else b""
+
+
 def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write atomically, so that Ctrl-C leaves the old file or the new one, and only when it changes."""
-    if path.exists() and path.read_bytes() == content:
+    """Write atomically, so that Ctrl-C or a power cut leaves the old file or the new one, and only when it changes."""
+    if _read(path) == content:
         return
     temporary = path.with_name(path.name + ".new")
     temporary.touch(mode)
-    temporary.write_bytes(content)
+    with temporary.open("wb", buffering=0) as file:
+        file.write(content)
+        os.fsync(file)
     temporary.replace(path)

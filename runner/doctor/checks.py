@@ -97,7 +97,9 @@ def _disk(observed: Snapshot, declared: Declaration) -> Finding:
         for place, gib in observed.disk_gib.items()
         if gib < needed.get(place, 0)
     ]
-    remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to a larger disk."
+    if not observed.cache_runs_programs:
+        lacking.append(f"{observed.cache} is mounted noexec, and hosts run programs from there")
+    remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to another disk."
     return _find("disk", ", ".join(free), "; ".join(lacking), remedy)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from runner import process
+from runner import environment, process
 from runner.doctor.snapshot import DAEMON_JSON
 from runner.errors import MachineError
 from runner.machines import Container, Docker
@@ -68,7 +68,7 @@ def _run(*command: str, given: str | None = None, as_root: bool = True) -> None:
     sudo = ["sudo", *([] if sys.stdin.isatty() else ["-n"])] if as_root and os.geteuid() else []
     try:
         # sudo asks for its password on the terminal, and apt takes minutes.
-        process.run([*sudo, *command], stdin=given, share_terminal=True)
+        process.run([*sudo, *command], env=environment.of_downloads(), stdin=given, share_terminal=True)
     except process.CommandError as error:
         raise MachineError(error.message, "Apply the remedy by hand.", error.output) from None
 

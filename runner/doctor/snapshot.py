@@ -50,6 +50,7 @@ class Snapshot:
     # Free space in GiB
     disk_gib: Mapping[Path, float]
     cache: Path
+    cache_runs_programs: bool
     prepared: bool
     inotify: Mapping[str, int]
     cgroup_controllers: frozenset[str]
@@ -86,6 +87,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         memory_mib=psutil.virtual_memory().available // 2**20,
         disk_gib={one: shutil.disk_usage(one).free / 2**30 for one in (cache, docker.root) if one and one.exists()},
         cache=cache,
+        cache_runs_programs=not os.statvfs(cache).f_flag & os.ST_NOEXEC,
         prepared=(State(checkout).release / "manifest.json").exists(),
         inotify={path.name: int(path.read_text()) for path in sorted(Path("/proc/sys/fs/inotify").glob("max_user_*"))},
         cgroup_controllers=frozenset(_cgroup_controllers()),

@@ -5,11 +5,11 @@ is gone. Containers without the labels are never looked at.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import docker
 import requests
@@ -65,16 +65,13 @@ def _translate_errors(action: str) -> Iterator[None]:
         ) from None
 
 
-class Docker:
+class Docker(AbstractContextManager["Docker"]):
     """Docker's containers and networks, from the daemon that DOCKER_HOST names or the usual socket."""
 
     def __init__(self) -> None:
         with _translate_errors("answer"):
             self._api = docker.from_env(timeout=60).api
             self._api.ping()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._api.close()

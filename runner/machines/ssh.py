@@ -4,6 +4,7 @@ A host's key is accepted on first use and bound to the machine's own id rather t
 address: a host that was created again on the same port is another machine, not a changed key.
 """
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Iterable
@@ -34,21 +35,23 @@ class SshTarget:
     host_key_alias: str
 
     @property
-    def options(self) -> tuple[str, ...]:
-        """OpenSSH options that hold for every connection to this host."""
-        return (
-            f"UserKnownHostsFile={self.known_hosts}",
+    def arguments(self) -> list[str]:
+        """Arguments of OpenSSH for every connection to this host; a person's configuration is for other machines."""
+        options = (
+            f"UserKnownHostsFile={_quoted(self.known_hosts)}",
             f"HostKeyAlias={self.host_key_alias}",
             "StrictHostKeyChecking=accept-new",
+            f"IdentityFile={_quoted(self.key)}",
             "IdentitiesOnly=yes",
             "LogLevel=ERROR",
         )
+        return ["-F", "none", *(part for option in options for part in ("-o", option))]
 
     def command(self, *remote: str, batch: bool = True) -> list[str]:
         """Return an ssh command line that runs `remote`, or opens a shell; in batch mode it never asks."""
-        options = [*self.options, *(("BatchMode=yes", f"ConnectTimeout={CONNECT_SECONDS}") if batch else ())]
-        flags = [part for option in options for part in ("-o", option)]
-        return ["ssh", *flags, "-p", str(self.port), "-l", self.user, "-i", str(self.key), self.address, *remote]
+        unattended = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"] if batch else []
+        place = ["-p", str(self.port), "-l", self.user, self.address]
+        return ["ssh", *self.arguments, *unattended, *place, *remote]
 
 
 def own_command(machine: Machine, *remote: str) -> list[str]:
@@ -57,6 +60,11 @@ def own_command(machine: Machine, *remote: str) -> list[str]:
     given = [part for flag, name in flags.items() if (value := machine.connection[name]) for part in (flag, str(value))]
     common, address = (machine.connection[f"ansible_{name}"] for name in ("ssh_common_args", "host"))
     return ["ssh", *shlex.split(common), *given, address or machine.name, *remote]
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as a value of OpenSSH's options, which split at blanks and replace what follows a percent sign."""
+    return json.dumps(str(path), ensure_ascii=False).replace("%", "%%")
 
 
 def wait_for_ssh(

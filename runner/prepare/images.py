@@ -13,6 +13,7 @@ from typing import Any
 import requests
 import urllib3
 from docker import DockerClient
+from docker.credentials.errors import StoreError
 from docker.errors import DockerException
 
 from runner.errors import MachineError, PrepareError
@@ -26,8 +27,8 @@ _SECONDS = 600
 # About 15 seconds until the registry has started, with any answer that is not an error.
 _START = urllib3.Retry(total=34, backoff_factor=0.05, backoff_max=0.5, status_forcelist=range(400, 600))
 _BUILD: dict[str, Any] = {"custom_context": True, "network_mode": "none", "rm": True, "forcerm": True, "decode": True}
-# Docker's client lets errors of the libraries below it pass, when the daemon ends or does not answer in time.
-_DOCKER_ERRORS = (DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
+# Docker's client lets errors of what is below it pass: the daemon does not answer, or a helper for passwords is gone.
+_DOCKER_ERRORS = (DockerException, StoreError, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,13 @@ class ImageInputs:
 
 @contextmanager
 def docker_client() -> Iterator[DockerClient]:
-    """Connect to this machine's Docker, and translate the errors of everything that is done with it.
-
-    Raises:
-        MachineError: Docker does not answer.
-        PrepareError: Docker fails later.
-    """
+    """Connect to this machine's Docker, and turn the errors of everything that is done with it into a MachineError."""
     try:
-        client = DockerClient.from_env(timeout=_SECONDS)
-        client.ping()
-    except _DOCKER_ERRORS as error:
-        raise MachineError(f"Docker does not answer: {error}", "Run `make site` or `doctor --fix`.") from error
-    try:
-        with closing(client):
+        with closing(DockerClient.from_env(timeout=_SECONDS)) as client:
+            client.ping()
             yield client
     except _DOCKER_ERRORS as error:
-        raise PrepareError(
-            f"Docker failed: {error}", "Run the command again; `docker info` tells how Docker is."
-        ) from error
+        raise MachineError(f"Docker failed: {error}", "Run `make doctor`, then the same command again.") from error
 
 
 def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
@@ -155,7 +145,7 @@ def _serve(program: Path, storage: Path, scratch: Path) -> Iterator[str]:
         "http": {"addr": address},
     }
     configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    with in_background([str(program), "serve", str(configuration)], log, os.environ | {"OTEL_TRACES_EXPORTER": "none"}):
+    with in_background([str(program), "serve", str(configuration)], log):
         try:
             # Not by requests, which would look for a proxy.
             urllib3.request("GET", f"http://{address}/v2/", retries=_START, timeout=5)

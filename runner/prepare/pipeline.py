@@ -1,16 +1,13 @@
 """Everything that a site needs, put into the cache so that raising the site needs no network."""
 
-import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from docker import DockerClient
 
-from runner.errors import PrepareError
 from runner.events import Report
 from runner.prepare import FILE_NAME, ReleaseManifest, images
 from runner.prepare.artifacts import Artifact, Work
@@ -28,8 +25,6 @@ _DEMONSTRATOR = CHECKOUT / "demonstrator"
 _BUNDLES = _DEMONSTRATOR / "bundles"
 # To be changed with the layout of a release's directory, so that no older release is taken for a new one.
 _LAYOUT = "bin/ registry.tar"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
 
 
 def prepare(cache: Path, state: State, report: Report, mirror: str | None = None) -> ReleaseManifest:
@@ -41,7 +36,7 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
         MachineError: Docker does not answer.
         PrepareError: an artifact, an image or the release could not be made.
     """
-    with translate_errors(cache), images.docker_client() as client:
+    with images.docker_client() as client:
         found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
         state.create()
         new = state.release.with_name(".release.new")
@@ -49,23 +44,6 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
         new.symlink_to(found.directory)
         new.rename(state.release)
     return found
-
-
-@contextmanager
-def translate_errors(cache: Path) -> Iterator[None]:
-    """Translate disk-full and access errors into PrepareError."""
-    try:
-        yield
-    except OSError as error:
-        problem = f"{error.strerror}: {error.filename or cache}."
-        if error.errno in _DISK_FULL:
-            raise PrepareError(
-                f"{problem} Nothing unfinished was kept.",
-                f"Free space on the file system of {cache}: 2 GB, and 14 GB for Go's own caches if it has to build.",
-            ) from error
-        if error.errno in _NO_ACCESS:
-            raise PrepareError(problem, f"Check that you own it, and can write below {cache}.") from error
-        raise
 
 
 def _prepare(work: Work, client: DockerClient, mirror: str | None) -> ReleaseManifest:

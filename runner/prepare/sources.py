@@ -33,6 +33,7 @@ _SILENT = "no data for too long"
 _CUT = "the connection was closed too early"
 # The first that fits.
 _REASONS = (
+    (http.ProxyError, "the proxy does not answer"),
     (http.ConnectTimeoutError, "no connection in time"),
     (http.ReadTimeoutError, _SILENT),
     (http.NameResolutionError, "its name cannot be resolved"),
@@ -124,9 +125,10 @@ class Downloader:
             response = self._session.get(location, stream=True, timeout=self.timeout)
         except ValueError as error:  # requests' classes for what is wrong with a URL
             raise PrepareError(
-                f"{location} is not a valid address: {error}.", "Use a directory, or a URL with http:// or https://."
+                f"{location} cannot be asked for: {error}.",
+                "Use a directory, or a URL with http:// or https://, and no proxy by SOCKS.",
             ) from error
-        except requests.RequestException as error:
+        except OSError as error:  # requests' errors, and a file of certificates that is not there
             reason = _reason(error)
             if server in self._answered and reason in (_SILENT, _CUT):
                 raise self._unavailable(f"{location} cannot be read ({reason})") from error
@@ -176,11 +178,11 @@ def find_checksum(text: str, name: str) -> str | None:
     return found[1] if found else None
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: OSError) -> str:
     """Return the reason for an error of requests, which urllib3's error behind it tells."""
     cause = error.args[0] if error.args else error
     cause = getattr(cause, "reason", None) or cause
-    return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), type(error).__name__)
+    return next((reason for kind, reason in _REASONS if isinstance(cause, kind)), str(cause))
 
 
 def _extract(archive: Path, member: str, target: Path) -> None:

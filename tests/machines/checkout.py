@@ -72,10 +72,10 @@ class Checkout:
         assert run.returncode == 0, run.stderr
         return run.stdout.strip()
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, **variables: str) -> str:
         """Return the output of a program in the checkout."""
         path = f"{self.directory / '.venv' / 'bin'}:{os.environ['PATH']}"
-        environment = {**os.environ, "PATH": path}
+        environment = {**os.environ, "PATH": path, **variables}
         run = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout

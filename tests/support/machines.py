@@ -31,6 +31,7 @@ MACHINE = Snapshot(
     memory_mib=16000,
     disk_gib={CACHE: 100.0, DOCKER_ROOT: 100.0},
     cache=CACHE,
+    cache_runs_programs=True,
     prepared=False,
     inotify={"max_user_instances": 8192, "max_user_watches": 524288},
     cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),

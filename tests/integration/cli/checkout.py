@@ -22,7 +22,7 @@ class Checkout:
     """A copy of the runner whose declared network exists nowhere."""
 
     directory: Path
-    mark: str  # the variable by which a test knows the processes that it started
+    mark: str  # the value of a variable by which a test knows the processes that it started
 
     @property
     def state(self) -> Path:
@@ -37,7 +37,7 @@ class Checkout:
         return subprocess.Popen(
             [sys.executable, "-m", "runner", *arguments],
             cwd=self.directory,
-            env={**kept, **environment, self.mark: "1"},
+            env={**kept, "XDG_CACHE_HOME": self.mark, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

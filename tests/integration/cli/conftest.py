@@ -16,7 +16,7 @@ from tests.integration.cli.checkout import NOT_HERE, Checkout
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
-    made = Checkout(tmp_path / "checkout", f"MARK_{uuid.uuid4().hex}")
+    made = Checkout(tmp_path / "checkout", f"{tmp_path}/MARK_{uuid.uuid4().hex}")
     shutil.copytree(CHECKOUT / "runner", made.directory / "runner", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(CHECKOUT / "playbooks", made.directory / "playbooks", symlinks=True)
     shutil.copytree(CHECKOUT / "group_vars", made.directory / "group_vars")

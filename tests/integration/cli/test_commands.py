@@ -148,6 +148,19 @@ def test_interrupt_ends_all_and_leaves_the_way_free(
     assert checkout.run(*own_machine()).returncode == 0
 
 
+def test_a_killed_run_leaves_nothing_to_the_next_one(checkout: Checkout, own_machine: Arguments) -> None:
+    checkout.playbook(SLEEP)
+    process = checkout.start(*own_machine())
+    wait_until(lambda: events(checkout), "the task runs", lambda text: "Take long" in text, seconds=30)
+    process.kill()
+    process.communicate()
+    assert with_env_marker(checkout.mark) != set()  # Ansible does not notice
+
+    checkout.playbook(PING)
+    assert checkout.run(*own_machine()).returncode == 0
+    assert with_env_marker(checkout.mark) == set()
+
+
 def test_help_loads_nothing_slow(checkout: Checkout) -> None:
     program = "import sys, runner.cli; print(sorted(sys.modules))"
     command = [sys.executable, "-c", program]

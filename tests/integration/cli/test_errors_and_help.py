@@ -1,5 +1,6 @@
 """Every kind of error has its exit code and its words; every command teaches how it is used."""
 
+import errno
 import re
 
 import pytest
@@ -33,6 +34,22 @@ def test_error_becomes_message_remedy_details_and_its_exit_code(kind: type[error
     assert done.exit_code == kind.exit_code
     assert done.stderr.splitlines() == ["It broke.", "    this was seen", "To do: Mend it."]
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "to_do"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/x/.cluster/lock"), "/x/.cluster/lock", "sudo chown -R"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device.", "Free space"),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "Read-only file system: /x.", "Check"),
+    ],
+    ids=["of root", "full disk", "read-only"],
+)
+def test_a_file_that_cannot_be_used_is_a_sentence(error: OSError, said: str, to_do: str) -> None:
+    done = CliRunner().invoke(raising(error), ["fail"])
+    assert done.exit_code == errors.ExitCode.MACHINE
+    assert said in done.stderr.splitlines()[0]
+    assert to_do in done.stderr.splitlines()[1]
 
 
 def test_interrupt_is_130_and_one_line() -> None:

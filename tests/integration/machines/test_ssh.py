@@ -87,6 +87,17 @@ def test_what_an_inventory_leaves_out_is_left_to_ssh() -> None:
         ssh_command(own_machines(), "node-1")
 
 
+def test_a_persons_configuration_is_not_read_and_paths_are_what_they_are(tmp_path: Path) -> None:
+    directory = tmp_path / 'it\'s 100% "x" \\ “ü” #1'
+    one = target(directory)
+    command = ["ssh", "-G", *one.command("true")[1:]]
+    assert command[2:4] == ["-F", "none"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    values = dict(line.partition(" ")[::2] for line in shown)
+    assert values["userknownhostsfile"] == str(one.known_hosts)
+    assert values["identityfile"].replace("%%", "%") == str(one.key)
+
+
 def test_a_host_that_does_not_answer_is_named_with_what_ssh_said(tmp_path: Path) -> None:
     # Port 1 of the loopback address is nobody's.
     with pytest.raises(HostsError, match=r"node-1 does not answer by ssh at 127\.0\.0\.1:1") as caught:
@@ -171,6 +182,19 @@ def test_a_failure_of_vagrant_shows_the_end_of_its_output(tmp_path: Path, progra
         Vagrant(tmp_path, "docker").bring_up(["node-1"], lambda _: None)
     assert "port is already allocated" in caught.value.details
     assert str(tmp_path / ".cluster" / "logs" / "vagrant.log") in caught.value.remedy
+
+
+def test_vagrant_works_on_its_checkout_whatever_is_exported(
+    tmp_path: Path, program: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("vagrant", "pwd; env")
+    for name in ("VAGRANT_CWD", "VAGRANT_DOTFILE_PATH", "VAGRANT_VAGRANTFILE", "RUBYOPT", "http_proxy"):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    lines: list[str] = []
+    Vagrant(tmp_path, "docker").bring_up(["node-1"], lines.append)
+    assert lines[0] == str(tmp_path)
+    assert [line for line in lines if "elsewhere" in line] == []
+    assert "VAGRANT_CHECKPOINT_DISABLE=1" in lines
 
 
 # A run of the runner that a test can interrupt, whatever it waits for.

@@ -25,14 +25,14 @@ from pathlib import Path
 from runner.prepare.artifacts import Artifact, Work
 from runner.prepare.cache import Cache, CacheKey
 from runner.prepare.catalogue import Binary, Component, PublishedFile
-from runner.prepare.pipeline import translate_errors
 from runner.prepare.sources import Downloader
 from runner.process import JobRunner
+from runner.state import os_errors_translated
 
 root, url, limit = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 release = PublishedFile(url=url + "/thing", checksum=url + "/thing.sha256")
 component = Component(version="v1.2.3", release=release, binaries={"thing": Binary(package="x", sha256="0" * 64)})
-with translate_errors(root):
+with os_errors_translated():
     work = Work(Cache(root), lambda event: None, JobRunner())
     key = CacheKey("binaries", "thing", {"version": "v1.2.3"})
     with work.cache.locked(lambda: print("waiting", flush=True)):
@@ -81,8 +81,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_keeps(server: Server,
 def test_a_full_disk_leaves_nothing_and_has_a_remedy(server: Server, cache: Cache) -> None:
     server.publish("/thing", b"x" * 10_000_000)
     _, errors = child(cache, server, limit=1_000_000).communicate(timeout=10)
-    assert "PrepareError: " in errors
-    assert "Nothing unfinished was kept" in errors
+    assert "MachineError: File too large" in errors
     assert is_clean(cache)
 
 

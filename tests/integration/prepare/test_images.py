@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from runner.errors import PrepareError
+from runner.errors import MachineError, PrepareError
 from runner.prepare import images
 from runner.prepare.artifacts import Work
 from runner.prepare.builds import root_filesystem
@@ -50,6 +50,17 @@ def context(tmp_path: Path) -> Path:
     source.write_text(INTERFACES, "utf-8")
     subprocess.run(["gcc", "-static", "-o", directory / "interfaces", source], check=True)
     return directory
+
+
+@pytest.mark.filterwarnings("ignore:docker-credential-gone:UserWarning")
+def test_a_helper_for_passwords_that_is_gone_is_named(
+    tmp_path: Path, context: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text('{"credsStore": "gone"}', "utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (context / "Dockerfile").write_text("FROM scratch\n", "utf-8")
+    with pytest.raises(MachineError, match="docker-credential-gone not installed"), images.docker_client() as client:
+        images.build(client, inputs(context), "3.11", work)
 
 
 def test_an_image_build_has_no_network(client: docker.DockerClient, context: Path, work: Work) -> None:

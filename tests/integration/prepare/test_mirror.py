@@ -101,6 +101,6 @@ def test_a_mirror_that_cannot_be_read_has_a_remedy(
 def test_a_mirror_with_an_address_that_cannot_be_used_has_a_remedy(
     cache: Cache, downloader: Downloader, work: Work, address: str
 ) -> None:
-    with pytest.raises(PrepareError, match="is not a valid address") as error:
+    with pytest.raises(PrepareError, match="cannot be asked for") as error:
         get(work, KEY, partial(downloader.mirror, address, KEY), never)
     assert "https://" in error.value.remedy

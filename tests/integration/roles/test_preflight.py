@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runner.ansible import ansible_environment
+from runner import environment
 from runner.state import CHECKOUT
 
 SOUND = {
@@ -37,8 +37,8 @@ MACHINES: dict[str, tuple[dict[str, Any], str]] = {
     "taken": ({"packaged": ["containerd.service"]}, "has brought containerd.service, .*: remove the package"),
     "twice": ({"cpus": 1, "init": "init"}, "Its first process is init.*It has 1 CPUs"),
     "Upper_case": ({}, "Its name is no DNS label: rename it in the inventory"),
-    "unknown": ({}, "It is in neither of the groups controller and nodes: put it into one"),
-    "uncertified": ({}, "has no certificates for it: name the machine as"),
+    "unknown": ({}, "It is in neither of the groups control_plane and workers: put it into one"),
+    "uncertified": ({}, "has no certificates for it: run `python -m runner site`"),
 }
 
 
@@ -69,7 +69,7 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
     run = subprocess.run(
         ["ansible-playbook", "-i", str(work / "hosts.yml"), str(work / "play.yml")],
         cwd=CHECKOUT,
-        env=ansible_environment(),
+        env=environment.of_programs(),
         capture_output=True,
         text=True,
         check=False,
@@ -83,7 +83,7 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
 def fixture_said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     hosts = {name: {"seen": SOUND | seen} for name, (seen, _) in MACHINES.items()}
     nodes = {name: one for name, one in hosts.items() if name != "unknown"}
-    groups = {"controller": {"hosts": {"controller": {"seen": SOUND}}}, "nodes": {"hosts": nodes}}
+    groups = {"control_plane": {"hosts": {"controller": {"seen": SOUND}}}, "workers": {"hosts": nodes}}
     inventory = {"all": {"hosts": {"unknown": hosts["unknown"]}, "children": groups}}
     return preflight(tmp_path_factory.mktemp("preflight"), inventory)
 
@@ -101,10 +101,10 @@ def test_a_controller_that_is_sound_is_taken(said: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("groups", "expected"),
     [
-        ({"controller": ["a"], "nodes": []}, {"a": "Group nodes has no host: put at least one into it"}),
+        ({"control_plane": ["a"], "workers": []}, {"a": "Group workers has no host: put at least one into it"}),
         (
-            {"controller": ["a", "b"], "nodes": ["b"]},
-            {"a": "Group controller has 2 hosts: put exactly one into it", "b": "It is in both groups"},
+            {"control_plane": ["a", "b"], "workers": ["b"]},
+            {"a": "Group control_plane has 2 hosts: put exactly one into it", "b": "It is in both groups"},
         ),
     ],
 )
@@ -119,7 +119,7 @@ def test_what_is_wrong_with_the_groups_is_said(
 
 def test_this_machine_is_read_as_it_is(tmp_path: Path) -> None:
     """It has no address that is reserved for documents, nor as many CPUs as no machine has."""
-    groups = {"controller": {"hosts": {"a": {}}}, "nodes": {"hosts": {"b": {"cluster_cpus": 9999}}}}
+    groups = {"control_plane": {"hosts": {"a": {}}}, "workers": {"hosts": {"b": {"cluster_cpus": 9999}}}}
     said = preflight(tmp_path, {"all": {"hosts": {}, "children": groups}}, seen=False)
     cpus = int(subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout)
     addresses = subprocess.run(["hostname", "--all-ip-addresses"], capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.ansible.play import PlaybookOptions, ansible_environment, run_playbook
+from runner import environment
+from runner.ansible.play import PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
 from runner.stopping import kill, with_env_marker
@@ -221,7 +222,7 @@ def test_playbooks_run_by_mitogen_and_other_programs_of_ansible_do_not(
 """)
     run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert (tmp_path / "strategy").read_text() == "mitogen_linear"
-    assert "ANSIBLE_STRATEGY" not in ansible_environment()
+    assert "ANSIBLE_STRATEGY" not in environment.of_programs()
 
 
 def test_variables_come_from_files_too_and_from_a_vault(tmp_path: Path, inventory: Path, playbook: Write) -> None:

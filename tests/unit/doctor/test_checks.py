@@ -120,6 +120,13 @@ def test_one_cpu_is_enough_but_slow() -> None:
     assert problem(replace(MACHINE, cpus=1)).severity == "warning"
 
 
+def test_a_cache_from_which_nothing_may_run_is_named() -> None:
+    found = problem(replace(MACHINE, cache_runs_programs=False))
+    assert (found.check, found.severity) == ("disk", "failure")
+    assert "noexec" in found.observed
+    assert "XDG_CACHE_HOME" in found.remedy
+
+
 def test_a_full_disk_is_named() -> None:
     found = problem(replace(MACHINE, disk_gib={CACHE: 3.0, DOCKER_ROOT: 100.0}))
     assert f"{CACHE} has 3.0 GiB free, 15.0 are needed" in found.observed
