@@ -4,7 +4,7 @@ runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify destroy test lint unit integration lock roles
+.PHONY: help bootstrap doctor prepare site status verify destroy test role lint unit integration lock roles
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,10 @@ destroy: ## remove this checkout's hosts
 whole := tests/machines tests/site tests/hosts tests/cluster tests/app
 test: lint integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
 	@$(tested) pytest --raise $(wildcard $(whole))
+
+# Two hosts at most, in a network of their own beside whatever cluster runs.
+role: prepare ## roles by themselves, with defaults and with all variables changed: `make role ROLE=etcd`; all roles without ROLE
+	@$(tested) pytest --verbose --exitfirst tests/roles $(addprefix --role=,$(ROLE))
 
 # Side by side, since ansible-lint takes as long as all others; each tool's output stays together.
 checks := check-ansible check-types check-code check-format check-imports check-roles check-spelling check-yaml

@@ -1,9 +1,10 @@
 """The hosts of one scenario: raised, brought to what roles say, tested and removed."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
@@ -19,10 +20,18 @@ from tests.roles.scenarios import Scenario
 
 NETWORK = "172.31.253"  # beside whatever cluster runs, and beside tests/machines
 SITE = CHECKOUT / "playbooks" / "site.yml"
+USED = """
+cut --characters=67- /run/{unit}.service.sums
+pid=$(systemctl show --property=MainPID --value {unit}.service)
+[ $pid = 0 ] && exit
+tr '\\0' '\\n' </proc/$pid/cmdline
+readlink /proc/$pid/fd/* | grep ^/
+ss --no-header --listening --tcp --udp --numeric --processes | grep pid=$pid, | awk '{{ print $5 }}'
+"""
 
 
 class Hosts:
-    """The hosts of one scenario; as a context they exist."""
+    """The hosts of one scenario."""
 
     def __init__(self, scenario: Scenario, directory: Path) -> None:
         self.scenario = scenario
@@ -33,12 +42,13 @@ class Hosts:
         (directory / "inventory" / "host_vars").mkdir(parents=True)
         (directory / "group_vars").symlink_to(CHECKOUT / "group_vars")  # beside the playbook of the role's parts
 
-    def __enter__(self) -> Self:
+    def up(self) -> None:
+        """Raise the hosts."""
         pki.ensure(self._checkout.declared, self._state)
         self._checkout.up(*self.scenario.hosts)
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def destroy(self) -> None:
+        """Remove the hosts, as far as there are any."""
         self._checkout.destroy()
 
     def declare(self, variables: Mapping[str, Any]) -> None:
@@ -63,12 +73,8 @@ class Hosts:
         tasks = yaml.safe_load((CHECKOUT / "roles" / role / "tasks" / "main.yml").read_text("utf-8"))
         parts = [task["ansible.builtin.import_tasks"].removesuffix(".yml") for task in tasks]
         plays = [
-            {
-                "name": f"Run {part} of {role}",
-                "hosts": play["hosts"],
-                "gather_facts": False,
-                "tasks": [{"name": part, "ansible.builtin.include_role": {"name": role, "tasks_from": part}}],
-            }
+            {name: value for name, value in play.items() if name != "roles"}
+            | {"tasks": [{"name": part, "ansible.builtin.include_role": {"name": role, "tasks_from": part}}]}
             for part in parts
         ]
         path = self._directory / "parts.yml"
@@ -76,7 +82,7 @@ class Hosts:
         return self._play(str(path))
 
     def verify(self) -> None:
-        """Run the tests that concern the role; pytest writes to this process's output."""
+        """Run the tests of tests/hosts that concern the role; pytest writes to this process's output."""
         scenario = self.scenario
         on_hosts = " or ".join(f"//{host}{end}" for host in scenario.hosts for end in ("]", "-"))
         of_units = " or ".join(["not test_services", *(f"-{unit}]" for unit in scenario.units)])
@@ -85,18 +91,21 @@ class Hosts:
         arguments += [f"{TESTS}/{test}" for test in (*scenario.tests, "test_services.py")]
         run_pytest(self._inventory, *arguments)
 
-    def on(self, host: str, command: str) -> str:
-        """Return the output of a command that root runs on a host."""
-        return self._checkout.on(host, f"sudo sh -c '{command}'")
+    def used(self) -> str:
+        """Return what the role's services run with: their arguments, files and ports, a line each."""
+        return "\n".join(self._on(host, USED.format(unit=unit)) for host, unit in self.started())
 
     def started(self) -> dict[tuple[str, str], str]:
         """Return the identity of the current start of each unit of the role, by host and unit."""
         shown = {
-            (host, unit): self.on(host, f"systemctl show --property=InvocationID --value {unit}.service")
+            (host, unit): self._on(host, f"systemctl show --property=InvocationID --value {unit}.service")
             for host in self.scenario.hosts
             for unit in self.scenario.units
         }
         return {key: start for key, start in shown.items() if start}
+
+    def _on(self, host: str, command: str) -> str:
+        return self._checkout.on(host, f"sudo sh -c {shlex.quote(command)}")
 
     def _play(self, playbook: str, tags: Sequence[str] = (), *, check: bool = False) -> list[str]:
         events: list[Event] = []

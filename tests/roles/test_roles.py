@@ -7,6 +7,7 @@ order; a role's hosts serve both kinds of values, so that the second shows as we
 from typing import Any
 
 from tests.roles.hosts import Hosts
+from tests.support.role_variables import FORMER
 
 
 def test_converge(hosts: Hosts, variables: dict[str, Any]) -> None:
@@ -29,3 +30,11 @@ def test_idempotence(hosts: Hosts, variables: dict[str, Any]) -> None:
 
 def test_verify(hosts: Hosts, variables: dict[str, Any]) -> None:
     hosts.verify()
+
+
+def test_former_values_are_gone(hosts: Hosts, variables: dict[str, Any]) -> None:
+    """Processes have no file, port or argument of before."""
+    used = hosts.used()
+    assert ("/changed/" in used) == bool(variables and hosts.scenario.units)
+    if variables:
+        assert set(FORMER.findall(used)) <= {"6443"}  # the one that stays, as conftest.py says

@@ -35,6 +35,21 @@ OWN = {
 }
 
 
+# Values that only those shared variables have by default.
+SHARED_DEFAULTS = (
+    "/opt/cluster/bin",
+    "6443",
+    "2379",
+    "5000",
+    "/coreos.com/network",
+    "cluster.local",
+    "TLS12",
+    "TLS1.2",
+    "tls1.2",
+)
+ROLES = sorted(path.parent.name for path in (CHECKOUT / "roles").glob("*/defaults"))
+
+
 def options(role: str) -> dict[str, dict[str, Any]]:
     """Return the options of a role's specification that have a default, without the shared ones."""
     spec = yaml.safe_load((CHECKOUT / "roles" / role / "meta" / "argument_specs.yml").read_text("utf-8"))
@@ -62,3 +77,16 @@ def _other(name: str, option: dict[str, Any]) -> Any:
     if duration := re.fullmatch("([0-9]+)([sm])", str(default)):
         return f"{2 * int(duration[1])}{duration[2]}"
     raise AssertionError(f"{name}: no rule gives another value, and OWN has none")
+
+
+def _former() -> re.Pattern[str]:
+    """Return a pattern of the defaults that can be told from other text."""
+    defaults = [(option["type"], option["default"]) for role in ROLES for option in options(role).values()]
+    found = [str(default) for kind, default in defaults if kind == "path" or (kind == "int" and default > 999)]
+    return re.compile(
+        "|".join(rf"(?<!changed)(?<![0-9.]){re.escape(one)}(?![0-9])" for one in (*found, *SHARED_DEFAULTS))
+    )
+
+
+# Matches what may be nowhere once all variables are changed.
+FORMER = _former()
