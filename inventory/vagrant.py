@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dynamic inventory: the hosts of inventory/cluster.yml as they run now.
+"""The dynamic inventory: the hosts of inventory/cluster.yml as they run now. It asks no host, and writes nothing.
 
     inventory/vagrant.py --list | --host NAME
 
@@ -10,6 +10,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the first Python on the PATH may not have what it needs
+    from runner.errors import RunnerError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -24,24 +28,33 @@ def main() -> int:
 
     from runner.ansible import build_inventory
     from runner.declaration import load
-    from runner.errors import HostsError, RunnerError
+    from runner.errors import HostsError, MachineError, RunnerError
     from runner.machines import hosts
-    from runner.prepare import load_release
-    from runner.state import DECLARATION, State
+    from runner.state import DECLARATION
 
     try:
-        declaration, state = load(DECLARATION), State()
-        output = build_inventory(declaration, hosts.ssh_config(declaration), load_release(state), state)
+        declaration = load(DECLARATION)
+        try:
+            targets = hosts.ssh_config(declaration)
+        except (HostsError, MachineError) as error:  # without Vagrant or Docker no host is up
+            targets = {}
+            _tell(error)
+        output = build_inventory(declaration, targets)
         if arguments.host:
             try:
                 output = output["_meta"]["hostvars"][arguments.host]
             except KeyError:
                 raise HostsError(f"{arguments.host} is not a declared host") from None
     except RunnerError as error:
-        print("\n".join(filter(None, (error.message, error.details, error.remedy))), file=sys.stderr)  # noqa: T201 - Ansible shows it
+        _tell(error)
         return error.exit_code
     print(json.dumps(output, indent=2))  # noqa: T201 - Ansible reads it
     return 0
+
+
+def _tell(error: "RunnerError") -> None:
+    """Print an error where Ansible shows it."""
+    print("\n".join(filter(None, (error.message, error.details, error.remedy))), file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

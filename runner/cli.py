@@ -14,16 +14,16 @@ from typer.models import CommandFunctionType
 
 from runner import environment
 from runner.display import Board, console, lines
-from runner.errors import ExitCode, HostsError, NotReadyError, RunnerError
+from runner.errors import ExitCode, NotReadyError, PrepareError, RunnerError
 from runner.events import step
 from runner.run import run_session
-from runner.state import DECLARATION, State, cache_directory, os_errors_translated
+from runner.state import DECLARATION, VAGRANT_INVENTORY, State, cache_directory, os_errors_translated
 
 if TYPE_CHECKING:  # a command imports slow modules itself
-    from runner.declaration import Declaration
+    from runner.declaration import Declaration, OwnMachines
 
 MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the publishers."
-INVENTORY_HELP = "An Ansible inventory of machines of your own."
+INVENTORY_HELP = "An Ansible inventory of machines of your own; other commands know it after `site`."
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 
 
@@ -74,7 +74,10 @@ Json = Annotated[bool, Option("--json", help="Print one JSON object a line.")]
 Verbose = Annotated[bool, Option("--verbose", "-v", help="Show every task, download and host.")]
 Mirror = Annotated[str | None, Option(help=MIRROR_HELP, metavar="PLACE")]
 Inventory = Annotated[Path | None, Option(help=INVENTORY_HELP, exists=True, dir_okay=False, metavar="FILE")]
-Limit = Annotated[str | None, Option(help="Only these hosts: node-2, nodes, 'node-1,node-2'.", metavar="HOSTS")]
+HostName = Annotated[str, Argument(help="controller, node-1, node-2 …", metavar="HOST")]
+Limit = Annotated[
+    str | None, Option(help="Only these hosts or groups: node-2, workers, 'node-1,node-2'.", metavar="HOSTS")
+]
 
 
 @_command("site", "site --tags flannel --limit node-2", "site --check --diff")
@@ -102,7 +105,7 @@ def site(  # noqa: PLR0913 - each is an option of the command
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
-    from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions, variables
+    from runner.ansible import PlaybookOptions, variables
     from runner.site import site as run_site
 
     roles = tuple(part for tag in tags or () for part in tag.split(","))
@@ -121,9 +124,9 @@ def site(  # noqa: PLR0913 - each is an option of the command
         vault_password_file=vault_password_file.resolve() if vault_password_file else None,
         inventory=inventory.resolve() if inventory else VAGRANT_INVENTORY,
     )
-    declaration = _declaration()
+    cluster = _cluster(options.inventory, options.vault_password_file)
     with run_session(State(), as_events=as_json, verbose=verbose) as run:
-        run_site(declaration, options, mirror, run)
+        run_site(cluster, options, mirror, run)
 
 
 @_command("doctor", "doctor --fix")
@@ -157,11 +160,11 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
 
 
 @_command("status", "status --json | jq .nodes")
-def status(*, as_json: Json = False) -> None:
+def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates."""
     from runner.cluster import get_status, print_status
 
-    found = get_status(_declaration(), State())
+    found = get_status(_cluster(_current(inventory)), State())
     if as_json:
         echo(json.dumps(asdict(found), default=str))
     else:
@@ -173,36 +176,35 @@ def status(*, as_json: Json = False) -> None:
 @_command("verify", "verify --limit node-2")
 def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     """Test every host: files, units, ports, certificates."""
-    from runner.ansible import VAGRANT_INVENTORY
     from runner.verify import verify as run_verify
 
-    hosts = _declaration().hosts_matching(limit)
+    current = _current(inventory)
+    cluster = _cluster(current)
+    hosts = cluster.hosts_matching(limit)
     if limit is not None and hosts is None:
-        raise BadParameter("name hosts or groups: node-1,node-2 or nodes", param_hint="--limit")
-    run_verify(hosts or [], inventory.resolve() if inventory else State().own_inventory or VAGRANT_INVENTORY)
+        raise BadParameter("name hosts or groups: node-1,node-2 or workers", param_hint="--limit")
+    run_verify(cluster, hosts or [], current)
 
 
 @_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
-def ssh(context: Context, host: Annotated[str, Argument(help="controller, node-1, node-2 …")]) -> None:
+def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
-    targets = hosts.ssh_config(_declaration())
-    if host not in targets:
-        raise HostsError(f"{host} is not up; these are: {', '.join(targets)}.", "`python -m runner site` brings it up.")
-    command = targets[host].command(*context.args, batch=False)
+    command = hosts.ssh_command(_cluster(_current(inventory)), host, *context.args)
     os.execvpe(command[0], command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
 @_command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
-def kubectl(context: Context) -> None:
+def kubectl(context: Context, inventory: Inventory = None) -> None:
     """Run kubectl on the cluster."""
     from runner.cluster import kubeconfig
-    from runner.prepare import load_release
 
     state = State()
-    config = kubeconfig(_declaration(), state)
-    program = load_release(state).directory / "bin" / "kubectl"
+    config = kubeconfig(_declaration() if _current(inventory) == VAGRANT_INVENTORY else None, state)
+    program = state.release / "bin" / "kubectl"
+    if not program.exists():
+        raise PrepareError("Nothing is prepared for this checkout, or the cache was removed.", "Run `make prepare`.")
     command = [str(program), f"--kubeconfig={config}", *context.args]
     os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
@@ -224,3 +226,17 @@ def _declaration() -> "Declaration":
     from runner.declaration import load
 
     return load(DECLARATION)
+
+
+def _current(inventory: Path | None) -> Path:
+    """Return the inventory that a command names, or that of the last `site`."""
+    last = State().own_inventory
+    return (inventory or (last if last.is_symlink() else VAGRANT_INVENTORY)).resolve()
+
+
+def _cluster(inventory: Path, vault_password_file: Path | None = None) -> "Declaration | OwnMachines":
+    if inventory == VAGRANT_INVENTORY:
+        return _declaration()
+    from runner.ansible import read_inventory
+
+    return read_inventory(inventory, vault_password_file)

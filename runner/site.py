@@ -1,9 +1,9 @@
 """The steps that raise the cluster, from whatever is there already."""
 
 from runner import doctor
-from runner.ansible import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
+from runner.ansible import PlaybookOptions, run_playbook
 from runner.cluster import wait_until_ready
-from runner.declaration import Declaration, pki
+from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import hosts
@@ -12,33 +12,34 @@ from runner.run import Run
 from runner.state import State, cache_directory, relative_to_cwd
 
 
-def site(declaration: Declaration, options: PlaybookOptions, mirror: str | None, run: Run) -> None:
+def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Run) -> None:
     """Run every step that is needed; each one is a no-op where its work is done already.
 
     With tags or a limit, a cluster that was raised before needs neither `prepare` nor `ready`; own machines need
     neither `doctor` nor `hosts`.
     """
     state, report = run.state, run.report
-    own_machines = options.inventory != VAGRANT_INVENTORY
-    if not own_machines:
+    if isinstance(cluster, Declaration):
         with step("doctor", report) as end:
-            end.summary = _check_machine(declaration, report)
+            end.summary = _check_machine(cluster, report)
     if not (options.partial and state.release.exists()):
         with step("prepare", report) as end:
             end.summary = f"release {prepare(cache_directory(), state, report, mirror).id}"
     with step("certificates", report):
-        pki.ensure(declaration, state)
-    if not own_machines:
+        pki.ensure(cluster, state)
+    if isinstance(cluster, Declaration):
         with step("hosts", report):
-            hosts.up(declaration, report, declaration.hosts_matching(options.limit))
+            hosts.up(cluster, report, cluster.hosts_matching(options.limit))
     if not options.check:
-        state.own_inventory = options.inventory if own_machines else None
+        state.own_inventory.unlink(missing_ok=True)
+        if not isinstance(cluster, Declaration):
+            state.own_inventory.symlink_to(options.inventory)
     with step("roles", report) as end:
         end.summary = run_playbook(options, report, run.directory / "ansible.log").summary()
     if not (options.partial or options.check):
         with step("ready", report):
-            wait_until_ready(declaration, state, report)
-    run.addresses = addresses(declaration, state)
+            wait_until_ready(cluster, state, report)
+    run.addresses = addresses(cluster, state)
 
 
 def _check_machine(declaration: Declaration, report: Report) -> str:
@@ -56,8 +57,8 @@ def _check_machine(declaration: Declaration, report: Report) -> str:
     return f"{len(findings)} checks"
 
 
-def addresses(declaration: Declaration, state: State) -> dict[str, str]:
+def addresses(cluster: Cluster, state: State) -> dict[str, str]:
     """Return the addresses of the cluster's pages and the path of the token that permits changes, by their names."""
-    page = f"http://{declaration.controller.address}"
+    page = f"http://{cluster.address}"
     token = relative_to_cwd(state.provisioning_token)
     return {"dashboard": f"{page}/", "provisioning": f"{page}:90/", "provisioning token": str(token)}

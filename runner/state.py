@@ -16,6 +16,7 @@ from runner.errors import LockedError, MachineError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 DECLARATION = CHECKOUT / "inventory" / "cluster.yml"
+VAGRANT_INVENTORY = CHECKOUT / "inventory" / "vagrant.py"  # of the declared hosts
 MAX_RUNS = 20  # directories of runs that are kept
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EXDEV, errno.EIO)
@@ -64,7 +65,7 @@ class State:
         self.dashboard_salt = self.directory / "dashboard-salt"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
-        self._inventory = self.directory / "inventory"
+        self.own_inventory = self.directory / "inventory"  # a link to it if the last `site` was run on own machines
 
     def create(self) -> None:
         """Create the directory unless it exists."""
@@ -107,17 +108,3 @@ class State:
         for _, old in earlier[:-MAX_RUNS]:
             shutil.rmtree(old, ignore_errors=True)
         return directory
-
-    @property
-    def own_inventory(self) -> Path | None:
-        """The inventory of the user's own machines if the last `site` was run on those, else None."""
-        text = self._inventory.read_text(encoding="utf-8", errors="replace") if self._inventory.exists() else ""
-        return Path(text) if text else None
-
-    @own_inventory.setter
-    def own_inventory(self, inventory: Path | None) -> None:
-        self.create()
-        if inventory is None:
-            self._inventory.unlink(missing_ok=True)
-        else:
-            self._inventory.write_text(str(inventory), encoding="utf-8")

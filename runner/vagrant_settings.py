@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from runner.declaration import Declaration, load
-from runner.errors import PrepareError, RunnerError
-from runner.prepare import load_release
+from runner.errors import RunnerError
+from runner.prepare import ReleaseManifest
 from runner.state import DECLARATION, State
 
 # The label of every container of this project, and the prefix of its other labels.
@@ -20,10 +20,7 @@ SSH_PORTS = range(2200, 2300)
 
 def _settings(declaration: Declaration, state: State) -> dict[str, Any]:
     """Return the settings of the Vagrantfile; `image` and `releases` are None while nothing is prepared."""
-    try:
-        release = load_release(state)
-    except PrepareError:
-        release = None
+    release = ReleaseManifest.read(state.release.resolve())
     prefix = f"inaetics-{hashlib.sha256(str(state.checkout).encode()).hexdigest()[:8]}"
     return {
         "checkout": state.checkout,

@@ -1,26 +1,40 @@
 """The tests of every host with testinfra."""
 
+import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from runner import process
+from runner.ansible import rendered
+from runner.declaration import Cluster, OwnMachines
 from runner.errors import VerifyError
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
 TESTS = "tests/hosts"
 
 
-def verify(hosts: Sequence[str], inventory: Path) -> None:
+def verify(cluster: Cluster, hosts: Sequence[str], inventory: Path = VAGRANT_INVENTORY) -> None:
     """Run tests/hosts on `hosts`, or on all if none is named; pytest writes to this process's output.
 
     Raises:
         VerifyError: a test failed, or none could run.
     """
+    with tempfile.TemporaryDirectory(prefix="inaetics-verify-") as directory:
+        connections = inventory
+        if isinstance(cluster, OwnMachines):  # testinfra fills in no templates
+            connections = Path(directory) / "inventory.json"
+            connections.write_text(json.dumps(rendered(cluster)), encoding="utf-8")
+        run_pytest(connections, f"--variables-of={inventory}", *pytest_filter(hosts), TESTS)
+
+
+def run_pytest(inventory: Path, *arguments: str) -> None:
+    """Run pytest with these arguments, and testinfra on the hosts of an inventory; raises as `verify` does."""
     options = ["-c", f"{TESTS}/pytest.ini", "--rootdir=.", "-p", "testinfra.plugin", f"--ansible-inventory={inventory}"]
-    command = [sys.executable, "-m", "pytest", *options, *pytest_filter(hosts), TESTS]
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
     try:
         process.run(command, cwd=CHECKOUT, capture=False)
     except process.CommandError as error:

@@ -1,6 +1,6 @@
-"""Ansible: the dynamic inventory, playbook runs and what they report."""
+"""Ansible: inventories, playbook runs and what they report."""
 
-from runner.ansible.inventory import build_inventory
-from runner.ansible.play import VAGRANT_INVENTORY, PlaybookOptions, run_playbook
+from runner.ansible.inventory import build_inventory, read_inventory, rendered
+from runner.ansible.play import PlaybookOptions, run_playbook
 
-__all__ = ["VAGRANT_INVENTORY", "PlaybookOptions", "build_inventory", "run_playbook"]
+__all__ = ["PlaybookOptions", "build_inventory", "read_inventory", "rendered", "run_playbook"]

@@ -1,18 +1,27 @@
-"""The Ansible inventory of the declared cluster; inventory/vagrant.py prints it."""
+"""Inventories: that of the declared cluster, which inventory/vagrant.py prints, and what a person's own one says."""
 
+import json
 import shlex
 from collections.abc import Mapping
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
-from runner.declaration import Declaration, Host
+from pydantic import ValidationError
+
+from runner import process
+from runner.declaration import Declaration, Host, OwnMachines
+from runner.declaration.model import describe
+from runner.errors import DeclarationError
 from runner.machines import SshTarget
-from runner.prepare import ReleaseManifest
-from runner.state import State
+from runner.state import CHECKOUT
+
+EXAMPLE = "inventory/static.example.yml shows what an inventory has to say."
+GROUPS = ("control_plane", "workers")
+CONNECTION = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
 
 
-def build_inventory(
-    declaration: Declaration, targets: Mapping[str, SshTarget], release: ReleaseManifest, state: State
-) -> dict[str, dict[str, Any]]:
+def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) -> dict[str, dict[str, Any]]:
     """Return the declared hosts with their groups and variables, as `--list` of an inventory script prints them.
 
     A host that is not up stays in the inventory, since the other hosts need its name and address.
@@ -20,43 +29,78 @@ def build_inventory(
     names = [host.name for host in declaration.hosts]
     return {
         "_meta": {"hostvars": {host.name: _host(host, targets.get(host.name)) for host in declaration.hosts}},
-        "all": {
-            "children": ["controller", "nodes", "etcd"],
+        "cluster": {
+            "children": ["control_plane", "workers", "etcd"],
             "vars": {
                 "cluster_name": declaration.name,
                 "cluster_provider": declaration.provider,
-                "cluster_network": str(declaration.network),
                 "cluster_pod_network": str(declaration.pod_network),
                 "cluster_service_network": str(declaration.service_network),
-                "cluster_state_dir": str(state.directory),
-                "cluster_release_id": release.id,
-                "cluster_release_dir": str(release.directory),
-                # The Vagrantfile mounts the releases into containers; virtual machines get copies.
-                "cluster_release_mounted": declaration.provider == "docker",
-                "cluster_binaries": release.binaries,
-                "cluster_images": release.images,
+                # So that one more node changes nothing on the other hosts.
+                "cluster_host_names": {
+                    host.name: str(host.address)
+                    for host in declaration.possible_hosts
+                    if host.address in declaration.network
+                },
             },
         },
-        "controller": {"hosts": names[:1]},
-        "nodes": {"hosts": names[1:]},
-        "etcd": {"hosts": names[:1]},
+        "control_plane": {"hosts": names[:1]},
+        "workers": {"hosts": names[1:]},
+        "etcd": {"children": ["control_plane"]},
     }
 
 
 def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
-    facts = {
-        "cluster_address": str(host.address),
-        "cluster_cpus": host.cpus,
-        "cluster_memory_mib": host.memory,
-        "ansible_python_interpreter": "/usr/bin/python3",
-    }
     if target is None:
         # Without an address Ansible would ask a name server for the host; this shows the cause.
         unreachable_hint = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
-        return facts | {"ansible_ssh_common_args": shlex.join(["-F", "none", "-o", unreachable_hint])}
-    return facts | {
+        return _declared(host) | {"ansible_ssh_common_args": shlex.join(["-F", "none", "-o", unreachable_hint])}
+    return _declared(host) | {
         "ansible_host": target.address,
         "ansible_port": target.port,
         "ansible_user": target.user,
         "ansible_ssh_common_args": shlex.join(target.arguments),
     }
+
+
+def _declared(host: Host) -> dict[str, Any]:
+    return {"cluster_address": str(host.address), "cluster_cpus": host.cpus, "cluster_memory_mib": host.memory}
+
+
+def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMachines:
+    """Return the machines of a person's inventory, templates and defaults filled in, or raise a DeclarationError."""
+    networks = {name: f"{{{{ cluster_{name} }}}}" for name in ("name", "pod_network", "service_network")}
+    machine = {
+        "name": "{{ inventory_hostname }}",
+        "address": "{{ cluster_address }}",
+        "cpus": "{{ cluster_cpus }}",
+        "memory": "{{ cluster_memory_mib }}",
+        "group": f"{{{{ group_names | intersect({GROUPS}) | join }}}}",
+        "connection": {f"ansible_{name}": f"{{{{ ansible_{name} | default('') }}}}" for name in CONNECTION},
+    }
+    asked = ["--one-line", "--module-name=debug", f"--args={json.dumps({'msg': networks | {'machine': machine}})}"]
+    vault = [f"--vault-password-file={vault_password_file}"] if vault_password_file else []
+    try:
+        # No machine is contacted: Ansible answers this itself.
+        command = ["ansible", "cluster", f"--inventory={path}", *asked, *vault]
+        output = process.run(command, cwd=CHECKOUT)
+        told = [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
+        machines = sorted((one.pop("machine") for one in told), key=itemgetter("group", "name"))
+        if not told:
+            raise DeclarationError(f"The inventory {path} has no machine in a group cluster.", EXAMPLE)
+        return OwnMachines.model_validate(told[0] | {"machines": {one["name"]: one for one in machines}})
+    except process.CommandError as error:
+        raise DeclarationError(f"Ansible cannot read the inventory {path}.", EXAMPLE, error.output) from None
+    except ValidationError as error:
+        mistakes = "\n".join(describe(detail, {}) for detail in error.errors())
+        raise DeclarationError(f"The inventory {path} is not valid.", EXAMPLE, mistakes) from None
+
+
+def rendered(cluster: OwnMachines) -> dict[str, Any]:
+    """Return a person's inventory with values for templates and defaults, as far as `read_inventory` asked for them."""
+    children: dict[str, Any] = {group: {"hosts": {}} for group in GROUPS} | {"etcd": {"children": {GROUPS[0]: {}}}}
+    for one in cluster.machines.values():
+        reached = {name: value for name, value in one.connection.items() if value != ""}
+        children[one.group]["hosts"][one.name] = _declared(one) | reached
+    networks = {f"cluster_{name}": str(getattr(cluster, name)) for name in ("pod_network", "service_network")}
+    return {"cluster": {"vars": networks, "children": children}}

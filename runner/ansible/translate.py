@@ -116,8 +116,7 @@ def _message(cause: dict[str, Any]) -> str:
 
 def _unit(data: dict[str, Any], cause: dict[str, Any]) -> str:
     module = str(data.get("task_action", "")).rpartition(".")[2]
-    if module in {"systemd_service", "systemd", "service"}:
-        name = str(cause.get("invocation", {}).get("module_args", {}).get("name") or cause.get("item", ""))
-        return name if "." in name or not name else f"{name}.service"
+    if module == "start_services":
+        return str(cause.get("unit", ""))
     waits = module in {"uri", "wait_for"} or "attempts" in cause
     return ROLE_UNITS.get(str(data.get("role", "")), "") if waits else ""

@@ -49,5 +49,5 @@ def _load(text: str) -> Any:
 def _lists() -> frozenset[str]:
     """Return the names of the roles' variables that are lists."""
     specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
-    options = (spec["argument_specs"]["main"]["options"].items() for spec in specs)
+    options = (entry["options"].items() for spec in specs for entry in spec["argument_specs"].values())
     return frozenset(name for role in options for name, option in role if option["type"] == "list")

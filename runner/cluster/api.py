@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runner.declaration import Declaration
+from runner.declaration import Cluster, Declaration
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State
@@ -75,16 +75,16 @@ class Replicas:
     ready: int
 
 
-def kubeconfig(declaration: Declaration, state: State) -> Path:
-    """Return the path of the cluster's kubeconfig, once it is safe to use.
+def kubeconfig(cluster: Cluster | None, state: State) -> Path:
+    """Return the path of the cluster's kubeconfig, once it is safe to use; None stands for any own machines.
 
     Raises:
         HostsError: the hosts' network does not exist, or the cluster has never been raised.
     """
     # Before the hosts' bridge exists, a request to a cluster address would leave by the default route. The network
     # of the user's own machines is not one of this machine's bridges.
-    if state.own_inventory is None and not hosts.bridge_present(declaration):
-        raise HostsError(f"The hosts' network {declaration.network} does not exist on this machine.", SITE)
+    if isinstance(cluster, Declaration) and not hosts.bridge_present(cluster):
+        raise HostsError(f"The hosts' network {cluster.network} does not exist on this machine.", SITE)
     if not state.kubeconfig.exists():
         raise HostsError("The cluster has no kubeconfig yet.", SITE)
     return state.kubeconfig

@@ -8,7 +8,7 @@ from typing import Any
 import urllib3
 
 from runner.cluster.api import Api, ApiError, Replicas, kubeconfig, translate_errors
-from runner.declaration import Declaration
+from runner.declaration import Cluster
 from runner.errors import NotReadyError
 from runner.events import Progress, Report
 from runner.state import State
@@ -19,16 +19,16 @@ PAGE_TIMEOUT = 2.0
 Condition = Callable[[], str]
 
 
-def wait_until_ready(declaration: Declaration, state: State, report: Report) -> None:
+def wait_until_ready(cluster: Cluster, state: State, report: Report) -> None:
     """Return when every condition holds.
 
     Raises:
         HostsError: there is no network of hosts, or no kubeconfig.
         NotReadyError: a condition did not hold in time; it is named with what it lacks.
     """
-    page = f"http://{declaration.controller.address}"
-    nodes = [str(host.address) for host in declaration.hosts if host.group == "nodes"]
-    poll(conditions(Api(kubeconfig(declaration, state)), nodes, page, f"{page}:90"), report, limit=120)
+    page = f"http://{cluster.address}"
+    nodes = [str(host.address) for host in cluster.hosts if host.group == "workers"]
+    poll(conditions(Api(kubeconfig(cluster, state)), nodes, page, f"{page}:90"), report, limit=120)
 
 
 def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> dict[str, Condition]:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
-from runner.declaration import Declaration, pki
+from runner.declaration import Cluster, Declaration, pki
 from runner.display.lines import BAD, CHANGE, GOOD, QUIET
 from runner.errors import HostsError
 from runner.machines import hosts
@@ -39,15 +39,14 @@ class Status:
     problem: str = ""
 
 
-def get_status(declaration: Declaration, state: State) -> Status:
+def get_status(cluster: Cluster, state: State) -> Status:
     """Look at hosts, cluster and certificates; a problem takes the place of what the cluster does not show."""
     # No provider knows the user's own machines.
-    states = {} if state.own_inventory else hosts.status(declaration)
-    unknown = "own machine" if state.own_inventory else "unknown"
-    declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in declaration.hosts]
+    states, unknown = (hosts.status(cluster), "unknown") if isinstance(cluster, Declaration) else ({}, "own machine")
+    declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in cluster.hosts]
     expiries = pki.expiries(state)
     try:
-        api = Api(kubeconfig(declaration, state))
+        api = Api(kubeconfig(cluster, state))
         return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
     except (HostsError, ApiError) as error:
         return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.")

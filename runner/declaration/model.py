@@ -1,4 +1,4 @@
-"""inventory/cluster.yml as typed data, validated once; an error names line, key, value and rule."""
+"""A cluster as typed data, and inventory/cluster.yml as such; an error names line, key, value and rule."""
 
 import re
 from collections.abc import Iterator
@@ -42,6 +42,7 @@ def _label(value: object) -> str:
 
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
+NETWORKS = ("network", "pod_network", "service_network")
 Cpus = Annotated[int, Field(strict=True, ge=1, le=64)]
 
 
@@ -57,10 +58,13 @@ class Controller(_Model):
     memory: int = Field(default=1024, strict=True, ge=768)  # MiB; the control plane alone uses about 600
 
 
+MOST_NODES = 50
+
+
 class Nodes(_Model):
     """The hosts that run pods; they are equal and have consecutive addresses."""
 
-    count: int = Field(strict=True, ge=1, le=50)
+    count: int = Field(strict=True, ge=1, le=MOST_NODES)
     first_address: Address
     cpus: Cpus = 1
     # MiB; kubelet, containerd and flannel take about 150 before the first pod
@@ -72,42 +76,35 @@ class Host:
     """One host of the declared cluster; memory is in MiB."""
 
     name: str
-    address: IPv4Address
+    address: Address
     cpus: int
     memory: int
-    group: Literal["controller", "nodes"]
+    group: Literal["control_plane", "workers"]
 
 
-class Declaration(_Model):
-    """The cluster that the user wants."""
+class Cluster(_Model):
+    """What certificates and the users of the Kubernetes API need to know, whoever made the hosts."""
 
     name: Annotated[str, BeforeValidator(_label)]
-    provider: Literal["docker", "virtualbox", "libvirt"]
-    network: Network
-    controller: Controller
-    nodes: Nodes
     pod_network: Network
     service_network: Network
 
-    @cached_property
+    @property
     def hosts(self) -> tuple[Host, ...]:
         """All hosts, the controller first."""
-        first, nodes = self.controller, self.nodes
-        addresses = (nodes.first_address + offset for offset in range(nodes.count))
-        return (
-            Host("controller", first.address, first.cpus, first.memory, "controller"),
-            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "nodes") for n, one in enumerate(addresses, 1)),
-        )
+        raise NotImplementedError
 
     @property
-    def gateway(self) -> IPv4Address:
-        """The workstation's own address in the hosts' network."""
-        return self.network[1]
+    def address(self) -> IPv4Address:
+        """The controller's address, where API and pages are."""
+        return self.hosts[0].address
 
     def hosts_matching(self, limit: str | None) -> list[str] | None:
         """Return the hosts that `--limit` names, or None without a limit or where only Ansible can resolve it."""
         names = [host.name for host in self.hosts]
-        groups = {"all": names, "nodes": names[1:], "etcd": names[:1]} | {name: [name] for name in names}
+        one, others = names[:1], names[1:]
+        groups = {"all": names, "cluster": names, "control_plane": one, "etcd": one, "workers": others}
+        groups |= {name: [name] for name in names}
         parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
         if limit is None or not groups.keys() >= set(parts):
             return None
@@ -115,7 +112,7 @@ class Declaration(_Model):
 
     @model_validator(mode="after")
     def _check_networks(self) -> Self:
-        for one, other in combinations(("network", "pod_network", "service_network"), 2):
+        for one, other in combinations((name for name in NETWORKS if name in type(self).model_fields), 2):
             first, second = getattr(self, one), getattr(self, other)
             if first.overlaps(second):
                 raise ValueError(f"{other} {second} must not overlap {one} ({first})")
@@ -126,13 +123,46 @@ class Declaration(_Model):
         if 2 ** max(24 - self.pod_network.prefixlen, 0) - 2 < len(self.hosts):
             rule = f"must have a /24 for each of {len(self.hosts)} hosts, and two more"
             raise ValueError(f"pod_network {self.pod_network} {rule}")
+        return self
+
+
+class Declaration(Cluster):
+    """The cluster that the user wants on this workstation."""
+
+    provider: Literal["docker", "virtualbox", "libvirt"]
+    network: Network
+    controller: Controller
+    nodes: Nodes
+
+    @cached_property
+    def hosts(self) -> tuple[Host, ...]:
+        """All hosts, the controller first."""
+        return self.possible_hosts[: 1 + self.nodes.count]
+
+    @cached_property
+    def possible_hosts(self) -> tuple[Host, ...]:
+        """The hosts that there would be with the most nodes."""
+        first, nodes = self.controller, self.nodes
+        addresses = (nodes.first_address + offset for offset in range(MOST_NODES))
+        return (
+            Host("controller", first.address, first.cpus, first.memory, "control_plane"),
+            *(Host(f"node-{n}", one, nodes.cpus, nodes.memory, "workers") for n, one in enumerate(addresses, 1)),
+        )
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The workstation's own address in the hosts' network."""
+        return self.network[1]
+
+    @model_validator(mode="after")
+    def _check_addresses(self) -> Self:
         taken = {
             self.network[0]: "the network's own address",
             self.network[1]: "this workstation's address",
             self.network[-1]: "the network's broadcast address",
         }
         for host in self.hosts:
-            key = "controller.address" if host.group == "controller" else "nodes.first_address"
+            key = "controller.address" if host.group == "control_plane" else "nodes.first_address"
             if host.address not in self.network:
                 raise ValueError(f"{key} {host.address} ({host.name}) must lie in network ({self.network})")
             if host.address in taken:
@@ -161,7 +191,7 @@ def load(path: Path) -> Declaration:
         try:
             return Declaration.model_validate(data)
         except ValidationError as error:
-            mistakes = [_mistake(detail, lines) for detail in error.errors()]
+            mistakes = [describe(detail, lines) for detail in error.errors()]
     if len(mistakes) == 1:
         raise DeclarationError(f"{path}, {mistakes[0]}")
     raise DeclarationError(f"{path} has {len(mistakes)} mistakes", details="\n".join(mistakes))
@@ -174,7 +204,8 @@ def _keys(node: yaml.MappingNode, prefix: str = "") -> Iterator[tuple[str, int]]
             yield from _keys(value, f"{prefix}{key.value}.")
 
 
-def _mistake(detail: ErrorDetails, lines: dict[str, int]) -> str:
+def describe(detail: ErrorDetails, lines: dict[str, int]) -> str:
+    """Return a mistake in words, with its line if there is one."""
     rule = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
     # A rule about several keys has no location in pydantic: its text begins with the key.
     field = ".".join(map(str, detail["loc"])) or rule.partition(" ")[0]

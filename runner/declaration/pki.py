@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from runner.declaration.model import Declaration
+from runner.declaration.model import Cluster
 from runner.state import State
 
 # Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
@@ -43,11 +43,11 @@ class CertificateSpec:
     kubeconfig: bool = False
 
 
-def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
-    """Return the certificates of the declared cluster, without the authorities."""
-    own = ("controller", declaration.controller.address, "localhost", IPv4Address("127.0.0.1"))
+def certificate_specs(cluster: Cluster) -> list[CertificateSpec]:
+    """Return the certificates of a cluster, without the authorities."""
+    own = (cluster.hosts[0].name, cluster.address, "localhost", IPv4Address("127.0.0.1"))
     api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-    api_names = (*own, declaration.service_network[1], *api)
+    api_names = (*own, cluster.service_network[1], *api)
     metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
     def server(authority: str, name: str, subject: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
@@ -78,10 +78,10 @@ def certificate_specs(declaration: Declaration) -> list[CertificateSpec]:
         user("admin", "CN=admin,O=cluster-admins"),
         user("inaetics", "CN=inaetics"),
     ]
-    for host in declaration.hosts:
+    for host in cluster.hosts:
         table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
         table.append(service(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
-        if host.group == "nodes":
+        if host.group == "workers":
             subject = f"CN=system:node:{host.address},O=system:nodes"
             table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
             table.append(service(f"kubelet-{host.name}", subject))
@@ -102,18 +102,18 @@ class _KeyPair:
     key: ec.EllipticCurvePrivateKey
 
 
-def ensure(declaration: Declaration, state: State) -> None:
+def ensure(cluster: Cluster, state: State) -> None:
     """Issue what is missing, not as declared, or about to expire; leave the rest untouched."""
     state.create()
     # ca/NAME.{crt,key}, certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig
     ca, certs, kubeconfigs = (state.pki / name for name in ("ca", "certs", "kubeconfigs"))
     for directory in (state.pki, ca, certs, kubeconfigs):
         directory.mkdir(mode=0o700, exist_ok=True)
-    authorities = {name: _ensure_authority(ca / f"{name}.crt", name, declaration.name) for name in AUTHORITIES}
-    for spec in certificate_specs(declaration):
+    authorities = {name: _ensure_authority(ca / f"{name}.crt", name, cluster.name) for name in AUTHORITIES}
+    for spec in certificate_specs(cluster):
         _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
         if spec.kubeconfig:
-            _write(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(declaration, spec, state.pki))
+            _write(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(cluster, spec, state.pki))
     _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
     _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
@@ -214,20 +214,20 @@ def _ensure_service_account_key(private: Path) -> None:
     _write(private.with_suffix(".pub"), public, mode=0o644)
 
 
-def _kubeconfig(declaration: Declaration, spec: CertificateSpec, pki: Path) -> bytes:
+def _kubeconfig(cluster: Cluster, spec: CertificateSpec, pki: Path) -> bytes:
     def embedded(file: str) -> str:
         return base64.b64encode((pki / file).read_bytes()).decode()
 
-    cluster, server = declaration.name, f"https://{declaration.controller.address}:6443"
+    name, server = cluster.name, f"https://{cluster.address}:6443"
     trusted = {"server": server, "certificate-authority-data": embedded(f"ca/{spec.authority}.crt")}
     certificate, key = embedded(f"certs/{spec.name}.crt"), embedded(f"certs/{spec.name}.key")
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": cluster, "cluster": trusted}],
+        "clusters": [{"name": name, "cluster": trusted}],
         "users": [{"name": spec.name, "user": {"client-certificate-data": certificate, "client-key-data": key}}],
-        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": spec.name}}],
-        "current-context": cluster,
+        "contexts": [{"name": name, "context": {"cluster": name, "user": spec.name}}],
+        "current-context": name,
     }
     return yaml.safe_dump(document, sort_keys=False).encode()
 

@@ -15,7 +15,7 @@ from runner.machines import Container
 from runner.vagrant_settings import SSH_PORTS
 
 # As measured, in MiB: the controller with everything on it, and a node with its pods.
-MEMORY = {"controller": 700, "nodes": 250}
+MEMORY = {"control_plane": 700, "workers": 250}
 CGROUP_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 OTHER_NETWORK = "or change `network` and the addresses in inventory/cluster.yml"
 SEVERITY_STYLES = {"ok": GOOD, "warning": CHANGE, "failure": BAD}

@@ -12,18 +12,17 @@ from pathlib import Path
 import psutil
 
 from runner import process
-from runner.declaration import Declaration, Host
+from runner.declaration import Declaration, Host, OwnMachines
 from runner.errors import HostsError, MachineError
 from runner.events import Note, Progress, Report
 from runner.machines.containers import Container, Docker
-from runner.machines.ssh import SshTarget, wait_for_ssh
+from runner.machines.ssh import SshTarget, own_command, wait_for_ssh
 from runner.machines.vagrant import Vagrant
 from runner.state import CHECKOUT
 from runner.vagrant_settings import CONTAINER_USER
 
 STEP = "hosts"
 BOOT_SECONDS = 120
-ANSWER_SECONDS = 10
 # "==> node-1: Creating the container..."
 VAGRANT_LINE = re.compile(r"==> (?P<host>[\w-]+): (?P<text>.*?)[.\s]*$")
 
@@ -41,7 +40,7 @@ def up(
     running = _running_containers(vagrant, wanted, report) if declaration.provider == "docker" else set()
     if missing := [name for name in wanted if name not in running]:
         vagrant.bring_up(missing, partial(_report_line, report))
-    targets = _targets(declaration, vagrant)
+    targets = ssh_config(declaration, checkout=checkout)
     if absent := [name for name in wanted if name not in targets]:
         remedy = f"See `docker logs` or {vagrant.state.vagrant_log} for the reason."
         raise HostsError(f"{', '.join(absent)} stopped right after the start.", remedy)
@@ -89,16 +88,29 @@ def status(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, 
 
 
 def ssh_config(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, SshTarget]:
-    """Return the ssh targets of the running hosts, by name; their keys are in known_hosts afterwards.
+    """Return the ssh targets of the declared hosts that run, in the order of the declaration; no host is contacted."""
+    vagrant = Vagrant(checkout, declaration.provider)
+    if declaration.provider != "docker":
+        found = vagrant.targets()
+    else:
+        found = {
+            one.host: vagrant.target(one.host, "127.0.0.1", one.ssh_port, CONTAINER_USER, vagrant.state.ssh_key)
+            for one in _containers(vagrant)
+            if one.ssh_port
+        }
+    return {host.name: found[host.name] for host in declaration.hosts if host.name in found}
 
-    Raises:
-        HostsError: when no host runs, or one does not answer.
-    """
-    targets = _targets(declaration, Vagrant(checkout, declaration.provider))
-    if not targets:
-        raise HostsError("No host is up.", "`make site`, or `vagrant up`, brings the hosts up.")
-    wait_for_ssh((target for target in targets.values() if not target.host_key_known), ANSWER_SECONDS)
-    return targets
+
+def ssh_command(cluster: Declaration | OwnMachines, host: str, *remote: str) -> list[str]:
+    """Return the ssh command line that runs `remote` on a host, or opens a shell; a HostsError says why not."""
+    if isinstance(cluster, OwnMachines):
+        commands = {name: own_command(one, *remote) for name, one in cluster.machines.items()}
+    else:
+        commands = {name: one.command(*remote, batch=False) for name, one in ssh_config(cluster).items()}
+    if host not in commands:
+        up = ", ".join(commands) or "none"
+        raise HostsError(f"{host} is not up; these are: {up}.", "`python -m runner site` brings it up.")
+    return commands[host]
 
 
 def bridge_present(declaration: Declaration) -> bool:
@@ -142,19 +154,6 @@ def _running_containers(vagrant: Vagrant, wanted: Mapping[str, Host], report: Re
             elif container.running:
                 running.add(host.name)
     return running
-
-
-def _targets(declaration: Declaration, vagrant: Vagrant) -> dict[str, SshTarget]:
-    """Return the ssh targets of the declared hosts that run, in the order of the declaration."""
-    if declaration.provider != "docker":
-        found = vagrant.targets()
-    else:
-        found = {
-            one.host: vagrant.target(one.host, "127.0.0.1", one.ssh_port, CONTAINER_USER, vagrant.state.ssh_key)
-            for one in _containers(vagrant)
-            if one.ssh_port
-        }
-    return {host.name: found[host.name] for host in declaration.hosts if host.name in found}
 
 
 def _report_line(report: Report, line: str) -> None:

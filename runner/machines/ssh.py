@@ -5,12 +5,14 @@ address: a host that was created again on the same port is another machine, not 
 """
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from runner.declaration import Machine
 from runner.errors import HostsError
 from runner.process import CommandError, JobRunner
 
@@ -39,7 +41,6 @@ class SshTarget:
             f"UserKnownHostsFile={_quoted(self.known_hosts)}",
             f"HostKeyAlias={self.host_key_alias}",
             "StrictHostKeyChecking=accept-new",
-            "HashKnownHosts=no",  # or `host_key_known` could not read it
             f"IdentityFile={_quoted(self.key)}",
             "IdentitiesOnly=yes",
             "LogLevel=ERROR",
@@ -52,14 +53,13 @@ class SshTarget:
         place = ["-p", str(self.port), "-l", self.user, self.address]
         return ["ssh", *self.arguments, *unattended, *place, *remote]
 
-    @property
-    def host_key_known(self) -> bool:
-        """True when the host's key is in known_hosts."""
-        try:
-            lines = self.known_hosts.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return False
-        return any(line.startswith(f"{self.host_key_alias} ") for line in lines)
+
+def own_command(machine: Machine, *remote: str) -> list[str]:
+    """Return an ssh command line to a person's own machine, which is reached as Ansible reaches it."""
+    flags = {"-p": "ansible_port", "-l": "ansible_user", "-i": "ansible_ssh_private_key_file"}
+    given = [part for flag, name in flags.items() if (value := machine.connection[name]) for part in (flag, str(value))]
+    common, address = (machine.connection[f"ansible_{name}"] for name in ("ssh_common_args", "host"))
+    return ["ssh", *shlex.split(common), *given, address or machine.name, *remote]
 
 
 def _quoted(path: Path) -> str:

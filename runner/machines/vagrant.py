@@ -50,6 +50,8 @@ class Vagrant(vagrant.Vagrant):
 
     def targets(self) -> dict[str, SshTarget]:
         """Return the ssh targets of the machines that run, cached until Vagrant touches one of them again."""
+        if not self.any_created():
+            return {}
         touched = {str(path): path.stat().st_mtime_ns for path in self._machines.rglob("*") if path.is_file()}
         cache = self.state.ssh_config
         kept: dict[str, Any] = {}

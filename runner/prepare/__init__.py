@@ -5,9 +5,6 @@ from typing import Self
 
 from pydantic import BaseModel, Field, ValidationError
 
-from runner.errors import PrepareError
-from runner.state import State
-
 FILE_NAME = "manifest.json"
 
 
@@ -31,15 +28,3 @@ class ReleaseManifest(BaseModel, frozen=True, extra="forbid"):
         except (FileNotFoundError, ValidationError):
             return None
         return manifest.model_copy(update={"directory": directory})
-
-
-def load_release(state: State) -> ReleaseManifest:
-    """Read the release that `prepare` made for a checkout.
-
-    Raises:
-        PrepareError: `prepare` has not run in this checkout, or its release is gone.
-    """
-    release = ReleaseManifest.read(state.release.resolve())
-    if release is None:
-        raise PrepareError("Nothing is prepared for this checkout yet.", "Run `make prepare` first.")
-    return release

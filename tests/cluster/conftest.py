@@ -15,14 +15,14 @@ from runner.machines import hosts
 from runner.state import DECLARATION, State
 from tests.support.cluster.pods import CoreApi, Pods, Probe
 from tests.support.cluster.workstation import Shell
-from tests.support.ssh import keep_connections
+from tests.support.ssh import connect_as_root
 
 Connect = Callable[[str], client.ApiClient]  # the name of a certificate in .cluster/pki/certs
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/ssh.py."""
-    keep_connections(config)
+    connect_as_root(config)
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def core(api: client.ApiClient) -> CoreApi:
 @pytest.fixture(scope="session")
 def nodes(declaration: Declaration) -> Sequence[Host]:
     """The hosts that run pods."""
-    return [host for host in declaration.hosts if host.group == "nodes"]
+    return [host for host in declaration.hosts if host.group == "workers"]
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +85,7 @@ def on(pytestconfig: pytest.Config) -> Callable[[str], Shell]:
     @cache
     def on(name: str) -> Shell:
         inventory, ssh = pytestconfig.option.ansible_inventory, pytestconfig.option.ssh_config
-        return Shell(testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory, ssh_config=ssh))
+        return Shell(testinfra.get_host(f"ansible://{name}", ansible_inventory=inventory, ssh_config=ssh, sudo=True))
 
     return on
 

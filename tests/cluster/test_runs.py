@@ -20,7 +20,7 @@ from tests.support.polling import wait_until
 pytestmark = pytest.mark.disruptive
 
 PODS = ("-e", "kube_node_max_pods=111")  # a setting of every kubelet, which the API shows
-TEMPLATES = "kube-node : Template kubeconfig, configurations and units"
+FILES = "kube-node : Install files"
 
 Started = Callable[[], dict[str, str]]
 
@@ -31,8 +31,8 @@ def fixture_started(on: Callable[[str], Shell], nodes: Sequence[Host]) -> Starte
 
     def started() -> dict[str, str]:
         found: dict[str, str] = {}
-        of_nodes = [service.name for service in SERVICES if service.group in {"all", "nodes"}]
-        of_controller = [service.name for service in SERVICES if service.group != "nodes"]
+        of_nodes = [service.name for service in SERVICES if service.group in {"cluster", "workers"}]
+        of_controller = [service.name for service in SERVICES if service.group != "workers"]
         for host, units in {
             "controller": [*of_controller, "inaetics"],
             **{node.name: of_nodes for node in nodes},
@@ -62,7 +62,7 @@ def test_a_check_of_an_unchanged_cluster_names_nothing() -> None:
 def test_a_check_names_what_a_setting_would_change_and_nothing_else(nodes: Sequence[Host]) -> None:
     found = run_site("--check", *PODS, "-e", "kube_master_metrics_resolution=20s")
     assert found.code == 0
-    expected = {f"{node.name}: {TEMPLATES}" for node in nodes} | {"controller: kube-master : Apply Kubernetes objects"}
+    expected = {f"{node.name}: {FILES}" for node in nodes} | {"controller: kube-master : Apply Kubernetes objects"}
     assert set(found.changed) == expected
 
 
@@ -89,24 +89,19 @@ def test_the_demonstrator_outlives_a_change_of_its_unit_its_program_and_its_righ
     kubectl = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
     on("controller").root(f"{kubectl} patch role inaetics-agent --type=json --patch={more}")
     changed = site("--tags", "inaetics-app")
-    assert "inaetics-app : Template manifest, program and unit" in changed
+    assert "inaetics-app : Install files" in changed
     assert "inaetics-app : Apply Kubernetes objects" in changed
-    assert "inaetics-app : Restart services" not in changed
     assert restarted(before, started()) == set()
     assert identities(core) == kept
     assert site("--tags", "inaetics-app") == []
 
 
 @pytest.mark.parametrize(
-    ("task", "unit", "setting"),
+    ("start", "unit", "setting"),
     [
-        ("etcd : Template etcd configuration and unit", "controller etcd", "etcd_auto_compaction_retention=6m"),
-        (
-            "kube-master : Template audit policy and units",
-            "controller kube-apiserver",
-            "kube_master_audit_max_backups=9",
-        ),
-        (TEMPLATES, "node-1 kubelet", PODS[1]),
+        ("etcd : Start etcd", "controller etcd", "etcd_auto_compaction_retention=6m"),
+        ("kube-master : Start the control plane", "controller kube-apiserver", "kube_master_audit_max_backups=9"),
+        ("kube-node : Start containerd and kubelet", "node-1 kubelet", PODS[1]),
     ],
 )
 def test_the_run_after_an_interrupted_one_restarts_what_it_still_had_to(
@@ -114,17 +109,17 @@ def test_the_run_after_an_interrupted_one_restarts_what_it_still_had_to(
     on: Callable[[str], Shell],
     nodes: Sequence[Host],
     started: Started,
-    task: str,
+    start: str,
     unit: str,
     setting: str,
 ) -> None:
     host, name = unit.split()
-    role = ("--tags", task.split(" : ", maxsplit=1)[0])
+    role = ("--tags", start.split(" : ", maxsplit=1)[0])
     before = started()
     try:
-        assert run_site(*role, "-e", setting, interrupted_after=task).code == 130
+        assert run_site(*role, "-e", setting, interrupted_after=f"{role[1]} : Install files").code == 130
         assert started()[unit] == before[unit]
-        assert f"{role[1]} : Restart services" in site(*role, "-e", setting)
+        assert start in site(*role, "-e", setting)
         assert started()[unit] != before[unit]
         assert on(host).root(f"systemctl show --property=NeedDaemonReload --value {name}").strip() == "no"
         assert site("--check", *role, "-e", setting) == []
@@ -137,19 +132,18 @@ def test_a_service_that_runs_with_a_file_of_somebodys_is_restarted_with_its_own(
     on: Callable[[str], Shell], started: Started
 ) -> None:
     """The next run restores the file and is cut short; the one after it must still know."""
-    task = "flannel : Template network, unit and the script that writes the CNI configuration"
     on("node-1").root("cd /etc/systemd/system && echo '# by hand' >>flanneld.service && systemctl daemon-reload")
     on("node-1").root("systemctl restart flanneld")
     before = started()
-    assert run_site("--tags", "flannel", interrupted_after=task).code == 130
-    assert run_site("--check", "--tags", "flannel").changed == ["node-1: flannel : Compare services with their files"]
-    assert run_site("--tags", "flannel").changed == ["node-1: flannel : Restart services"]
+    assert run_site("--tags", "flannel", interrupted_after="flannel : Install files").code == 130
+    assert run_site("--check", "--tags", "flannel").changed == ["node-1: flannel : Start flanneld"]
+    assert run_site("--tags", "flannel").changed == ["node-1: flannel : Start flanneld"]
     assert restarted(before, started()) == {"node-1 flanneld"}
 
 
 def test_a_reboot_hides_no_recreation_that_is_due(core: CoreApi, nodes: Sequence[Host]) -> None:
     """The demonstrator outlives a boot of the controller; so must what is known of its manifest."""
-    role, task = ("--tags", "inaetics-app"), "inaetics-app : Template manifest, program and unit"
+    role, task = ("--tags", "inaetics-app"), "inaetics-app : Install files"
     setting = (*role, "-e", "inaetics_app_liveness_seconds=25")
     try:
         assert run_site(*setting, interrupted_after=task).code == 130
@@ -161,8 +155,8 @@ def test_a_reboot_hides_no_recreation_that_is_due(core: CoreApi, nodes: Sequence
             seconds=BACK,
             tolerating=(OSError, HTTPError, ApiException),
         )
-        assert site("--check", *setting) == ["inaetics-app : Compare services with their files"]
-        assert "inaetics-app : Restart services" in site(*setting)
+        assert site("--check", *setting) == ["inaetics-app : Start the demonstrator"]
+        assert "inaetics-app : Start the demonstrator" in site(*setting)
     finally:
         site(*role)
         recovered(core, nodes[0])
@@ -181,7 +175,7 @@ def test_certificates_that_their_programs_reload_restart_nothing(
     ):
         (certs / f"{name}.crt").unlink()
     before = started()
-    assert "kube-node : Copy certificates and keys" in site()
+    assert "kube-node : Install files" in site()
     assert restarted(before, started()) == set()
 
     issued = x509.load_pem_x509_certificate((certs / f"kubelet-server-{node.name}.crt").read_bytes())

@@ -1,21 +1,28 @@
 """Facts of the hosts for every test, over one ssh connection a host that stays open; journals beside failures."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
+from tests.hosts import values as roles
 from tests.hosts.facts import Facts
 from tests.hosts.services import Service
-from tests.support.ssh import keep_connections
+from tests.support.ssh import connect_as_root
 
 JOURNAL_LINES = 30
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option for an inventory that says more than how hosts are reached."""
+    parser.addoption("--variables-of", metavar="INVENTORY", help="inventory of the variables (default: testinfra's)")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/ssh.py; and name what the tests are marked with."""
-    keep_connections(config)
+    connect_as_root(config)
     config.addinivalue_line("markers", "journal(unit): print this unit's journal when the test fails")
 
 
@@ -42,10 +49,20 @@ def known() -> dict[str, Facts]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def values(pytestconfig: pytest.Config) -> dict[str, Mapping[str, Any]]:
+    """The roles' variables, by host."""
+    inventory = pytestconfig.getoption("--variables-of", None) or pytestconfig.option.ansible_inventory
+    return roles.read(Path(inventory))
+
+
 @pytest.fixture(scope="module")
-def facts(host: Host, known: dict[str, Facts]) -> Facts:
+def facts(host: Host, known: dict[str, Facts], values: dict[str, Mapping[str, Any]]) -> Facts:
     """The facts of the host under test."""
-    return known.setdefault(host.backend.get_pytest_id(), Facts(host))
+    name = host.backend.get_pytest_id()
+    if name not in known:
+        known[name] = Facts(host, values)
+    return known[name]
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:

@@ -15,10 +15,20 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
 from tests.hosts.services import PROPERTIES, SERVICES, Service
 
-CONFIGURED = ("cni", "containerd", "docker-registry", "etcd", "flannel", "inaetics", "kube-proxy", "kubernetes")
-CONFIGURATION = tuple(f"/etc/{name}" for name in CONFIGURED)
-# Where somebody could have left a key; the rest belongs to pods or is the mounted release.
-KEPT = ("/etc", "/home", "/root", "/opt/cluster", "/usr/local", "/var/backups", "/var/log/kubernetes")
+CONFIGURATION = (
+    "/etc/cni",
+    "/etc/containerd",
+    "{docker_registry_config_dir}",
+    "{etcd_config_dir}",
+    "{flannel_config_dir}",
+    "{inaetics_app_config_dir}",
+    "{kube_master_config_dir}",
+    "{kube_node_config_dir}",
+    "{kube_proxy_config_dir}",
+)
+# Where the cluster could have left a key, and where anybody could; the rest belongs to pods or is the mounted release.
+OURS = (*CONFIGURATION, "/home/{cluster_user}/.kube", "{cluster_bin_dir}", "/usr/local/sbin", "/var/log/kubernetes")
+ANYBODYS = ("/etc", "/home", "/root", "/opt/cluster", "/usr/local", "/var/backups", "/var/log/kubernetes")
 KEY_MATERIAL = "PRIVATE KEY-----|client-key-data:|secret: [A-Za-z0-9+/]|tls[.]key:"
 ANYWHERE = ("0.0.0.0", "[::]", "*")  # noqa: S104 -- as `ss` writes it; nothing is bound here
 
@@ -60,12 +70,22 @@ class Lease:
 class Facts:
     """The facts of one host."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, values: Mapping[str, Mapping[str, Any]]) -> None:
         self._host = host
-        self.variables: Mapping[str, Any] = host.ansible.get_variables()
-        self.name: str = self.variables["inventory_hostname"]
-        self.groups: list[str] = self.variables["group_names"]
+        # The variables of every host, by name.
+        self.neighbours = values
+        inventory = host.ansible.get_variables()
+        self.name: str = inventory["inventory_hostname"]
+        self.groups: list[str] = inventory["group_names"]
+        self.nodes = {name: values[name] for name in inventory["groups"]["workers"]}
+        self.variables = values[self.name]
         self.address: str = self.variables["cluster_address"]
+        # True if nothing on the host is anybody else's.
+        self.owned: bool = self.variables["cluster_owns_hosts"]
+
+    def fill(self, text: str) -> str:
+        """Put the host's variables into a text that names them in braces."""
+        return text.format_map(self.variables)
 
     def output(self, command: str) -> str:
         """Return the output of a command; it must succeed."""
@@ -88,17 +108,6 @@ class Facts:
     def yaml(self, path: str) -> Any:
         """A YAML file's content."""
         return yaml.safe_load(self.text(path))
-
-    @property
-    def neighbours(self) -> dict[str, Mapping[str, Any]]:
-        """The variables of every host of the inventory, by name."""
-        hostvars: dict[str, Mapping[str, Any]] = self._host.backend.ansible_runner.inventory["_meta"]["hostvars"]
-        return {name: hostvars[name] for name in self.variables["groups"]["all"]}
-
-    @property
-    def nodes(self) -> dict[str, Mapping[str, Any]]:
-        """The variables of every node, by name."""
-        return {name: self.neighbours[name] for name in self.variables["groups"]["nodes"]}
 
     @property
     def services(self) -> list[Service]:
@@ -124,7 +133,7 @@ class Facts:
     @cached_property
     def files(self) -> dict[str, File]:
         """Owner and mode of the cluster's configuration, directories too; a link has no mode of its own."""
-        return self._find(CONFIGURATION, "! -type l")
+        return self._find(sorted(set(map(self.fill, CONFIGURATION))), "! -type l")
 
     def stat(self, *paths: str) -> dict[str, File]:
         """Owner and mode of these files and directories; what is not there is left out."""
@@ -137,10 +146,12 @@ class Facts:
 
     @cached_property
     def secrets(self) -> list[str]:
-        """Every file that holds a private key or an encryption key, ssh's own aside."""
-        where = f"--exclude-dir=ssh --exclude-dir=releases {' '.join(KEPT)}"
-        found = self.output(f"grep -rlE {where} -e {shlex.quote(KEY_MATERIAL)} || true")
-        return sorted(found.splitlines())
+        """Every file that holds a private key or an encryption key, ssh's own and a machine owner's aside."""
+        where = " ".join(map(self.fill, ANYBODYS if self.owned else OURS))
+        found = self.output(
+            f"grep -rlsE --exclude-dir=ssh --exclude-dir=releases {where} -e {shlex.quote(KEY_MATERIAL)} || true"
+        )
+        return sorted(set(found.splitlines()))
 
     @cached_property
     def certificates(self) -> dict[str, x509.Certificate]:
@@ -155,6 +166,11 @@ class Facts:
     def listeners(self) -> list[Listener]:
         """Every TCP and UDP address that something on this host listens on."""
         return sorted(_listener(line.split()) for line in self.output("ss -Hltunp").splitlines())
+
+    @property
+    def kubectl(self) -> str:
+        """The administrators' kubectl, to begin a command with."""
+        return self.fill("{cluster_bin_dir}/kubectl --kubeconfig={cluster_admin_kubeconfig}")
 
     @cached_property
     def open(self) -> set[tuple[str, int, str]]:

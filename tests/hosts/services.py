@@ -33,6 +33,8 @@ class Service:
     group: str
     user: str = ""
     hardening: Mapping[str, str] = field(default_factory=dict)
+    # Not to be killed where memory runs out, as Kubernetes has it.
+    spared: bool = False
 
     @property
     def unit(self) -> str:
@@ -42,13 +44,13 @@ class Service:
 
 SERVICES = (
     Service("etcd", "etcd", "etcd", UNPRIVILEGED),
-    Service("docker-registry", "controller", "docker-registry", UNPRIVILEGED),
-    Service("kube-apiserver", "controller", "kube-apiserver", UNPRIVILEGED),
-    Service("kube-controller-manager", "controller", "kube-controller-manager", UNPRIVILEGED),
-    Service("kube-scheduler", "controller", "kube-scheduler", UNPRIVILEGED),
-    Service("flanneld", "all", "", CONFINED | {"CapabilityBoundingSet": "cap_net_admin cap_net_raw"}),
-    Service("kube-proxy", "all", "", CONFINED),
+    Service("docker-registry", "control_plane", "docker-registry", UNPRIVILEGED),
+    Service("kube-apiserver", "control_plane", "kube-apiserver", UNPRIVILEGED),
+    Service("kube-controller-manager", "control_plane", "kube-controller-manager", UNPRIVILEGED),
+    Service("kube-scheduler", "control_plane", "kube-scheduler", UNPRIVILEGED),
+    Service("flanneld", "cluster", "", CONFINED | {"CapabilityBoundingSet": "cap_net_admin cap_net_raw"}),
+    Service("kube-proxy", "cluster", "", CONFINED, spared=True),
     # These two start containers: whatever is kept from them is kept from every pod.
-    Service("containerd", "nodes"),
-    Service("kubelet", "nodes"),
+    Service("containerd", "workers", spared=True),
+    Service("kubelet", "workers", spared=True),
 )

@@ -11,7 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 MIN_DAYS, MAX_DAYS = 30, 366  # the runner renews what has less, and never issues more
 SERVER, CLIENT = "server", "client"
@@ -19,13 +19,14 @@ USAGES = {ExtendedKeyUsageOID.SERVER_AUTH: SERVER, ExtendedKeyUsageOID.CLIENT_AU
 
 # The certificates of authorities, by the name that their subject begins with.
 AUTHORITIES = {
-    "/etc/etcd/ca.crt": "etcd",
-    "/etc/flannel/etcd-ca.crt": "etcd",
-    "/etc/kubernetes/etcd-ca.crt": "etcd",
-    "/etc/kubernetes/ca.crt": "kubernetes",
-    "/etc/kube-proxy/ca.crt": "kubernetes",
-    "/etc/kubernetes/front-proxy-ca.crt": "front-proxy",
-    "/etc/docker-registry/ca.crt": "registry",
+    "{etcd_config_dir}/ca.crt": "etcd",
+    "{flannel_config_dir}/etcd-ca.crt": "etcd",
+    "{kube_master_config_dir}/etcd-ca.crt": "etcd",
+    "{kube_master_config_dir}/ca.crt": "kubernetes",
+    "{kube_node_config_dir}/ca.crt": "kubernetes",
+    "{kube_proxy_config_dir}/ca.crt": "kubernetes",
+    "{kube_master_config_dir}/front-proxy-ca.crt": "front-proxy",
+    "{docker_registry_config_dir}/ca.crt": "registry",
     "/etc/containerd/registry-ca.crt": "registry",
 }
 
@@ -43,45 +44,60 @@ class Identity:
 
 def expected(facts: Facts) -> dict[str, Identity]:
     """The table for one host."""
-    own = frozenset({"controller", facts.address, "localhost", "127.0.0.1"})
+    return {facts.fill(path): identity for path, identity in _table(facts).items()}
+
+
+def _table(facts: Facts) -> dict[str, Identity]:
+    own = frozenset({facts.name, facts.address, "localhost", "127.0.0.1"})
     both = {
-        "/etc/flannel/client.crt": Identity("etcd", "flannel", facts.name),
-        "/etc/kube-proxy/client.crt": Identity("kubernetes", "system:kube-proxy", facts.name),
+        "{flannel_config_dir}/client.crt": Identity("etcd", "flannel", facts.name),
+        "{kube_proxy_config_dir}/client.crt": Identity("kubernetes", "system:kube-proxy", facts.name),
     }
-    if "nodes" in facts.groups:
+    if "workers" in facts.groups:
         kubelet, names = f"system:node:{facts.address}", frozenset({facts.name, facts.address})
         return both | {
-            "/etc/kubernetes/kubelet.crt": Identity("kubernetes", kubelet, "system:nodes", (SERVER,), names),
-            "/etc/kubernetes/kubelet-client.crt": Identity("kubernetes", kubelet, "system:nodes"),
+            "{kube_node_config_dir}/kubelet.crt": Identity("kubernetes", kubelet, "system:nodes", (SERVER,), names),
+            "{kube_node_config_dir}/kubelet-client.crt": Identity("kubernetes", kubelet, "system:nodes"),
         }
     service = ".".join([facts.variables["cluster_service_network"].rsplit(".", 1)[0], "1"])
     api = own | {service, "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
-    api |= {"kubernetes.default.svc.cluster.local"}
+    api |= {facts.fill("kubernetes.default.svc.{cluster_domain}")}
     return both | {
-        "/etc/etcd/server.crt": Identity("etcd", "etcd", "", (SERVER,), own),
-        "/etc/etcd/peer.crt": Identity("etcd", "etcd", "", (SERVER, CLIENT), own),
-        "/etc/etcd/root.crt": Identity("etcd", "root"),
-        "/etc/docker-registry/server.crt": Identity("registry", "docker-registry", "", (SERVER,), own),
-        "/etc/kubernetes/apiserver/server.crt": Identity("kubernetes", "kube-apiserver", "", (SERVER,), api),
-        "/etc/kubernetes/apiserver/etcd-client.crt": Identity("etcd", "kube-apiserver"),
-        "/etc/kubernetes/apiserver/front-proxy-client.crt": Identity("front-proxy", "front-proxy-client"),
-        "/etc/kubernetes/apiserver/kubelet-client.crt": Identity("kubernetes", "kube-apiserver-kubelet-client"),
-        "/etc/kubernetes/controller-manager/server.crt": Identity(
+        "{etcd_config_dir}/server.crt": Identity("etcd", "etcd", "", (SERVER,), own),
+        "{etcd_config_dir}/peer.crt": Identity("etcd", "etcd", "", (SERVER, CLIENT), own),
+        "{etcd_config_dir}/root.crt": Identity("etcd", "root"),
+        "{docker_registry_config_dir}/server.crt": Identity("registry", "docker-registry", "", (SERVER,), own),
+        "{kube_master_config_dir}/apiserver/server.crt": Identity("kubernetes", "kube-apiserver", "", (SERVER,), api),
+        "{kube_master_config_dir}/apiserver/etcd-client.crt": Identity("etcd", "kube-apiserver"),
+        "{kube_master_config_dir}/apiserver/front-proxy-client.crt": Identity("front-proxy", "front-proxy-client"),
+        "{kube_master_config_dir}/apiserver/kubelet-client.crt": Identity(
+            "kubernetes", "kube-apiserver-kubelet-client"
+        ),
+        "{kube_master_config_dir}/controller-manager/server.crt": Identity(
             "kubernetes", "kube-controller-manager", "", (SERVER,), own
         ),
-        "/etc/kubernetes/controller-manager/client.crt": Identity("kubernetes", "system:kube-controller-manager"),
-        "/etc/kubernetes/scheduler/server.crt": Identity("kubernetes", "kube-scheduler", "", (SERVER,), own),
-        "/etc/kubernetes/scheduler/client.crt": Identity("kubernetes", "system:kube-scheduler"),
-        "/etc/kubernetes/admin.kubeconfig": Identity("kubernetes", "admin", "cluster-admins"),
-        "/etc/inaetics/kubeconfig": Identity("kubernetes", "inaetics"),
-        "/etc/kubernetes/super-admin.kubeconfig": Identity("kubernetes", "super-admin", "system:masters"),
+        "{kube_master_config_dir}/controller-manager/client.crt": Identity(
+            "kubernetes", "system:kube-controller-manager"
+        ),
+        "{kube_master_config_dir}/scheduler/server.crt": Identity("kubernetes", "kube-scheduler", "", (SERVER,), own),
+        "{kube_master_config_dir}/scheduler/client.crt": Identity("kubernetes", "system:kube-scheduler"),
+        "{cluster_admin_kubeconfig}": Identity("kubernetes", "admin", "cluster-admins"),
+        "{inaetics_app_config_dir}/kubeconfig": Identity("kubernetes", "inaetics"),
+        "{kube_master_config_dir}/super-admin.kubeconfig": Identity("kubernetes", "super-admin", "system:masters"),
     }
 
 
 @pytest.fixture(scope="module")
-def issued(facts: Facts) -> dict[str, x509.Certificate]:
+def authorities(facts: Facts) -> dict[str, x509.Certificate]:
+    """The certificates of authorities on this host."""
+    paths = set(map(facts.fill, AUTHORITIES))
+    return {path: one for path, one in facts.certificates.items() if path in paths}
+
+
+@pytest.fixture(scope="module")
+def issued(facts: Facts, authorities: Mapping[str, x509.Certificate]) -> dict[str, x509.Certificate]:
     """The certificates of this host that are no authority's."""
-    return {path: one for path, one in facts.certificates.items() if path not in AUTHORITIES}
+    return {path: one for path, one in facts.certificates.items() if path not in authorities}
 
 
 def test_each_says_what_the_table_says(facts: Facts, issued: Mapping[str, x509.Certificate]) -> None:
@@ -89,9 +105,11 @@ def test_each_says_what_the_table_says(facts: Facts, issued: Mapping[str, x509.C
     assert {path: _identity(one) for path, one in issued.items()} == expected(facts)
 
 
-def test_each_is_signed_by_its_authority(facts: Facts, issued: Mapping[str, x509.Certificate]) -> None:
+def test_each_is_signed_by_its_authority(
+    authorities: Mapping[str, x509.Certificate], issued: Mapping[str, x509.Certificate]
+) -> None:
     """An issuer's name can be written by anybody; its signature cannot."""
-    known = {one.subject: one for path, one in facts.certificates.items() if path in AUTHORITIES}
+    known = {one.subject: one for one in authorities.values()}
     for path, one in issued.items():
         if one.issuer in known:
             one.verify_directly_issued_by(known[one.issuer])
@@ -99,14 +117,14 @@ def test_each_is_signed_by_its_authority(facts: Facts, issued: Mapping[str, x509
             pytest.fail(f"{path} was issued by {one.issuer.rfc4514_string()}, which this host does not know")
 
 
-def test_authorities_are_kept_apart(facts: Facts) -> None:
+def test_authorities_are_kept_apart(facts: Facts, authorities: Mapping[str, x509.Certificate]) -> None:
     """A Kubernetes certificate must not be accepted by etcd."""
-    authorities = {path: one for path, one in facts.certificates.items() if path in AUTHORITIES}
+    names = {facts.fill(path): name for path, name in AUTHORITIES.items()}
     assert {path: _common_name(one.subject).split()[0] for path, one in authorities.items()} == {
-        path: AUTHORITIES[path] for path in authorities
+        path: names[path] for path in authorities
     }
     keys = {_public(one) for one in authorities.values()}
-    assert len(keys) == len({AUTHORITIES[path] for path in authorities})
+    assert len(keys) == len({names[path] for path in authorities})
 
 
 def test_days_left(issued: Mapping[str, x509.Certificate]) -> None:
@@ -116,14 +134,14 @@ def test_days_left(issued: Mapping[str, x509.Certificate]) -> None:
     assert {path: days for path, days in left.items() if not MIN_DAYS <= days <= MAX_DAYS} == {}
 
 
-def test_no_authority_can_sign_here(facts: Facts) -> None:
+def test_no_authority_can_sign_here(facts: Facts, authorities: Mapping[str, x509.Certificate]) -> None:
     """The authorities' keys stay on the workstation: the owner of a host still cannot issue a certificate."""
-    authorities = {_public(one) for path, one in facts.certificates.items() if path in AUTHORITIES}
+    known = {_public(one) for one in authorities.values()}
     keys = [path for path in facts.secrets if path.endswith(".key")]
     shown = facts.output("; ".join(f"openssl pkey -pubout -in {path}" for path in keys))
     publics = {f"{block}-----END PUBLIC KEY-----" for block in shown.split("-----END PUBLIC KEY-----\n")}
     assert len(keys) > 0
-    assert not {public.strip() for public in publics} & authorities
+    assert not {public.strip() for public in publics} & known
 
 
 def _identity(certificate: x509.Certificate) -> Identity:

@@ -4,10 +4,9 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 pytestmark = pytest.mark.journal("docker-registry.service")
 
-AUTHORITY = "/etc/docker-registry/ca.crt"
 IMAGES = {
     "coredns/coredns",
     "inaetics/felix-agent",
@@ -20,7 +19,10 @@ CURL_UNKNOWN_AUTHORITY = "(60)"
 
 def test_has_the_prepared_images(facts: Facts) -> None:
     """The cluster is offline: what is not here cannot be run."""
-    assert set(facts.json(f"curl -sS --cacert {AUTHORITY} {_url(facts)}/v2/_catalog?n=1000")["repositories"]) >= IMAGES
+    assert (
+        set(facts.json(f"curl -sS --cacert {_authority(facts)} {_url(facts)}/v2/_catalog?n=1000")["repositories"])
+        >= IMAGES
+    )
 
 
 def test_is_not_believed_without_its_authority(facts: Facts) -> None:
@@ -30,9 +32,13 @@ def test_is_not_believed_without_its_authority(facts: Facts) -> None:
 
 def test_speaks_modern_tls_only(facts: Facts) -> None:
     """Images are code: neither plain HTTP nor an old protocol carries them."""
-    facts.refused(f"curl -sS --tls-max 1.1 --cacert {AUTHORITY} {_url(facts)}/v2/")
-    facts.refused(f"curl -sS --fail http://{facts.address}:5000/v2/")
+    facts.refused(f"curl -sS --tls-max 1.1 --cacert {_authority(facts)} {_url(facts)}/v2/")
+    facts.refused(f"curl -sS --fail http://{facts.variables['cluster_registry']}/v2/")
 
 
 def _url(facts: Facts) -> str:
-    return f"https://{facts.address}:5000"
+    return facts.fill("https://{cluster_registry}")
+
+
+def _authority(facts: Facts) -> str:
+    return facts.fill("{docker_registry_config_dir}/ca.crt")

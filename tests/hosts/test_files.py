@@ -4,64 +4,64 @@ import pytest
 
 from tests.hosts.facts import Facts, File
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
-API = "/etc/kubernetes/apiserver"
-MANAGER = "/etc/kubernetes/controller-manager"
-SCHEDULER = "/etc/kubernetes/scheduler"
+API = "{kube_master_config_dir}/apiserver"
+MANAGER = "{kube_master_config_dir}/controller-manager"
+SCHEDULER = "{kube_master_config_dir}/scheduler"
 
 # Every file with a private key or an encryption key, and the one user who can read it.
 SECRETS = {
-    "all": {
-        "/etc/flannel/client.key": "root",
-        "/etc/kube-proxy/client.key": "root",
+    "cluster": {
+        "{flannel_config_dir}/client.key": "root",
+        "{kube_proxy_config_dir}/client.key": "root",
     },
     "etcd": {
-        "/etc/etcd/peer.key": "etcd",
-        "/etc/etcd/root.key": "root",
-        "/etc/etcd/server.key": "etcd",
+        "{etcd_config_dir}/peer.key": "etcd",
+        "{etcd_config_dir}/root.key": "root",
+        "{etcd_config_dir}/server.key": "etcd",
     },
-    "controller": {
-        "/etc/docker-registry/server.key": "docker-registry",
-        "/etc/inaetics/kubeconfig": "inaetics",
-        f"{API}/encryption.yml": "kube-apiserver",
-        f"{API}/etcd-client.key": "kube-apiserver",
-        f"{API}/front-proxy-client.key": "kube-apiserver",
-        f"{API}/kubelet-client.key": "kube-apiserver",
-        f"{API}/server.key": "kube-apiserver",
-        f"{API}/service-account.key": "kube-apiserver",
-        f"{MANAGER}/client.key": "kube-controller-manager",
-        f"{MANAGER}/server.key": "kube-controller-manager",
-        f"{MANAGER}/service-account.key": "kube-controller-manager",
-        f"{SCHEDULER}/client.key": "kube-scheduler",
-        f"{SCHEDULER}/server.key": "kube-scheduler",
-        "/etc/kubernetes/admin.kubeconfig": "root",
-        "/etc/kubernetes/super-admin.kubeconfig": "root",
-        "/home/core/.kube/config": "core",
+    "control_plane": {
+        "{docker_registry_config_dir}/server.key": "docker-registry",
+        "{inaetics_app_config_dir}/kubeconfig": "inaetics",
+        API + "/encryption.yml": "kube-apiserver",
+        API + "/etcd-client.key": "kube-apiserver",
+        API + "/front-proxy-client.key": "kube-apiserver",
+        API + "/kubelet-client.key": "kube-apiserver",
+        API + "/server.key": "kube-apiserver",
+        API + "/service-account.key": "kube-apiserver",
+        MANAGER + "/client.key": "kube-controller-manager",
+        MANAGER + "/server.key": "kube-controller-manager",
+        MANAGER + "/service-account.key": "kube-controller-manager",
+        SCHEDULER + "/client.key": "kube-scheduler",
+        SCHEDULER + "/server.key": "kube-scheduler",
+        "{cluster_admin_kubeconfig}": "root",
+        "{kube_master_config_dir}/super-admin.kubeconfig": "root",
+        "/home/{cluster_user}/.kube/config": "{cluster_user}",
     },
-    "nodes": {
-        "/etc/kubernetes/kubelet.key": "root",
-        "/etc/kubernetes/kubelet-client.key": "root",
+    "workers": {
+        "{kube_node_config_dir}/kubelet.key": "root",
+        "{kube_node_config_dir}/kubelet-client.key": "root",
     },
 }
 # What else only its owner enters (CIS 1.1.11, 1.1.12, 4.1.1, 4.1.9).
 PRIVATE = {
-    "etcd": {"/var/lib/etcd": File("etcd", "0700")},
-    "controller": {
-        "/home/core/.kube": File("core", "0700"),
-        "/var/lib/docker-registry": File("docker-registry", "0700"),
+    "etcd": {"{etcd_data_dir}": File("etcd", "0700")},
+    "control_plane": {
+        "/home/{cluster_user}/.kube": File("{cluster_user}", "0700"),
+        "{docker_registry_data_dir}": File("docker-registry", "0700"),
         "/var/log/kubernetes": File("kube-apiserver", "0700"),
-        "/var/log/kubernetes/audit.log": File("kube-apiserver", "0600"),
+        "{kube_master_audit_log}": File("kube-apiserver", "0600"),
     },
-    "nodes": {
-        "/etc/kubernetes/kubelet.kubeconfig": File("root", "0600"),
-        "/etc/kubernetes/kubelet.yml": File("root", "0600"),
+    "workers": {
+        "{kube_node_config_dir}/kubelet.kubeconfig": File("root", "0600"),
+        "{kube_node_config_dir}/kubelet.yml": File("root", "0600"),
         "/etc/systemd/system/kubelet.service": File("root", "0600"),
     },
 }
 USERS = {
-    "all": ("core", "nobody"),
-    "controller": (
+    "cluster": ("{cluster_user}", "nobody"),
+    "control_plane": (
         "etcd",
         "docker-registry",
         "inaetics",
@@ -75,7 +75,8 @@ USERS = {
 @pytest.fixture(scope="module")
 def secrets(facts: Facts) -> dict[str, str]:
     """The secrets that belong on this host, with their owners."""
-    return {path: owner for group in facts.groups for path, owner in SECRETS.get(group, {}).items()}
+    groups = [SECRETS.get(group, {}) for group in facts.groups]
+    return {facts.fill(path): facts.fill(owner) for group in groups for path, owner in group.items()}
 
 
 def test_no_secret_is_where_it_does_not_belong(facts: Facts, secrets: dict[str, str]) -> None:
@@ -90,7 +91,7 @@ def test_secrets_are_for_their_owners_alone(facts: Facts, secrets: dict[str, str
 
 def test_nobody_else_can_read_them(facts: Facts, secrets: dict[str, str]) -> None:
     """The same, tried: access lists or an open mount would show here and not in the modes."""
-    users = [user for group in facts.groups for user in USERS.get(group, ())]
+    users = [facts.fill(user) for group in facts.groups for user in USERS.get(group, ())]
     assert {user: facts.readers(user, sorted(secrets)) for user in users} == {
         user: sorted(path for path, owner in secrets.items() if owner == user) for user in users
     }
@@ -98,12 +99,16 @@ def test_nobody_else_can_read_them(facts: Facts, secrets: dict[str, str]) -> Non
 
 def test_configuration_is_roots_to_write(facts: Facts) -> None:
     """A service that can rewrite its own configuration or its authority's certificate can undo its own limits."""
-    ours = {path for paths in SECRETS.values() for path in paths} | {f"{MANAGER}/kubeconfig", f"{SCHEDULER}/kubeconfig"}
+    secrets = {path for paths in SECRETS.values() for path in paths}
+    ours = set(map(facts.fill, secrets | {MANAGER + "/kubeconfig", SCHEDULER + "/kubeconfig"}))
     files = {path: file for path, file in facts.files.items() if path not in ours}
     assert not {path: file for path, file in files.items() if file.owner != "root" or int(file.mode, 8) & 0o022}
 
 
 def test_directories_of_data_are_closed(facts: Facts) -> None:
     """Below them is all that the cluster knows; and the kubelet's settings are root's (CIS 4.1)."""
-    expected = {path: file for group in facts.groups for path, file in PRIVATE.get(group, {}).items()}
+    groups = [PRIVATE.get(group, {}) for group in facts.groups]
+    expected = {
+        facts.fill(path): File(facts.fill(file.owner), file.mode) for group in groups for path, file in group.items()
+    }
     assert facts.stat(*expected) == expected

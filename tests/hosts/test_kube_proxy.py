@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 pytestmark = pytest.mark.journal("kube-proxy.service")
 
 
@@ -22,13 +22,14 @@ def test_has_rules_for_the_api_and_for_names(facts: Facts) -> None:
     """The two services without which no pod finds another."""
     base = facts.variables["cluster_service_network"].rsplit(".", 1)[0]
     rules = facts.output("iptables-save --table nat")
-    for address, name in ((f"{base}.1", "default/kubernetes:https"), (f"{base}.10", "kube-system/kube-dns:dns ")):
+    dns = facts.variables["cluster_dns_address"]
+    for address, name in ((f"{base}.1", "default/kubernetes:https"), (dns, "kube-system/kube-dns:dns ")):
         assert f"-d {address}/32" in rules
         assert f'"{name.strip()} cluster IP"' in rules
 
 
 def test_only_the_declared_pods_keep_their_source(facts: Facts) -> None:
     """Without the pod network in its settings kube-proxy would not hide strangers' addresses from pods."""
-    settings = facts.yaml("/etc/kube-proxy/kube-proxy.yml")
+    settings = facts.yaml(facts.fill("{kube_proxy_config_dir}/kube-proxy.yml"))
     assert settings["clusterCIDR"] == facts.variables["cluster_pod_network"]
     assert settings["metricsBindAddress"] == "127.0.0.1:10249"  # CIS 4.3.1

@@ -4,7 +4,7 @@ import pytest
 
 from tests.hosts.facts import Facts
 
-testinfra_hosts = ["ansible://nodes"]
+testinfra_hosts = ["ansible://workers"]
 pytestmark = pytest.mark.journal("kubelet.service")
 
 # Keys of kubelet.yml, with the recommendation of the CIS Kubernetes Benchmark 1.12 or the reason.
@@ -12,19 +12,19 @@ SETTINGS = [
     ("authentication.anonymous.enabled", False, "4.2.1"),
     ("authorization.mode", "Webhook", "4.2.2"),
     ("authentication.webhook.enabled", True, "4.2.2"),
-    ("authentication.x509.clientCAFile", "/etc/kubernetes/ca.crt", "4.2.3"),
+    ("authentication.x509.clientCAFile", "{kube_node_config_dir}/ca.crt", "4.2.3"),
     ("readOnlyPort", 0, "4.2.4"),
     ("streamingConnectionIdleTimeout", "4h", "4.2.5"),
     ("makeIPTablesUtilChains", True, "4.2.6"),
     ("eventRecordQPS", 50, "4.2.8"),
-    ("tlsCertFile", "/etc/kubernetes/kubelet.crt", "4.2.9"),
-    ("tlsPrivateKeyFile", "/etc/kubernetes/kubelet.key", "4.2.9"),
-    ("tlsMinVersion", "VersionTLS12", "4.2.12"),
-    ("podPidsLimit", 1024, "4.2.13"),
+    ("tlsCertFile", "{kube_node_config_dir}/kubelet.crt", "4.2.9"),
+    ("tlsPrivateKeyFile", "{kube_node_config_dir}/kubelet.key", "4.2.9"),
+    ("tlsMinVersion", "{cluster_tls_min_version}", "4.2.12"),
+    ("podPidsLimit", "{kube_node_pod_pids_limit}", "4.2.13"),
     ("seccompDefault", True, "4.2.14"),
     ("cgroupDriver", "systemd", "two masters of one cgroup tree would fight"),
-    ("nodeStatusUpdateFrequency", "2s", "the original demonstrator's number"),
-    ("clusterDomain", "cluster.local", "the names that the original demonstrator's parts call each other"),
+    ("nodeStatusUpdateFrequency", "{kube_node_status_update_frequency}", "as declared"),
+    ("clusterDomain", "{cluster_domain}", "the names that the original demonstrator's parts call each other"),
     ("containerRuntimeEndpoint", "unix:///run/containerd/containerd.sock", "the unit containerd.service"),
 ]
 
@@ -32,13 +32,13 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def settings(facts: Facts) -> dict[str, object]:
     """kubelet.yml, flattened: a key's path to its value."""
-    return dict(_flat("", facts.yaml("/etc/kubernetes/kubelet.yml")))
+    return dict(_flat("", facts.yaml(facts.fill("{kube_node_config_dir}/kubelet.yml"))))
 
 
 @pytest.mark.parametrize(("key", "value", "reason"), SETTINGS)
-def test_setting(settings: dict[str, object], key: str, value: object, reason: str) -> None:
+def test_setting(facts: Facts, settings: dict[str, object], key: str, value: object, reason: str) -> None:
     """The file's settings; tests/cluster asks the running kubelet for the same."""
-    assert settings.get(key) == value, reason
+    assert str(settings.get(key)) == facts.fill(str(value)), reason
 
 
 def test_is_named_by_address(facts: Facts) -> None:
@@ -55,16 +55,15 @@ def test_flags_do_not_undo_the_file(facts: Facts) -> None:
 
 def test_strangers_are_refused(facts: Facts) -> None:
     """A client that a kubelet accepts may run commands in its pods (CIS 4.2.1)."""
-    asked = f"curl -sS --cacert /etc/kubernetes/ca.crt --write-out ' %{{http_code}}' https://{facts.address}:10250/pods"
-    assert facts.output(asked).endswith(" 401")
+    asked = facts.fill("curl -sS --cacert {kube_node_config_dir}/ca.crt https://{cluster_address}:10250/pods")
+    assert facts.output(f"{asked} --write-out ' %{{http_code}}'").endswith(" 401")
 
 
 def test_etcd_does_not_know_a_node(facts: Facts) -> None:
     """A node's certificates are Kubernetes': etcd must end the handshake, or a node could read every Secret."""
-    controller = facts.neighbours[facts.variables["groups"]["controller"][0]]["cluster_address"]
-    node = "--cert /etc/kubernetes/kubelet.crt --key /etc/kubernetes/kubelet.key"
-    etcd = f"--cacert /etc/flannel/etcd-ca.crt https://{controller}:2379/health"
-    facts.refused(f"curl -sS --max-time 5 {node} {etcd}")
+    node = "--cert {kube_node_config_dir}/kubelet.crt --key {kube_node_config_dir}/kubelet.key"
+    etcd = "--cacert {flannel_config_dir}/etcd-ca.crt {cluster_etcd_url}/health"
+    facts.refused(facts.fill(f"curl -sS --max-time 5 {node} {etcd}"))
 
 
 def _flat(prefix: str, value: object) -> list[tuple[str, object]]:

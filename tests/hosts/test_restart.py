@@ -5,7 +5,7 @@ import pytest
 from tests.hosts.facts import Facts
 from tests.support.polling import wait_until
 
-testinfra_hosts = ["ansible://controller"]
+testinfra_hosts = ["ansible://control_plane"]
 
 RESTART = 20.0  # seconds; flanneld alone may take ten until it has its lease
 
@@ -13,7 +13,7 @@ RESTART = 20.0  # seconds; flanneld alone may take ten until it has its lease
 @pytest.mark.journal("docker-registry.service")
 def test_registry_comes_back(facts: Facts) -> None:
     """Restart=always is only a word until systemd keeps it."""
-    asked = f"curl -sS --cacert /etc/docker-registry/ca.crt https://{facts.address}:5000/v2/"
+    asked = facts.fill("curl -sS --cacert {docker_registry_config_dir}/ca.crt https://{cluster_registry}/v2/")
     _kill(facts, "docker-registry.service")
     wait_until(
         lambda: facts.output(f"{asked} 2>&1 || true"),

@@ -7,7 +7,7 @@ import pytest
 from tests.hosts.facts import Facts
 from tests.hosts.services import SERVICES, Service
 
-testinfra_hosts = ["ansible://all"]
+testinfra_hosts = ["ansible://cluster"]
 
 pytestmark = pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 
@@ -35,6 +35,13 @@ def test_is_confined_by_systemd(facts: Facts, service: Service) -> None:
     """A service must not reach anything that it never needs, also when it is broken into."""
     state = facts.states[service.unit]
     assert {name: state[name] for name in service.hardening} == service.hardening
+
+
+def test_goes_last_where_memory_runs_out(facts: Facts, service: Service) -> None:
+    """A node whose runtime is killed loses all its pods instead of one; a container may not lower its own score."""
+    expected = "-999" if service.spared and not facts.variables["cluster_hosts_are_containers"] else "0"
+    process = f"$(systemctl show --property=MainPID --value {service.unit})"  # another one since it was killed
+    assert facts.output(f"cat /proc/{process}/oom_score_adj") == expected
 
 
 def test_journal_can_be_read(facts: Facts, service: Service) -> None:

@@ -12,6 +12,7 @@ from cryptography import x509
 from runner.declaration import pki
 from runner.declaration.model import Declaration, load
 from runner.state import DECLARATION, State
+from tests.support.own_machines import ADDRESSES, own_machines
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,22 @@ def test_the_api_server_is_known_by_every_name_it_is_called_by(state: State) -> 
 )
 def test_a_client_is_who_its_certificate_says(state: State, name: str, common_name: str, organization: str) -> None:
     assert read(state, name).subject.rfc4514_string() == f"CN={common_name},O={organization}"
+
+
+def test_machines_of_other_names_and_scattered_addresses_get_their_own(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    pki.ensure(own_machines(), state)
+    names = read(state, "kube-apiserver").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+    assert addresses == {"127.0.0.1", ADDRESSES["zeta"], "10.53.0.1"}
+    assert "zeta" in names.get_values_for_type(x509.DNSName)
+    common_name = f"CN=system:node:{ADDRESSES['worker-b']},O=system:nodes"
+    assert read(state, "kubelet-worker-b").subject.rfc4514_string() == common_name
+    kubelets = {path.name for path in (state.pki / "certs").glob("kubelet-server-*.crt")}
+    assert kubelets == {"kubelet-server-alpha.crt", "kubelet-server-worker-b.crt"}
+    config = yaml.safe_load(state.kubeconfig.read_text())
+    assert config["clusters"] == [{"name": "plant", "cluster": config["clusters"][0]["cluster"]}]
+    assert config["clusters"][0]["cluster"]["server"] == f"https://{ADDRESSES['zeta']}:6443"
 
 
 def test_a_certificate_about_to_expire_is_replaced_alone(

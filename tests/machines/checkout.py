@@ -15,7 +15,7 @@ from runner.machines.ssh import SshTarget
 from runner.state import CHECKOUT, State
 
 PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
-WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles")
+WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles", "tests")
 NETWORK = "172.31.254"
 
 
@@ -26,7 +26,7 @@ class Checkout:
     directory: Path
 
     @classmethod
-    def make(cls, directory: Path, parts: Sequence[str] = PARTS) -> "Checkout":
+    def make(cls, directory: Path, parts: Sequence[str] = PARTS, network: str = NETWORK) -> "Checkout":
         for part in parts:
             source = CHECKOUT / part
             if source.is_dir():
@@ -36,7 +36,7 @@ class Checkout:
                 shutil.copy(source, directory / part)
         declaration = directory / "inventory" / "cluster.yml"
         text = declaration.read_text(encoding="utf-8")
-        text = text.replace("172.17.8.", f"{NETWORK}.").replace("count: 5", "count: 1")
+        text = text.replace("172.17.8.", f"{network}.").replace("count: 5", "count: 1")
         declaration.write_text(text, encoding="utf-8")
         (directory / ".venv").symlink_to(CHECKOUT / ".venv")
         (directory / ".cluster").mkdir(mode=0o700)
@@ -47,10 +47,10 @@ class Checkout:
     def declared(self) -> Declaration:
         return load(self.directory / "inventory" / "cluster.yml")
 
-    def up(self) -> list[Event]:
-        """Raise the hosts as `site` does, and return the events."""
+    def up(self, *names: str) -> list[Event]:
+        """Raise these hosts, or all, as `site` does, and return the events."""
         events: list[Event] = []
-        hosts.up(self.declared, events.append, checkout=self.directory)
+        hosts.up(self.declared, events.append, names or None, checkout=self.directory)
         return events
 
     def destroy(self) -> None:

@@ -53,6 +53,13 @@ def test_vagrant_up_by_hand_makes_every_host(checkout: Checkout) -> None:
     assert addresses(checkout) == ADDRESSES
 
 
+def test_the_inventory_script_contacts_no_host(checkout: Checkout) -> None:
+    known_hosts = checkout.directory / ".cluster" / "ssh" / "known_hosts"
+    known_hosts.unlink()
+    assert json.loads(checkout.run("inventory/vagrant.py", "--list"))["_meta"]["hostvars"]["node-1"]["ansible_port"]
+    assert not known_hosts.exists()
+
+
 def test_hosts_are_whole_systems_with_their_own_names(checkout: Checkout) -> None:
     for name in ADDRESSES:
         assert checkout.on(name, "hostname; systemctl is-system-running --wait").split() == [name, "running"]
@@ -206,12 +213,16 @@ def test_removed_hosts_leave_nothing_behind(checkout: Checkout) -> None:
     checkout.destroy()  # nothing to remove is no error
 
 
-def test_the_inventory_script_says_when_no_host_is_up(checkout: Checkout) -> None:
+def test_ansible_is_told_when_a_host_is_not_up(checkout: Checkout) -> None:
     run = subprocess.run(
-        ["inventory/vagrant.py", "--list"], cwd=checkout.directory, capture_output=True, text=True, check=False
+        ["ansible", "node-1", "-m", "ansible.builtin.ping"],
+        cwd=checkout.directory,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (run.returncode, run.stdout) == (6, "")
-    assert "No host is up" in run.stderr
+    assert run.returncode != 0
+    assert "node-1 is not up: see vagrant status" in run.stdout
 
 
 def test_hosts_whose_checkout_is_gone_are_stopped_and_come_back_with_it(

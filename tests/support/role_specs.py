@@ -37,7 +37,7 @@ def specification(role: Path) -> str:
 def readme(role: Path, specification: str) -> str:
     """Return a role's README."""
     galaxy = yaml.safe_load((role / "meta" / "main.yml").read_text("utf-8"))["galaxy_info"]
-    spec = yaml.safe_load(specification)["argument_specs"]["main"]
+    (spec,) = yaml.safe_load(specification)["argument_specs"].values()
     paragraphs = [f"# Role {role.name}", f"{galaxy['description']}.", f"{spec['short_description']}."]
     paragraphs += spec.get("description", [])
     header = ["| variable | type | default | description |", "|---|---|---|---|"]
@@ -48,11 +48,15 @@ def readme(role: Path, specification: str) -> str:
 
 
 def _files(role: Path) -> Iterator[Path]:
-    """Yield a role's files, and those of role common that its tasks name."""
+    """Yield a role's files, those of role common that its tasks name, and the actions that they call."""
     for path in sorted(one for one in role.rglob("*") if one.suffix in {".yml", ".j2"} and one.parent.name != "meta"):
         yield path
-        for name in re.findall(r"\.\./\.\./common/(\S+)", path.read_text("utf-8")):
+        text = path.read_text("utf-8")
+        for name in re.findall(r"\.\./\.\./common/(\S+)", text):
             yield COMMON / name
+        for action in (COMMON / "action_plugins").glob("*.py"):
+            if f"{action.stem}:" in text:
+                yield action
 
 
 def _row(name: str, option: dict[str, Any]) -> str:

@@ -20,10 +20,11 @@ from demonstrator.bundles.coordinator.password import Password
 from runner.ansible import inventory
 from runner.declaration import pki
 from runner.declaration.model import load
-from runner.prepare import ReleaseManifest
 from runner.state import CHECKOUT, DECLARATION, State
+from tests.support.role_variables import SHARED, changed, options
 
 TEMPLATES = sorted(path for path in (CHECKOUT / "roles").glob("*/templates/*.j2"))
+ROLES = sorted(path.parent.name for path in (CHECKOUT / "roles").glob("*/defaults"))
 HOSTS = ("controller", "node-1")
 RENDER = [
     {
@@ -34,8 +35,8 @@ RENDER = [
         },
         "with_fileglob": "templates/*.j2",
         "loop_control": {"loop_var": "template"},
-        # What a role's loop says of a kubeconfig.
-        "vars": {"item": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}}},
+        # What a role's task says of a kubeconfig.
+        "vars": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}},
     }
 ]
 PASSWORD = "of the dashboard"  # noqa: S105 - of nobody
@@ -81,7 +82,7 @@ def script(text: str) -> None:
 
 
 def settings(text: str) -> None:
-    """Lines for sysctl, sudo or a host's table of names: none of them half a template."""
+    """Lines for sysctl or sudo: none of them half a template."""
     assert "{" not in text
 
 
@@ -94,23 +95,12 @@ KINDS: dict[str, Callable[[str], Any]] = {
     ".json": json.loads,
 }
 BY_NAME: dict[str, Callable[[str], Any]] = {
-    "hosts.j2": settings,
     "sudoers.j2": settings,
     "status-unit-format.conf.j2": unit,
 }
 
 
-# Shared variables with other values than group_vars/all/main.yml gives them.
-SHARED = {
-    "cluster_bin_dir": "/changed/opt/cluster/bin",
-    "cluster_api_url": "https://192.0.2.1:16443",
-    "cluster_etcd_url": "https://192.0.2.1:12379",
-    "cluster_registry": "192.0.2.1:15000",
-    "cluster_flannel_prefix": "/changed/network",
-    "cluster_admin_kubeconfig": "/changed/admin.kubeconfig",
-    "cluster_domain": "changed.example",
-    "cluster_tls_min_version": "VersionTLS13",
-}
+# Values that only the variables of SHARED have.
 FORMER = (
     "/opt/cluster/bin",
     "6443",
@@ -124,48 +114,33 @@ FORMER = (
 )
 
 
-def other(option: dict[str, Any]) -> Any:
-    """Return another value than an option's default that is as valid."""
-    default = option["default"]
-    match option["type"]:
-        case "path":
-            return f"/changed{default}"
-        case "int":
-            return default + 1
-        case "str" if str(default).startswith("http://"):
-            return f"{default}9"
-        case "str" if re.fullmatch("[0-9]+[sm]", str(default)):
-            return f"1{default}"
-        case "str" if "choices" in option:
-            return option["choices"][-1]
-    return default
-
-
 def render(work: Path, variables: dict[str, Any]) -> Path:
     """Return a directory HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
     declaration = load(DECLARATION)
     state = State(work)
     pki.ensure(declaration, state)
-    release = ReleaseManifest(
-        id="0123456789ab", host_image="", binaries=dict.fromkeys(PROGRAMS, "00ff"), images=IMAGES, directory=work
-    )
-    described = inventory.build_inventory(declaration, {}, release, state)
-    listing = work / "inventory.sh"
+    state.release.mkdir()
+    manifest = {"binaries": dict.fromkeys(PROGRAMS, "00ff"), "images": IMAGES}
+    (state.release / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    described = inventory.build_inventory(declaration, {})
+    listing = work / "inventory" / "hosts.sh"  # group_vars beside it would win over what it says
+    listing.parent.mkdir()
     listing.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
     listing.chmod(0o700)
 
-    shutil.copytree(CHECKOUT / "group_vars", work / "group_vars")
-    shutil.copytree(CHECKOUT / "roles", work / "roles")
+    for part in ("group_vars", "playbooks", "roles"):
+        shutil.copytree(CHECKOUT / part, work / part, symlinks=True)
+    shutil.copy(CHECKOUT / "ansible.cfg", work)
     roles = sorted(path.name for path in (work / "roles").iterdir())
     for role in roles:
         (work / "roles" / role / "tasks" / "main.yml").write_text(yaml.safe_dump(RENDER), "utf-8")
         for host in HOSTS:
             (work / "rendered" / host / role).mkdir(parents=True)
     play = {"hosts": ":".join(HOSTS), "connection": "local", "gather_facts": False, "roles": roles}
-    (work / "play.yml").write_text(yaml.safe_dump([play]), "utf-8")
+    (work / "playbooks" / "play.yml").write_text(yaml.safe_dump([play]), "utf-8")
     (work / "variables.yml").write_text(yaml.safe_dump(variables | {"rendered": str(work / "rendered")}), "utf-8")
     program = str(Path(sys.executable).with_name("ansible-playbook"))
-    command = [program, "-i", str(listing), "-e", "@variables.yml", "play.yml"]
+    command = [program, "-i", str(listing), "-e", "@variables.yml", "playbooks/play.yml"]
     run = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return work / "rendered"
@@ -201,12 +176,6 @@ async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:
     assert await Password(kept).admits("Basic " + base64.b64encode(f"x:{PASSWORD}".encode()).decode())
     # Its salt stays with the cluster, so that another run makes the same hash.
     assert (rendered.parent / ".cluster" / "dashboard-salt").read_text("utf-8").strip() == kept.split("$")[4]
-
-
-def test_each_host_knows_every_other_by_name(rendered: Path) -> None:
-    lines = (rendered / "node-1" / "host" / "hosts.j2").read_text("utf-8").splitlines()
-    assert "172.17.8.20 controller" in lines
-    assert "172.17.8.35 node-5" in lines
 
 
 def test_the_cni_list_is_made_from_the_lease(rendered: Path, tmp_path: Path) -> None:
@@ -259,23 +228,62 @@ def test_the_provisioning_server_may_keep_config_maps_in_its_namespace_and_nothi
     ]
 
 
-def test_nothing_is_said_twice(tmp_path: Path) -> None:
-    """With every default changed no template has the former value: each fact has one place."""
-    specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
-    options = {name: option for spec in specs for name, option in spec["argument_specs"]["main"]["options"].items()}
-    changed = {name: other(option) for name, option in options.items() if "default" in option}
-    rendered = render(tmp_path, ASKED | SHARED | changed)
+@pytest.fixture(scope="module", name="changed_everywhere")
+def fixture_changed_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The templates with another value for every variable, on real machines that are somebody else's."""
+    guests = {"cluster_owns_hosts": False, "cluster_hosts_are_containers": False}
+    different = {name: value for role in ROLES for name, value in changed(role).items()}
+    return render(tmp_path_factory.mktemp("changed"), ASKED | SHARED | guests | different)
 
-    distinctive = [str(one["default"]) for one in options.values() if one.get("type") == "path" and "default" in one]
-    distinctive += [
-        str(one["default"]) for one in options.values() if one["type"] == "int" and one.get("default", 0) > 999
-    ]
+
+def test_etcd_gets_no_choice_of_cipher_suites_where_it_speaks_tls_1_3_alone(
+    rendered: Path, changed_everywhere: Path
+) -> None:
+    """It refuses to start with one."""
+    files = [directory / "controller" / "etcd" / "etcd.yml.j2" for directory in (rendered, changed_everywhere)]
+    usual, strict = (yaml.safe_load(file.read_text("utf-8")) for file in files)
+    assert (usual["tls-min-version"], "cipher-suites" in usual) == ("TLS1.2", True)
+    assert (strict["tls-min-version"], "cipher-suites" in strict) == ("TLS1.3", False)
+
+
+def test_nothing_is_said_twice(changed_everywhere: Path) -> None:
+    """With every default changed no template has the former value: each fact has one place."""
+    defaults = [option for role in ROLES for option in options(role).values()]
+    distinctive = [str(one["default"]) for one in defaults if one["type"] == "path"]
+    distinctive += [str(one["default"]) for one in defaults if one["type"] == "int" and one["default"] > 999]
     former = re.compile(
         "|".join(rf"(?<!changed)(?<![0-9.]){re.escape(one)}(?![0-9])" for one in (*distinctive, *FORMER))
     )
     found = {
-        str(path.relative_to(rendered)): former.findall(path.read_text("utf-8"))
-        for path in rendered.rglob("*")
+        str(path.relative_to(changed_everywhere)): former.findall(path.read_text("utf-8"))
+        for path in changed_everywhere.rglob("*")
         if path.is_file()
     }
     assert {name: values for name, values in found.items() if values} == {}
+
+
+def test_containers_alone_give_up_what_a_container_cannot_set(rendered: Path, changed_everywhere: Path) -> None:
+    """Kubernetes' own defaults for what stays out: a score of -999, a table of connections, a disk with room."""
+    for directory, container in ((rendered, True), (changed_everywhere, False)):
+        node = directory / "node-1"
+        kubelet = yaml.safe_load((node / "kube-node" / "kubelet.yml.j2").read_text("utf-8"))
+        proxy = yaml.safe_load((node / "kube-proxy" / "kube-proxy.yml.j2").read_text("utf-8"))
+        runtime = tomllib.loads((node / "kube-node" / "containerd.toml.j2").read_text("utf-8"))
+        units = [node / "kube-node" / "containerd.service.j2", node / "kube-proxy" / "kube-proxy.service.j2"]
+        given_up = [
+            "oomScoreAdj" in kubelet,
+            kubelet["evictionHard"]["nodefs.available"] == "0%",
+            kubelet.get("imageGCHighThresholdPercent") == 100,
+            "oomScoreAdj" in proxy,
+            "conntrack" in proxy,
+            "restrict_oom_score_adj" in runtime["plugins"]["io.containerd.cri.v1.runtime"],
+            *("OOMScoreAdjust=-999" not in path.read_text("utf-8") for path in units),
+        ]
+        assert set(given_up) == {container}
+
+
+def test_a_guest_leaves_prompt_and_sudo_to_the_machines_owner(rendered: Path, changed_everywhere: Path) -> None:
+    for directory, ours in ((rendered, True), (changed_everywhere, False)):
+        host = directory / "node-1" / "host"
+        assert ("PS1=" in (host / "profile.sh.j2").read_text("utf-8")) == ours
+        assert ("NOPASSWD" in (host / "sudoers.j2").read_text("utf-8")) == ours

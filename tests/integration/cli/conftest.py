@@ -18,7 +18,9 @@ from tests.integration.cli.checkout import NOT_HERE, Checkout
 def checkout(tmp_path: Path) -> Iterator[Checkout]:
     made = Checkout(tmp_path / "checkout", f"{tmp_path}/MARK_{uuid.uuid4().hex}")
     shutil.copytree(CHECKOUT / "runner", made.directory / "runner", ignore=shutil.ignore_patterns("__pycache__"))
-    (made.directory / "playbooks").mkdir()
+    shutil.copytree(CHECKOUT / "playbooks", made.directory / "playbooks", symlinks=True)
+    shutil.copytree(CHECKOUT / "group_vars", made.directory / "group_vars")
+    shutil.copy(CHECKOUT / "ansible.cfg", made.directory)
     (made.directory / "inventory").mkdir()
     declared = {"name": "test", "provider": "docker", **NOT_HERE}
     (made.directory / "inventory" / "cluster.yml").write_text(yaml.safe_dump(declared))
@@ -33,7 +35,12 @@ def own_machine(checkout: Checkout) -> Callable[..., list[str]]:
     (checkout.state / "release").mkdir()
     inventory = checkout.directory / "own.ini"
     inventory.write_text(
-        f"own ansible_connection=local ansible_become=false ansible_python_interpreter={sys.executable}\n"
+        f"""
+[control_plane]
+own ansible_connection=local cluster_address=10.254.7.20 ansible_python_interpreter={sys.executable}
+[cluster:children]
+control_plane
+"""
     )
 
     def arguments(*more: str) -> list[str]:

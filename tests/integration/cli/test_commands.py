@@ -104,7 +104,7 @@ def test_a_failure_is_a_message_and_not_a_page_of_ansible(checkout: Checkout, ow
     assert done.returncode == 7
     assert done.stderr.splitlines() == [
         "own: Fail on purpose failed: it was asked for",
-        "To do: Look at own by ssh, then run the same command again.",
+        "To do: Look at it with `python -m runner ssh own`, then run the same command again.",
     ]
 
 

@@ -1,67 +1,60 @@
 """The inventory: every variable that the roles build on, for hosts that are up and for those that are not."""
 
-import json
+import os
 import shlex
+import shutil
 import subprocess
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from runner.ansible import inventory
 from runner.declaration.model import load
-from runner.errors import PrepareError
 from runner.machines.ssh import SshTarget
-from runner.prepare import ReleaseManifest, load_release
 from runner.state import CHECKOUT, DECLARATION, State
 
 Inventory = dict[str, dict[str, Any]]
 
 STATE = State(Path("/home/ada/my checkout"))
-RELEASE = ReleaseManifest(
-    id="d6311ab447f6",
-    host_image="inaetics-demo-cluster/host:0123",
-    binaries={"kubelet": "00ff"},
-    images={"inaetics/felix-agent:latest": "sha256:11aa"},
-    directory=Path("/home/ada/.cache/releases/d6311ab447f6"),
-)
 CONTROLLER = SshTarget("controller", "127.0.0.1", 2222, "core", STATE.ssh_key, STATE.known_hosts, "4ddc8269042f")
-EXAMPLE = CHECKOUT / "inventory" / "static.example.yml"
 
 
 @pytest.fixture(name="built")
 def fixture_built() -> Inventory:
-    return inventory.build_inventory(load(DECLARATION), {"controller": CONTROLLER}, RELEASE, STATE)
+    return inventory.build_inventory(load(DECLARATION), {"controller": CONTROLLER})
 
 
 def test_groups_are_those_of_the_roles(built: Inventory) -> None:
-    assert built["controller"]["hosts"] == built["etcd"]["hosts"] == ["controller"]
-    assert built["nodes"]["hosts"] == [f"node-{number}" for number in range(1, 6)]
-    assert built["all"]["children"] == ["controller", "nodes", "etcd"]
+    assert built["control_plane"]["hosts"] == ["controller"]
+    assert built["etcd"]["children"] == ["control_plane"]
+    assert built["workers"]["hosts"] == [f"node-{number}" for number in range(1, 6)]
+    assert built["cluster"]["children"] == ["control_plane", "workers", "etcd"]
+
+
+def test_no_group_has_the_name_of_a_host(built: Inventory) -> None:
+    """Ansible warns of it at every run, and `--limit` could mean either."""
+    assert built.keys() & built["_meta"]["hostvars"].keys() == set()
 
 
 def test_the_clusters_variables(built: Inventory) -> None:
-    assert built["all"]["vars"] == {
+    names = built["cluster"]["vars"].pop("cluster_host_names")
+    assert names.items() >= {"controller": "172.17.8.20", "node-1": "172.17.8.31"}.items()
+    assert built["cluster"]["vars"] == {
         "cluster_name": "inaetics-demo",
         "cluster_provider": "docker",
-        "cluster_network": "172.17.8.0/24",
         "cluster_pod_network": "10.1.0.0/16",
         "cluster_service_network": "10.3.0.0/16",
-        "cluster_state_dir": str(STATE.directory),
-        "cluster_release_id": "d6311ab447f6",
-        "cluster_release_dir": "/home/ada/.cache/releases/d6311ab447f6",
-        "cluster_release_mounted": True,
-        "cluster_binaries": {"kubelet": "00ff"},
-        "cluster_images": {"inaetics/felix-agent:latest": "sha256:11aa"},
     }
 
 
-def test_virtual_machines_get_copies_of_the_release() -> None:
-    declared = load(DECLARATION).model_copy(update={"provider": "libvirt"})
-    built = inventory.build_inventory(declared, {}, RELEASE, STATE)
-    assert built["all"]["vars"]["cluster_release_mounted"] is False
+def test_one_more_node_changes_nothing_that_the_others_are_told(built: Inventory, tmp_path: Path) -> None:
+    (tmp_path / "cluster.yml").write_text(DECLARATION.read_text("utf-8").replace("count: 5", "count: 6"), "utf-8")
+    larger = inventory.build_inventory(load(tmp_path / "cluster.yml"), {"controller": CONTROLLER})
+    assert larger["workers"]["hosts"] == [*built["workers"]["hosts"], "node-6"]
+    assert larger["cluster"]["vars"] == built["cluster"]["vars"]
+    assert larger["_meta"]["hostvars"].items() > built["_meta"]["hostvars"].items()
+    assert built["cluster"]["vars"]["cluster_host_names"]["node-50"] == "172.17.8.80"
 
 
 def test_a_host_that_is_up(built: Inventory) -> None:
@@ -88,40 +81,22 @@ def test_a_host_that_is_not_up_is_known_to_others_and_reached_by_nobody(
     assert "node-5 is not up" in str(variables["ansible_ssh_common_args"])
 
 
-def test_the_release_is_read_from_its_manifest(tmp_path: Path) -> None:
-    release = tmp_path / "releases" / "abc"
-    release.mkdir(parents=True)
-    manifest = {"id": "abc", "host_image": "host:1", "binaries": {"etcd": "11"}, "images": {"pause:1": "sha256:22"}}
-    (release / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    state = State(tmp_path)
-    state.create()
-    state.release.symlink_to(release)
-    assert load_release(state) == ReleaseManifest.model_validate({**manifest, "directory": release})
-
-
-def test_without_a_release_the_remedy_is_told(tmp_path: Path) -> None:
-    with pytest.raises(PrepareError) as caught:
-        load_release(State(tmp_path))
-    assert "make prepare" in caught.value.remedy
-
-
-def test_the_example_of_ones_own_machines_has_every_variable(built: Inventory) -> None:
-    example = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["all"]
-    wanted = built["all"]["vars"]
-    assert set(example["vars"]) >= set(wanted) - {"cluster_binaries"}
-    assert example["vars"]["cluster_release_mounted"] is False
-    assert set(example["children"]) == {"controller", "nodes", "etcd"}
-    for group in ("controller", "nodes"):
-        for variables in example["children"][group]["hosts"].values():
-            assert IPv4Address(variables["cluster_address"])
-            assert {"ansible_host", "cluster_cpus", "cluster_memory_mib"} <= set(variables)
-
-
-def test_ansible_reads_the_example() -> None:
-    command = [str(CHECKOUT / ".venv" / "bin" / "ansible-inventory"), "-i", str(EXAMPLE), "--list"]
-    run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+def test_a_fresh_checkout_has_an_inventory_and_stays_as_it_is(tmp_path: Path) -> None:
+    """Nothing is prepared, Docker does not answer, and no host is up."""
+    for part in ("ansible.cfg", "group_vars", "inventory", "playbooks", "runner"):
+        copy = shutil.copytree if (CHECKOUT / part).is_dir() else shutil.copy
+        copy(CHECKOUT / part, tmp_path / part)
+    (tmp_path / ".venv").symlink_to(CHECKOUT / ".venv")
+    before = sorted(tmp_path.rglob("*"))
+    run = subprocess.run(
+        [str(CHECKOUT / ".venv" / "bin" / "ansible-inventory"), "--graph"],
+        cwd=tmp_path,
+        env={**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
-    listed = json.loads(run.stdout)
-    assert listed["etcd"]["hosts"] == ["controller"]
-    # From group_vars, which Ansible finds beside the playbooks
-    assert listed["_meta"]["hostvars"]["node-1"]["cluster_domain"] == "cluster.local"
+    assert [line for line in run.stdout.splitlines() if "--node-5" in line] == ["  |  |  |--node-5"]
+    assert "Docker does not answer" in run.stderr
+    assert sorted(tmp_path.rglob("*")) == before

@@ -13,9 +13,11 @@ import pytest
 
 from runner.errors import HostsError
 from runner.machines import ssh
+from runner.machines.hosts import ssh_command
 from runner.machines.ssh import SshTarget, wait_for_ssh
 from runner.machines.vagrant import Vagrant
 from runner.state import CHECKOUT
+from tests.support.own_machines import machine, own_machines
 from tests.support.polling import wait_until
 
 # As `vagrant ssh-config` of two machines prints it
@@ -57,15 +59,6 @@ def fixture_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     return program
 
 
-def test_a_host_key_belongs_to_a_machine_not_to_a_port(tmp_path: Path) -> None:
-    one = target(tmp_path)
-    assert not one.host_key_known
-    one.known_hosts.write_text("another ssh-ed25519 AAAA\n", encoding="utf-8")
-    assert not one.host_key_known
-    one.known_hosts.write_text(f"{one.host_key_alias} ssh-ed25519 AAAA\n", encoding="utf-8")
-    assert one.host_key_known
-
-
 def test_only_a_shell_for_a_person_may_ask(tmp_path: Path) -> None:
     one = target(tmp_path)
     assert "BatchMode=yes" in one.command("true")
@@ -82,6 +75,27 @@ def test_a_persons_configuration_is_not_read_and_paths_are_what_they_are(tmp_pat
     values = dict(line.partition(" ")[::2] for line in shown)
     assert values["userknownhostsfile"] == str(one.known_hosts)
     assert values["identityfile"].replace("%%", "%") == str(one.key)
+
+
+def test_an_own_machine_is_reached_as_ansible_reaches_it() -> None:
+    given = {
+        "ansible_host": "203.0.113.7",
+        "ansible_port": 2222,
+        "ansible_user": "admin",
+        "ansible_ssh_private_key_file": "~/.ssh/id",
+        "ansible_ssh_common_args": "-o 'UserKnownHostsFile=/home/ada/my hosts'",
+    }
+    one = own_machines(machines={"zeta": machine("zeta", **given)})
+    assert ssh_command(one, "zeta", "uptime", "-p") == [
+        *("ssh", "-o", "UserKnownHostsFile=/home/ada/my hosts"),
+        *("-p", "2222", "-l", "admin", "-i", "~/.ssh/id", "203.0.113.7", "uptime", "-p"),
+    ]
+
+
+def test_what_an_inventory_leaves_out_is_left_to_ssh() -> None:
+    assert ssh_command(own_machines(), "worker-b") == ["ssh", "worker-b"]
+    with pytest.raises(HostsError, match="node-1 is not up; these are: zeta, alpha, worker-b"):
+        ssh_command(own_machines(), "node-1")
 
 
 def test_a_host_that_does_not_answer_is_named_with_what_ssh_said(tmp_path: Path) -> None:
@@ -124,8 +138,23 @@ def fixture_vagrant(tmp_path: Path, program: Callable[[str, str], None]) -> Call
     return vagrant
 
 
+def create(checkout: Path, name: str = "controller") -> Path:
+    """What Vagrant notes of a machine that it has made."""
+    machine = checkout / ".vagrant" / "machines" / name / "virtualbox"
+    machine.mkdir(parents=True)
+    (machine / "id").write_text("0b5c", encoding="utf-8")
+    return machine
+
+
+def test_before_vagrant_has_made_a_machine_it_is_not_asked(tmp_path: Path, vagrant: Callable[[str], Path]) -> None:
+    calls = vagrant(TWO_MACHINES)
+    assert Vagrant(tmp_path, "virtualbox").targets() == {}
+    assert not calls.exists()
+
+
 def test_the_sections_of_an_ssh_config(tmp_path: Path, vagrant: Callable[[str], Path]) -> None:
     vagrant(TWO_MACHINES)
+    create(tmp_path)
     found = Vagrant(tmp_path, "virtualbox").targets()
     assert list(found) == ["controller", "node-1"]
     assert str(found["controller"].key).startswith("/home/ada/my checkout/")
@@ -133,9 +162,7 @@ def test_the_sections_of_an_ssh_config(tmp_path: Path, vagrant: Callable[[str], 
 
 
 def test_vagrant_is_asked_again_only_after_it_touched_a_machine(tmp_path: Path, vagrant: Callable[[str], Path]) -> None:
-    machine = tmp_path / ".vagrant" / "machines" / "controller" / "virtualbox"
-    machine.mkdir(parents=True)
-    (machine / "id").write_text("0b5c", encoding="utf-8")
+    machine = create(tmp_path)
     calls = vagrant(TWO_MACHINES.partition("\n\n")[0])
     machines = Vagrant(tmp_path, "virtualbox")
 

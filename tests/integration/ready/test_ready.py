@@ -22,6 +22,7 @@ from runner.declaration.model import load
 from runner.errors import HostsError, NotReadyError
 from runner.events import Event, Progress
 from runner.state import DECLARATION, State
+from tests.support.own_machines import ADDRESSES, own_machines
 
 NODES = ("172.17.8.31", "172.17.8.32")
 
@@ -273,8 +274,7 @@ def test_the_network_of_own_machines_is_not_looked_for_on_this_machine(tmp_path:
     state.kubeconfig.touch()
     with pytest.raises(HostsError, match="does not exist on this machine"):
         kubeconfig(declaration, state)
-    state.own_inventory = tmp_path / "own.ini"
-    assert kubeconfig(declaration, state) == state.kubeconfig
+    assert kubeconfig(own_machines(), state) == kubeconfig(None, state) == state.kubeconfig
 
 
 def test_status_of_own_machines_asks_no_provider(
@@ -286,11 +286,13 @@ def test_status_of_own_machines_asks_no_provider(
     balancer = {"loadBalancer": {"ingress": [{"ip": "172.17.8.20"}]}}
     cluster.list("/api/v1/services", {"metadata": {"name": "viewer"}, "spec": service, "status": balancer})
     state = State(tmp_path)
-    state.own_inventory = tmp_path / "own.ini"
+    state.create()
     client(cluster, state.directory)
-    found = get_status(load(DECLARATION), state)
+    found = get_status(own_machines(), state)
     assert found.problem == ""
-    assert {host.state for host in found.hosts} == {"own machine"}
+    assert {host.name: (host.address, host.state) for host in found.hosts} == {
+        name: (address, "own machine") for name, address in ADDRESSES.items()
+    }
     assert [(node.name, node.ready) for node in found.nodes] == [(name, True) for name in NODES]
     assert [(one.status, one.ready, one.containers) for one in found.pods] == [("ImagePullBackOff", 0, 1)]
     assert [(one.address, one.external, one.ports) for one in found.services] == [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from runner import environment
 from runner.ansible.play import PlaybookOptions, run_playbook
 from runner.errors import HostsError, RolesError
 from runner.events import Event, Note, Progress, TaskFinished
@@ -86,7 +87,7 @@ def test_failed_task_is_told_with_host_task_message_and_output(inventory: Path, 
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), inventory=inventory), lambda event: None)
     assert caught.value.message == "one: Fail on purpose failed (and on two): non-zero return code"
-    assert caught.value.remedy == "Look at one by ssh, then run the same command again."
+    assert caught.value.remedy == "Look at it with `python -m runner ssh one`, then run the same command again."
     assert caught.value.details == "out\nerr"
 
 
@@ -106,10 +107,10 @@ def test_failed_item_of_a_loop_is_named(inventory: Path, playbook: Write) -> Non
 def test_failed_unit_brings_its_journal_or_says_why_not(inventory: Path, playbook: Write) -> None:
     play = playbook("""
 - name: Start nothing
-  ansible.builtin.systemd_service:
-    name: no-such-unit
-    state: started
+  start_services:
+    names: [no-such-unit]
 """)
+    play.write_text(f"{play.read_text()}  roles: [common]\n")
     with pytest.raises(RolesError) as caught:
         run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
     assert "The end of no-such-unit.service's journal on one:" in caught.value.details
@@ -210,6 +211,20 @@ def test_variables_arrive_and_no_secret_is_left(
     assert not list(private.glob("inaetics-roles-*"))
 
 
+def test_playbooks_run_by_mitogen_and_other_programs_of_ansible_do_not(
+    tmp_path: Path, inventory: Path, playbook: Write
+) -> None:
+    play = playbook(f"""
+- name: Write the strategy
+  ansible.builtin.copy:
+    dest: {tmp_path}/strategy
+    content: "{{{{ lookup('ansible.builtin.config', 'DEFAULT_STRATEGY') }}}}"
+""")
+    run_playbook(PlaybookOptions(str(play), limit="one", inventory=inventory), lambda event: None)
+    assert (tmp_path / "strategy").read_text() == "mitogen_linear"
+    assert "ANSIBLE_STRATEGY" not in environment.of_programs()
+
+
 def test_variables_come_from_files_too_and_from_a_vault(tmp_path: Path, inventory: Path, playbook: Write) -> None:
     password, vault = tmp_path / "pass word", tmp_path / "own vault.yml"
     password.write_text("opens", "utf-8")
@@ -264,8 +279,8 @@ def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Pa
     program = "from pathlib import Path\nfrom runner.ansible.play import PlaybookOptions, run_playbook\n"
     program += f"play = PlaybookOptions({str(play)!r}, limit='one', inventory=Path({str(inventory)!r}))\n"
     program += "run_playbook(play, lambda event: None)\n"
-    environment = {**os.environ, mark: "1"}
-    child = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
+    variables = {**os.environ, mark: "1"}
+    child = subprocess.Popen([sys.executable, "-c", program], env=variables, stderr=subprocess.PIPE, text=True)
 
     def told() -> str:
         assert child.poll() is None

@@ -20,7 +20,7 @@ class Run:
 
     @property
     def changed(self) -> list[str]:
-        """The tasks that changed something, or in check mode would: "node-1: kube-node : Restart services"."""
+        """The tasks that changed something, or in check mode would: "node-1: kube-node : Install files"."""
         return [f"{event['host']}: {task}" for event in self.events if (task := _changing(event))]
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from runner.state import CHECKOUT
-from tests.support.role_specs import SPEC, specification
+from tests.support.role_specs import COMMON, SPEC, specification
+from tests.support.role_variables import changed
 
 # common is no role to run: it holds the tasks that the others share.
 ROLES = sorted(path for path in (CHECKOUT / "roles").iterdir() if path.is_dir() and path.name != "common")
@@ -42,6 +43,21 @@ def test_specs_name_every_default_and_nothing_else(role: Path) -> None:
 
 
 @each_role
+def test_the_value_that_tests_change_a_default_to_is_another_one(role: Path) -> None:
+    defaults = read(role / "defaults" / "main.yml")
+    assert {name for name, value in changed(role.name).items() if value != defaults[name]} == defaults.keys()
+
+
+@each_role
+def test_a_task_file_reads_no_result_of_another(role: Path) -> None:
+    """`tasks_from` runs a part of a role by itself."""
+    texts = {path.name: path.read_text("utf-8") for path in (role / "tasks").glob("*.yml")}
+    for own, text in texts.items():
+        for result in re.findall(r"register: (\w+)", text):
+            assert [name for name, other in texts.items() if name != own and result in other] == []
+
+
+@each_role
 def test_a_variable_carries_its_roles_name(role: Path) -> None:
     prefix = role.name.replace("-", "_") + "_"
     assert [name for name in read(role / "defaults" / "main.yml") or {} if not name.startswith(prefix)] == []
@@ -67,24 +83,26 @@ def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
     """A role on another inventory must say what it lacks before it changes anything."""
     texts = [path.read_text("utf-8") for path in (CHECKOUT / "roles").rglob("*") if path.suffix in (".yml", ".j2")]
     read_there = {name for text in texts for name in re.findall(r"\bcluster_[a-z_]+", text)}
-    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+    declared = read(COMMON / SPEC)["argument_specs"]["shared"]["options"]
     assert read_there == declared.keys()
     assert all(option["required"] and option["description"].endswith(".") for option in declared.values())
 
 
-def test_every_shared_variable_is_given_by_the_inventory_or_derived() -> None:
-    derived = read(CHECKOUT / "group_vars" / "all" / "main.yml")
-    declared = read(CHECKOUT / "roles" / "common" / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-    own_machines = (CHECKOUT / "inventory" / "static.example.yml").read_text("utf-8")
-    assert derived.keys() <= declared.keys()
-    for name in declared.keys() - derived.keys():
-        assert f" {name}:" in own_machines, name
+def test_every_shared_variable_has_a_value_that_an_inventory_may_change() -> None:
+    values = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
+    declared = read(COMMON / SPEC)["argument_specs"]["shared"]["options"]
+    assert values.keys() - {"ansible_python_interpreter"} == declared.keys()
 
 
 @each_role
 def test_a_role_declares_every_shared_variable_that_it_reads(role: Path) -> None:
     assert (role / SPEC).read_text("utf-8") == specification(role)
     assert [name for name in read(role / SPEC)["argument_specs"]["main"]["options"] if name.startswith("cluster_")]
+
+
+def test_every_play_says_that_it_needs_root() -> None:
+    """ansible.cfg, which says it for a whole machine, may be another one."""
+    assert all(play["become"] for play in read(CHECKOUT / "playbooks" / "site.yml"))
 
 
 def test_every_role_runs_in_the_site_and_by_its_own_tag() -> None:

@@ -37,7 +37,7 @@ def test_the_hosts_are_those_of_the_original(declared: Declaration) -> None:
     named = {host.name: str(host.address) for host in declared.hosts}
     assert named == {"controller": "172.17.8.20"} | {f"node-{n}": f"172.17.8.{30 + n}" for n in range(1, 6)}
     assert {(host.cpus, host.memory) for host in declared.hosts} == {(1, 1024)}
-    assert [host.group for host in declared.hosts] == ["controller"] + 5 * ["nodes"]
+    assert [host.group for host in declared.hosts] == ["control_plane"] + 5 * ["workers"]
 
 
 def test_the_networks_are_those_of_the_original(declared: Declaration) -> None:

@@ -1,0 +1,232 @@
+#!/usr/bin/python
+"""Bring files, directories and links of a host to what is given, all in one call (see the action of this name)."""
+
+import base64
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = """
+module: install_files
+short_description: Install all files of a role in one round trip
+description:
+  - It stands for loops of M(ansible.builtin.template), M(ansible.builtin.copy) and M(ansible.builtin.file), which take
+    a round trip per item.
+  - Supports check mode and diffs. A file is replaced as a whole, and has its owner and rights from its first moment.
+options:
+  programs:
+    description: Names of the release's programs. Hosts that see the workstation's releases need no copy of them.
+    type: list
+    elements: str
+    default: []
+  files:
+    description: What the host is to have, in this order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Where it is on the host.
+        type: path
+        required: true
+      template:
+        description: Template of the role that makes the file's content.
+        type: str
+      vars:
+        description: Variables for the template.
+        type: dict
+      copy:
+        description: File of the workstation.
+        type: path
+      pki:
+        description: Certificate or key, below C(cluster_pki_dir). A key is for its owner alone, and in no diff.
+        type: str
+      link:
+        description: What a symbolic link points at. It may be missing.
+        type: str
+      state:
+        description: Kind of what has no content of its own.
+        choices: [directory, absent]
+        type: str
+      owner:
+        description: User and group that it belongs to.
+        type: str
+        default: root
+      mode:
+        description: Its rights, for files V("0644") and for directories V("0755") if nothing is said.
+        type: str
+      private:
+        description: True if its content may not be shown in a diff.
+        type: bool
+        default: false
+      validate:
+        description: Command that checks a new file before it comes to its place, with C(%s) for its name.
+        type: str
+      when:
+        description: False if the host needs no such file.
+        type: bool
+        default: true
+author: [inaetics-demo-cluster]
+"""
+
+EXAMPLES = """
+- name: Install files
+  install_files:
+    programs: [etcd, etcdctl]
+    files:
+      - { path: /etc/etcd, state: directory }
+      - { path: /etc/etcd/server.key, pki: certs/etcd.key, owner: etcd }
+      - { path: /etc/etcd/etcd.yml, template: etcd.yml.j2 }
+"""
+
+RETURN = """
+paths:
+  description: What changed.
+  type: list
+  elements: str
+  returned: always
+wanted:
+  description: Paths of large files that differ from the workstation's, which the action sends next.
+  type: list
+  elements: str
+  returned: always
+"""
+
+# What the action makes of an entry: a file comes as its content (base64) if it is small, otherwise as its checksum,
+# and, if that differed, in a second call as `source`, a copy on the host.
+ENTRY = {
+    "path": {"type": "path", "required": True},
+    "kind": {"type": "str", "required": True, "choices": ["file", "directory", "link", "absent"]},
+    "content": {"type": "str"},
+    "sha256": {"type": "str"},
+    "source": {"type": "path"},
+    "link": {"type": "str"},
+    "owner": {"type": "str", "required": True},
+    "mode": {"type": "str"},
+    "validate": {"type": "str"},
+    "private": {"type": "bool", "default": False},
+}
+
+
+class Host:
+    """The host's files, and what is told of their changes."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.paths: list[str] = []
+        self.diffs: list[dict[str, str]] = []
+        self.wanted: list[str] = []
+
+    def install(self, entry: dict[str, Any]) -> None:
+        """Bring one path to its state."""
+        path = Path(entry["path"])
+        bring = {"file": self.file, "directory": self.directory, "link": self.link, "absent": self.absent}
+        changed = bring[entry["kind"]](path, entry)
+        if entry["kind"] == kind(path) in {"file", "directory"}:
+            changed = self.set_rights(path, entry) or changed
+        if changed:
+            self.paths.append(str(path))
+
+    def absent(self, path: Path, _: dict[str, Any]) -> bool:
+        """Remove a path."""
+        found = kind(path)
+        if found == "directory" and not self.module.check_mode:
+            shutil.rmtree(path)
+        elif found != "absent" and not self.module.check_mode:
+            path.unlink()
+        return found != "absent"
+
+    def directory(self, path: Path, _: dict[str, Any]) -> bool:
+        """Make a directory, and those above it."""
+        found = kind(path)
+        if found != "directory" and not self.module.check_mode:
+            path.mkdir(parents=True)
+        return found != "directory"
+
+    def link(self, path: Path, entry: dict[str, Any]) -> bool:
+        """Make a symbolic link, or point it elsewhere."""
+        if path.is_symlink() and str(path.readlink()) == entry["link"]:
+            return False
+        if not self.module.check_mode:
+            if path.is_symlink():
+                path.unlink()
+            path.symlink_to(entry["link"])
+        return True
+
+    def file(self, path: Path, entry: dict[str, Any]) -> bool:
+        """Write a file, unless it has this content."""
+        is_file = kind(path) == "file"
+        if entry["sha256"]:
+            if is_file and self.module.sha256(str(path)) == entry["sha256"]:
+                return False
+            if not entry["source"]:
+                self.wanted.append(str(path))
+            elif not self.module.check_mode:
+                self.module.atomic_move(entry["source"], str(path))
+            return True
+        old, new = path.read_bytes() if is_file else b"", base64.b64decode(entry["content"])
+        if is_file and old == new:
+            return False
+        if self.module._diff and not entry["private"]:
+            before, after = (text.decode(errors="replace") for text in (old, new))
+            self.diffs.append({"before_header": str(path), "before": before, "after_header": str(path), "after": after})
+        if not self.module.check_mode:
+            self.write(path, entry, new)
+        return True
+
+    def write(self, path: Path, entry: dict[str, Any], content: bytes) -> None:
+        """Replace a file by one that has been checked and has its rights."""
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=".cluster-")
+        temporary = Path(name)
+        try:
+            with os.fdopen(number, "wb") as file:
+                file.write(content)
+            if entry["validate"]:
+                code, output, errors = self.module.run_command(entry["validate"] % temporary)
+                if code:
+                    self.fail(f"{path} would not be valid: {(errors or output).strip()}")
+            self.set_rights(temporary, entry)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def set_rights(self, path: Path, entry: dict[str, Any]) -> bool:
+        """Set owner, group and mode; tell whether they were others."""
+        rights = {"path": str(path), "owner": entry["owner"], "group": entry["owner"], "mode": entry["mode"]}
+        arguments = self.module.load_file_common_arguments({**self.module.params, **rights})
+        return bool(self.module.set_fs_attributes_if_different(arguments, changed=False))
+
+    def fail(self, message: str) -> NoReturn:
+        """End with a message."""
+        self.module.fail_json(msg=message, invocation={})
+
+
+def kind(path: Path) -> str:
+    """Return what a path is: absent, link, directory or file."""
+    if path.is_symlink():
+        return "link"
+    if path.is_dir():
+        return "directory"
+    return "file" if path.exists() else "absent"
+
+
+def main() -> None:
+    """Run the module."""
+    # no_log: of the call, which holds keys, nothing goes to the journal; `invocation`: nor into the result.
+    spec = {"files": {"type": "list", "elements": "dict", "required": True, "options": ENTRY}}
+    module = AnsibleModule(spec, supports_check_mode=True, no_log=True)
+    host = Host(module)
+    for entry in module.params["files"]:
+        try:
+            host.install(entry)
+        except OSError as error:
+            host.fail(f"{entry['path']}: {error.strerror}")
+    module.exit_json(changed=bool(host.paths), paths=host.paths, wanted=host.wanted, diff=host.diffs, invocation={})
+
+
+if __name__ == "__main__":
+    main()

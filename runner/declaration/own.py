@@ -1,0 +1,39 @@
+"""A cluster on machines of a person's own: what their inventory says, validated as the declaration is."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from runner.declaration.model import Cluster, Host
+
+
+@dataclass(frozen=True)
+class Machine(Host):
+    """A machine, with Ansible's variables by which it is reached."""
+
+    connection: dict[str, Any]
+
+
+class OwnMachines(Cluster):
+    """The cluster that an inventory describes; machines by name, in the order of Cluster.hosts."""
+
+    machines: dict[str, Machine]
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """All machines, the controller first."""
+        return tuple(self.machines.values())
+
+    @model_validator(mode="after")
+    def _check_machines(self) -> Self:
+        if [host.group for host in self.hosts].count("control_plane") != 1:
+            raise ValueError("group control_plane must have one machine")
+        first = {host.address: host.name for host in reversed(self.hosts)}
+        for host in self.hosts:
+            rule = f"{host.name} must not have the address {host.address}"
+            if host.address in self.pod_network or host.address in self.service_network:
+                raise ValueError(f"{rule}, which lies in pod_network or service_network")
+            if host.name != first[host.address]:
+                raise ValueError(f"{rule}, which is that of {first[host.address]}")
+        return self
