@@ -44,11 +44,8 @@ _LONGEST_TMPDIR = 70
 
 def of_programs(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a program; it has no proxy, since most of them talk to this machine and its hosts."""
-    kept = {
-        name: value
-        for name, value in given.items()
-        if value and (name in _KEPT.split() or name.startswith("INAETICS_"))
-    }
+    names = [*_KEPT.split(), *(name for name in given if name.startswith("INAETICS_"))]
+    kept = {name: given[name] for name in names if given.get(name)}
     place = given.get("TMPDIR", "")
     if place.startswith("/") and len(os.fsencode(place)) <= _LONGEST_TMPDIR and os.access(place, os.W_OK | os.X_OK):
         kept["TMPDIR"] = place

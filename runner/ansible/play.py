@@ -141,17 +141,8 @@ def _error(failures: Sequence[Failure], inventory: Path) -> RunnerError:
 def _journal(failure: Failure, inventory: Path) -> list[str]:
     """Return the last lines that the failed unit logged, or one line with the reason why there are none."""
     journalctl = f"journalctl --unit={failure.unit} --lines=20 --no-pager --output=short-iso --no-hostname"
-    command = [
-        "ansible",
-        failure.host,
-        "-i",
-        str(inventory),
-        "--become",
-        "-m",
-        "ansible.builtin.command",
-        "-a",
-        journalctl,
-    ]
+    # Without the name of a module it is `command`.
+    command = ["ansible", failure.host, f"--inventory={inventory}", "--become", f"--args={journalctl}"]
     try:
         output = process.run(command, cwd=CHECKOUT, timeout=JOURNAL_SECONDS)
     except process.CommandError as error:
