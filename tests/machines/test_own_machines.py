@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runner.state import cache_directory
 from tests.machines.checkout import NETWORK, WHOLE, Checkout
 from tests.machines.plain import USER, debian_13, machines
+from tests.support import hostile
 
 # In no order, and none of them an address of the declaration's.
 CONTROLLER, *WORKERS = NAMES = ("zeta", "alpha", "worker-b")
@@ -31,7 +33,8 @@ OWNERS = f"hostname; sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/{USER}; su
 
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout.make(tmp_path_factory.mktemp("own") / "checkout", (*WHOLE, "tests"))
+    # Blanks, and what has a meaning for ssh, shells, Ansible's templates and formats
+    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", (*WHOLE, "tests"))
 
 
 @pytest.fixture(scope="module", name="inventory")
@@ -56,8 +59,8 @@ def fixture_inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         yield path
 
 
-def runner(checkout: Checkout, command: str, *arguments: str) -> str:
-    return checkout.run(sys.executable, "-m", "runner", command, *arguments)
+def runner(checkout: Checkout, command: str, *arguments: str, **variables: str) -> str:
+    return checkout.run(sys.executable, "-m", "runner", command, *arguments, **variables)
 
 
 def on(checkout: Checkout, inventory: Path, name: str, command: str) -> str:
@@ -109,8 +112,13 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 
 
 @pytest.mark.parametrize("options", [["--check"], []], ids=["check", "run"])
-def test_a_second_run_changes_nothing_there(checkout: Checkout, inventory: Path, options: list[str]) -> None:
-    output = runner(checkout, "site", "--json", *options, f"--inventory={inventory}")
+def test_a_second_run_changes_nothing_there(
+    checkout: Checkout, inventory: Path, tmp_path: Path, options: list[str]
+) -> None:
+    """Nor does all that a person may have exported and configured."""
+    # What is prepared is there.
+    variables = hostile.environment(tmp_path) | {"XDG_CACHE_HOME": str(cache_directory().parent)}
+    output = runner(checkout, "site", "--json", *options, f"--inventory={inventory}", **variables)
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
 
