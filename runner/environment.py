@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.state import CHECKOUT
 
 # The person, terminal and daemons; places of files; what a company's network asks of downloads; and what measures the
-# tests' own processes.
+# tests' own processes. INAETICS_* are for a person's inventory, which may read them.
 _KEPT = """
     HOME USER LOGNAME TERM NO_COLOR EDITOR KUBE_EDITOR SSH_AUTH_SOCK XDG_CACHE_HOME VAGRANT_HOME
     DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_TLS_VERIFY DOCKER_CERT_PATH GOPATH GOCACHE GOMODCACHE GOPROXY
@@ -44,7 +44,8 @@ _LONGEST_TMPDIR = 70
 
 def of_programs(given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a program; it has no proxy, since most of them talk to this machine and its hosts."""
-    kept = {name: given[name] for name in _KEPT.split() if given.get(name)}
+    names = [*_KEPT.split(), *(name for name in given if name.startswith("INAETICS_"))]
+    kept = {name: given[name] for name in names if given.get(name)}
     place = given.get("TMPDIR", "")
     if place.startswith("/") and len(os.fsencode(place)) <= _LONGEST_TMPDIR and os.access(place, os.W_OK | os.X_OK):
         kept["TMPDIR"] = place
@@ -66,6 +67,7 @@ def enter(*arguments: str) -> None:
     # It is known by -E and not by the variables: a Python may set some whenever it starts.
     if not sys.flags.ignore_environment:
         own = CHECKOUT / ".venv" / "bin" / "python"
-        command = [str(own) if own.exists() else sys.executable, "-E", *arguments]
+        switches = ["-E", "-B"] if sys.dont_write_bytecode else ["-E"]
+        command = [str(own) if own.exists() else sys.executable, *switches, *arguments]
         os.execve(command[0], command, of_downloads())  # noqa: S606 - no shell is wanted
     os.umask(0o022)  # what is private has a mode of its own

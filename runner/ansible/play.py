@@ -104,7 +104,7 @@ def _play(options: PlaybookOptions, translator: EventTranslator, place: Path | N
             limit=options.limit,
             cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
-            envvars=environment.of_programs() | MITOGEN | dict.fromkeys(environment.PROXIES, ""),
+            envvars=environment.of_programs() | dict.fromkeys(environment.PROXIES, "") | MITOGEN,
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},
             fact_cache_type="",  # or it would replace what ansible.cfg says
             quiet=True,
@@ -141,8 +141,8 @@ def _error(failures: Sequence[Failure], inventory: Path) -> RunnerError:
 def _journal(failure: Failure, inventory: Path) -> list[str]:
     """Return the last lines that the failed unit logged, or one line with the reason why there are none."""
     journalctl = f"journalctl --unit={failure.unit} --lines=20 --no-pager --output=short-iso --no-hostname"
-    task = ["-m", "ansible.builtin.command", "-a", journalctl]
-    command = ["ansible", failure.host, "-i", str(inventory), "--become", *task]
+    # Without the name of a module it is `command`.
+    command = ["ansible", failure.host, f"--inventory={inventory}", "--become", f"--args={journalctl}"]
     try:
         output = process.run(command, cwd=CHECKOUT, timeout=JOURNAL_SECONDS)
     except process.CommandError as error:

@@ -83,7 +83,7 @@ class Host:
 
 
 class Cluster(_Model):
-    """What certificates and the users of the Kubernetes API need to know, whoever made the hosts."""
+    """Hosts and networks of a cluster, made by Vagrant or by a person."""
 
     name: Annotated[str, BeforeValidator(_label)]
     pod_network: Network

@@ -59,8 +59,8 @@ def fixture_inventory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         yield path
 
 
-def runner(checkout: Checkout, command: str, *arguments: str) -> str:
-    return checkout.run(sys.executable, "-m", "runner", command, *arguments)
+def runner(checkout: Checkout, command: str, *arguments: str, **variables: str) -> str:
+    return checkout.run(sys.executable, "-m", "runner", command, *arguments, **variables)
 
 
 def on(checkout: Checkout, inventory: Path, name: str, command: str) -> str:
@@ -116,10 +116,9 @@ def test_a_second_run_changes_nothing_there(
     checkout: Checkout, inventory: Path, tmp_path: Path, options: list[str]
 ) -> None:
     """Nor does all that a person may have exported and configured."""
-    command = [sys.executable, "-m", "runner", "site", "--json", *options, "--inventory", str(inventory)]
     # What is prepared is there.
     variables = hostile.environment(tmp_path) | {"XDG_CACHE_HOME": str(cache_directory().parent)}
-    output = checkout.run(*command, **variables)
+    output = runner(checkout, "site", "--json", *options, f"--inventory={inventory}", **variables)
     statuses = {event["status"] for event in map(json.loads, output.splitlines()) if event["event"] == "TaskFinished"}
     assert statuses == {"ok", "skipped"}
 

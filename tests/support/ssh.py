@@ -1,4 +1,4 @@
-"""How testinfra reaches hosts: as root, by one kept connection a host, which makes 0.02 s of a command's 0.3 s."""
+"""Connections of testinfra to hosts: as root, one that is kept for each, so that a command takes 0.02 s in place of 0.3."""
 
 import subprocess
 import tempfile

@@ -12,7 +12,7 @@ PROXIES = {"HTTP_PROXY": "http://proxy:3128", "https_proxy": "http://proxy:3128"
 
 
 def test_only_what_is_listed_passes(tmp_path: Path) -> None:
-    given = {"DOCKER_HOST": "unix:///run/other.sock", "PIP_INDEX_URL": "https://intranet/simple"}
+    given = {"DOCKER_HOST": "unix:///run/other.sock", "PIP_INDEX_URL": "https://intranet/simple", "INAETICS_ADMIN": "a"}
     made = environment.of_programs(hostile.environment(tmp_path) | given)
     assert made.items() >= {**given, "HOME": str(tmp_path / "home"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}.items()
     assert made.keys() - environment.of_programs({}).keys() == {*given, "SSH_AUTH_SOCK", "XDG_CACHE_HOME"}

@@ -25,7 +25,7 @@ def test_whatever_is_in_the_files_the_next_run_replaces_it(
     for name in ("ssh-config.json", "ssh/known_hosts", "ssh/id_ed25519"):
         (checkout.state / name).touch()
     for path in checkout.state.rglob("*"):
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() and not path.is_symlink():  # as the inventory
             path.write_bytes(content)
     for command in COMMANDS:
         done = checkout.run(*command)

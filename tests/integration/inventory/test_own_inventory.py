@@ -21,7 +21,7 @@ EXAMPLE = CHECKOUT / "inventory" / "static.example.yml"
 def fixture_inventory(tmp_path: Path) -> dict[str, Any]:
     """Three machines, of which Ansible has to work out the most."""
     return {
-        "vars": {"ansible_user": "{{ 'ada' | lower }}", "cluster_pod_network": "10.51.0.0/16"},
+        "vars": {"ansible_user": "{{ lookup('env', 'INAETICS_ADMIN') }}", "cluster_pod_network": "10.51.0.0/16"},
         "children": {
             "control_plane": {"hosts": {"zeta": {"ansible_host": "172.31.254.77"}}},
             "workers": {
@@ -41,7 +41,10 @@ def write(path: Path, inventory: dict[str, Any]) -> Path:
     return path
 
 
-def test_templates_and_defaults_are_values(tmp_path: Path, inventory: dict[str, Any]) -> None:
+def test_templates_and_defaults_are_values(
+    tmp_path: Path, inventory: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INAETICS_ADMIN", "ada")
     found = read_inventory(write(tmp_path / "my machines.yml", inventory))
     assert found.name == "inaetics-demo"
     # What an inventory says of a group wins over the defaults of group_vars.

@@ -66,6 +66,17 @@ def test_only_a_shell_for_a_person_may_ask(tmp_path: Path) -> None:
     assert one.command("uptime", "-p")[-3:] == ["127.0.0.1", "uptime", "-p"]
 
 
+def test_a_persons_configuration_is_not_read_and_paths_are_what_they_are(tmp_path: Path) -> None:
+    directory = tmp_path / 'it\'s 100% "x" \\ “ü” #1'
+    one = target(directory)
+    command = ["ssh", "-G", *one.command("true")[1:]]
+    assert command[2:4] == ["-F", "none"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    values = dict(line.partition(" ")[::2] for line in shown)
+    assert values["userknownhostsfile"] == str(one.known_hosts)
+    assert values["identityfile"].replace("%%", "%") == str(one.key)
+
+
 def test_an_own_machine_is_reached_as_ansible_reaches_it() -> None:
     given = {
         "ansible_host": "203.0.113.7",
@@ -85,17 +96,6 @@ def test_what_an_inventory_leaves_out_is_left_to_ssh() -> None:
     assert ssh_command(own_machines(), "worker-b") == ["ssh", "worker-b"]
     with pytest.raises(HostsError, match="node-1 is not up; these are: zeta, alpha, worker-b"):
         ssh_command(own_machines(), "node-1")
-
-
-def test_a_persons_configuration_is_not_read_and_paths_are_what_they_are(tmp_path: Path) -> None:
-    directory = tmp_path / 'it\'s 100% "x" \\ “ü” #1'
-    one = target(directory)
-    command = ["ssh", "-G", *one.command("true")[1:]]
-    assert command[2:4] == ["-F", "none"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    values = dict(line.partition(" ")[::2] for line in shown)
-    assert values["userknownhostsfile"] == str(one.known_hosts)
-    assert values["identityfile"].replace("%%", "%") == str(one.key)
 
 
 def test_a_host_that_does_not_answer_is_named_with_what_ssh_said(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def fixture_vagrant(tmp_path: Path, program: Callable[[str, str], None]) -> Call
 
 
 def create(checkout: Path, name: str = "controller") -> Path:
-    """What Vagrant notes of a machine that it has made."""
+    """The notes that Vagrant keeps of a machine."""
     machine = checkout / ".vagrant" / "machines" / name / "virtualbox"
     machine.mkdir(parents=True)
     (machine / "id").write_text("0b5c", encoding="utf-8")

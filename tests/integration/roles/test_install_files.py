@@ -20,7 +20,7 @@ USER = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture(name="host")
 def fixture_host(tmp_path: Path) -> Path:
-    """What the files of a host lie in; beside it the workstation's: a release and the cluster's certificates."""
+    """A directory for a host's files; beside it the workstation's: a release and the cluster's certificates."""
     for name, content in {"pki/certs/it.crt": "certificate", "pki/certs/it.key": "key"}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content, "utf-8")

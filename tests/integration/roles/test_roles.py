@@ -279,8 +279,8 @@ def test_interrupt_ends_ansible_and_all_it_started(tmp_path: Path, inventory: Pa
     program = "from pathlib import Path\nfrom runner.ansible.play import PlaybookOptions, run_playbook\n"
     program += f"play = PlaybookOptions({str(play)!r}, limit='one', inventory=Path({str(inventory)!r}))\n"
     program += "run_playbook(play, lambda event: None)\n"
-    environment = {**os.environ, mark: "1"}
-    child = subprocess.Popen([sys.executable, "-c", program], env=environment, stderr=subprocess.PIPE, text=True)
+    variables = {**os.environ, mark: "1"}
+    child = subprocess.Popen([sys.executable, "-c", program], env=variables, stderr=subprocess.PIPE, text=True)
 
     def told() -> str:
         assert child.poll() is None

@@ -1,4 +1,4 @@
-"""What `verify` expects of a host is what the roles were told, not what their defaults say."""
+"""`verify` expects of a host what the roles were told, not what their defaults say."""
 
 import json
 from pathlib import Path
