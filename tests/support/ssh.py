@@ -1,4 +1,4 @@
-"""Connections of testinfra to hosts: as root, one that is kept for each, so that a command takes 0.02 s in place of 0.3."""
+"""Connections of testinfra to hosts: as root, one kept for each, so that a command takes 0.02 s in place of 0.3."""
 
 import subprocess
 import tempfile
