@@ -1,5 +1,6 @@
 """A run from its lock to its last line: displayed, logged, and summed up however it ends."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +34,10 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
         LockedError: another run is active in this checkout.
     """
     with state.locked():
-        # Ansible and Vagrant go on after a runner that was killed.
-        stopping.kill(stopping.with_env_marker(f"{state.runs}/"))
+        # Ansible and Vagrant go on after a runner that was killed, and variables lie in Ansible's directory.
+        stopping.kill(stopping.with_env_marker(f"INAETICS_RUN={state.runs}/"))
+        for left in state.runs.glob("*/inaetics-roles-*"):
+            shutil.rmtree(left, ignore_errors=True)
         directory = state.new_run()
         record = directory / "events.jsonl"
         with record.open("w", encoding="utf-8") as file, choose_view(as_events=as_events, verbose=verbose) as view:

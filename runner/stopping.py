@@ -74,11 +74,13 @@ def _send(number: signal.Signals, processes: set[psutil.Process]) -> None:
 
 
 def with_env_marker(marker: str) -> set[psutil.Process]:
-    """Return this user's other processes with a variable whose name or value begins with `marker`."""
+    """Return this user's other processes with a variable whose name, value or NAME=VALUE begins with `marker`."""
     found = set()
     for one in psutil.process_iter(["environ"]):
         environment: dict[str, str] = one.info["environ"] or {}  # None for another user's
-        if one.pid != os.getpid() and any(text.startswith(marker) for pair in environment.items() for text in pair):
+        if one.pid != os.getpid() and any(
+            text.startswith(marker) for pair in environment.items() for text in (*pair, "=".join(pair))
+        ):
             found.add(one)
     return found
 

@@ -18,7 +18,10 @@ from runner.state import CHECKOUT
 
 EXAMPLE = "inventory/static.example.yml shows what an inventory has to say."
 GROUPS = ("control_plane", "workers")
-CONNECTION = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
+CONNECTION = {name: f"ssh_{name}" for name in ("host", "port", "user")} | {
+    "ssh_private_key_file": "private_key_file",
+    "ssh_common_args": "ssh_common_args",
+}
 
 
 def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) -> dict[str, dict[str, Any]]:
@@ -76,7 +79,11 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
         "cpus": "{{ cluster_cpus }}",
         "memory": "{{ cluster_memory_mib }}",
         "group": f"{{{{ group_names | intersect({GROUPS}) | join }}}}",
-        "connection": {f"ansible_{name}": f"{{{{ ansible_{name} | default('') }}}}" for name in CONNECTION},
+        # Each has two spellings, with and without ssh_.
+        "connection": {
+            f"ansible_{name}": f"{{{{ ansible_{name} | default(ansible_{other} | default('')) }}}}"
+            for name, other in CONNECTION.items()
+        },
     }
     asked = ["--one-line", "--module-name=debug", f"--args={json.dumps({'msg': networks | {'machine': machine}})}"]
     vault = [f"--vault-password-file={vault_password_file}"] if vault_password_file else []
@@ -97,10 +104,9 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
 
 
 def rendered(cluster: OwnMachines) -> dict[str, Any]:
-    """Return a person's inventory with values for templates and defaults, as far as `read_inventory` asked for them."""
+    """Return the groups of a person's inventory and how each machine is reached, without templates."""
     children: dict[str, Any] = {group: {"hosts": {}} for group in GROUPS} | {"etcd": {"children": {GROUPS[0]: {}}}}
     for one in cluster.machines.values():
         reached = {name: value for name, value in one.connection.items() if value != ""}
-        children[one.group]["hosts"][one.name] = _declared(one) | reached
-    networks = {f"cluster_{name}": str(getattr(cluster, name)) for name in ("pod_network", "service_network")}
-    return {"cluster": {"vars": networks, "children": children}}
+        children[one.group]["hosts"][one.name] = reached
+    return {"cluster": {"children": children}}

@@ -104,7 +104,10 @@ def _play(options: PlaybookOptions, translator: EventTranslator, place: Path | N
             limit=options.limit,
             cmdline=shlex.join(switches) or None,
             extravars=dict(options.extra_vars),
-            envvars=environment.of_programs() | dict.fromkeys(environment.PROXIES, "") | MITOGEN,
+            envvars=environment.of_programs()
+            | dict.fromkeys(environment.PROXIES, "")
+            | MITOGEN
+            | {"INAETICS_RUN": private},
             settings={"pexpect_timeout": POLL, "suppress_output_file": True},
             fact_cache_type="",  # or it would replace what ansible.cfg says
             quiet=True,

@@ -104,13 +104,15 @@ def ssh_config(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[s
 def ssh_command(cluster: Declaration | OwnMachines, host: str, *remote: str) -> list[str]:
     """Return the ssh command line that runs `remote` on a host, or opens a shell; a HostsError says why not."""
     if isinstance(cluster, OwnMachines):
-        commands = {name: own_command(one, *remote) for name, one in cluster.machines.items()}
-    else:
-        commands = {name: one.command(*remote, batch=False) for name, one in ssh_config(cluster).items()}
-    if host not in commands:
-        up = ", ".join(commands) or "none"
-        raise HostsError(f"{host} is not up; these are: {up}.", "`python -m runner site` brings it up.")
-    return commands[host]
+        if host not in cluster.machines:
+            raise HostsError(
+                f"The inventory has no {host}; it has {', '.join(cluster.machines)}.", "Name one of these."
+            )
+        return own_command(cluster.machines[host], *remote)
+    targets = ssh_config(cluster)
+    if host not in targets:
+        raise HostsError(f"{host} is not up; these are: {', '.join(targets)}.", "`python -m runner site` brings it up.")
+    return targets[host].command(*remote, batch=False)
 
 
 def bridge_present(declaration: Declaration) -> bool:

@@ -10,6 +10,7 @@ from ipaddress import IPv4Interface, IPv4Network
 from typing import Any
 
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean  # type: ignore[import-untyped]  # has no types
 from cryptography import x509
 from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
@@ -81,7 +82,7 @@ class Facts:
         self.variables = values[self.name]
         self.address: str = self.variables["cluster_address"]
         # True if nothing on the host is anybody else's.
-        self.owned: bool = self.variables["cluster_owns_hosts"]
+        self.owned: bool = boolean(self.variables["cluster_owns_hosts"])
 
     def fill(self, text: str) -> str:
         """Put the host's variables into a text that names them in braces."""

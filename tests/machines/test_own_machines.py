@@ -34,7 +34,7 @@ OWNERS = f"hostname; sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/{USER}; su
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     # Blanks, and what has a meaning for ssh, shells, Ansible's templates and formats
-    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", (*WHOLE, "tests"))
+    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", WHOLE)
 
 
 @pytest.fixture(scope="module", name="inventory")
@@ -115,7 +115,7 @@ def test_each_machine_got_the_programs_of_its_group_and_no_more(checkout: Checko
 def test_a_second_run_changes_nothing_there(
     checkout: Checkout, inventory: Path, tmp_path: Path, options: list[str]
 ) -> None:
-    """Nor does all that a person may have exported and configured."""
+    """A person's exported variables and configuration do not change that."""
     # What is prepared is there.
     variables = hostile.environment(tmp_path) | {"XDG_CACHE_HOME": str(cache_directory().parent)}
     output = runner(checkout, "site", "--json", *options, f"--inventory={inventory}", **variables)
@@ -155,4 +155,4 @@ def test_a_name_that_the_inventory_does_not_have(checkout: Checkout, inventory: 
     command = [sys.executable, "-m", "runner", "ssh", f"--inventory={inventory}", "node-1"]
     run = subprocess.run(command, cwd=checkout.directory, capture_output=True, text=True, check=False)
     assert run.returncode == 6
-    assert f"node-1 is not up; these are: {', '.join((CONTROLLER, *sorted(WORKERS)))}." in run.stderr
+    assert f"The inventory has no node-1; it has {', '.join((CONTROLLER, *sorted(WORKERS)))}." in run.stderr

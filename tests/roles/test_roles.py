@@ -6,6 +6,8 @@ order; a role's hosts serve both kinds of values, so that the second shows as we
 
 from typing import Any
 
+import pytest
+
 from tests.roles.hosts import Hosts
 from tests.support.role_variables import FORMER
 
@@ -34,7 +36,9 @@ def test_verify(hosts: Hosts, variables: dict[str, Any]) -> None:
 
 def test_former_values_are_gone(hosts: Hosts, variables: dict[str, Any]) -> None:
     """Processes have no file, port or argument of before."""
+    if not hosts.scenario.units:
+        pytest.skip("the role has no process")
     used = hosts.used()
-    assert ("/changed/" in used) == bool(variables and hosts.scenario.units)
+    assert ("/changed/" in used) == bool(variables)
     if variables:
         assert set(FORMER.findall(used)) <= {"6443"}  # the one that stays, as conftest.py says

@@ -21,7 +21,6 @@ _VARIABLES = {
     "ANSIBLE_BECOME_ASK_PASS": "1",
     "ANSIBLE_SKIP_TAGS": "all",
     "ANSIBLE_STRATEGY": "debug",
-    "ANSIBLE_VAULT_PASSWORD_FILE": "/nowhere/password",
     "ANSIBLE_SSH_ARGS": "-o ProxyCommand=false",
     "ANSIBLE_REMOTE_USER": "nobody",
     "VAGRANT_VAGRANTFILE": "Nofile",

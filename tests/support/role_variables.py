@@ -7,7 +7,7 @@ import yaml
 
 from runner.state import CHECKOUT
 
-# Shared variables with other values than group_vars/cluster/main.yml gives them.
+# Shared variables with other values than group_vars/cluster/defaults.yml gives them.
 SHARED = {
     "cluster_bin_dir": "/changed/opt/cluster/bin",
     "cluster_api_url": "https://{{ cluster_controller_address }}:16443",

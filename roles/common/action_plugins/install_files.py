@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 
-KINDS = {"template", "copy", "pki", "link", "state"}
+KINDS = {"template", "pki", "link", "state"}
 OPTIONS = {"path", "vars", "owner", "mode", "private", "validate", "when", *KINDS}
-LARGE = 1 << 20  # bytes; a file of this size, such as a program, is sent only if the host's differs
 PUBLIC = (".crt", ".pub")  # of the cluster's certificates and keys
 
 
@@ -25,9 +25,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         self._variables = task_vars or {}
         entries: list[dict[str, Any]] = []
-        if not self._value("cluster_release_mounted"):  # on the others role host links them all
+        if not boolean(self._value("cluster_release_mounted")):  # on the others role host links them all
             entries += [self._program(name) for name in self._task.args.get("programs", [])]
-        entries += [self._entry(item) for item in self._task.args.get("files", []) if item.get("when", True)]
+        entries += [self._entry(item) for item in self._task.args.get("files", []) if boolean(item.get("when", True))]
         answer = self._call(entries)
         if answer.get("wanted") and not self._task.check_mode:
             for entry in entries:
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     def _call(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         files = [{name: value for name, value in entry.items() if name != "local"} for entry in entries]
         answer: dict[str, Any] = self._execute_module("install_files", {"files": files}, task_vars=self._variables)
-        answer.pop("invocation", None)
+        answer.pop("invocation", None)  # as long as all files
         return answer
 
     def _value(self, name: str) -> Any:
@@ -48,10 +48,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     def _entry(self, item: dict[str, Any]) -> dict[str, Any]:
         """Return what the module is told of one item."""
         kind = KINDS & set(item)
-        if len(kind) != 1 or "path" not in item or set(item) - OPTIONS:
+        options = OPTIONS - ({"mode", "private"} if "pki" in kind else set())
+        if len(kind) != 1 or "path" not in item or set(item) - options:
             raise AnsibleActionFail(
                 f"An entry of `files` has a path, one of {', '.join(sorted(KINDS))}, and no more than"
-                f" {', '.join(sorted(OPTIONS - KINDS))}: {item}"
+                f" {', '.join(sorted(options - KINDS))}: {item}"
             )
         entry: dict[str, Any] = {name: item[name] for name in ("path", "private", "validate") if name in item}
         entry["owner"] = item.get("owner", "root")
@@ -59,12 +60,11 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
             case "template":
                 text = self._render(item["template"], item.get("vars", {}))
                 return entry | {"kind": "file", "mode": item.get("mode", "0644"), "content": _base64(text.encode())}
-            case "copy":
-                return entry | {"kind": "file", "mode": item.get("mode", "0644")} | self._read(item["copy"])
             case "pki":
                 secret = not item["pki"].endswith(PUBLIC)
-                file = self._read(f"{self._value('cluster_pki_dir')}/{item['pki']}")
-                return entry | {"kind": "file", "private": secret, "mode": "0600" if secret else "0644"} | file
+                content = _base64(self._local(f"{self._value('cluster_pki_dir')}/{item['pki']}").read_bytes())
+                rights = {"private": secret, "mode": "0600" if secret else "0644"}
+                return entry | rights | {"kind": "file", "content": content}
             case "link":
                 return entry | {"kind": "link", "link": item["link"]}
             case _ if item["state"] == "absent":
@@ -74,21 +74,19 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
 
     def _program(self, name: str) -> dict[str, Any]:
         path = f"{self._value('cluster_bin_dir')}/{name}"
-        program = self._read(f"{self._value('cluster_release_dir')}/bin/{name}")
-        return {"path": path, "owner": "root", "kind": "file", "mode": "0755"} | program
+        local = self._local(f"{self._value('cluster_release_dir')}/bin/{name}")
+        with local.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"path": path, "owner": "root", "kind": "file", "mode": "0755", "sha256": digest, "local": str(local)}
+
+    def _local(self, path: str) -> Path:
+        return Path(self._loader.get_real_file(path))  # decrypted, if it is a vault's
 
     def _render(self, template: str, variables: dict[str, Any]) -> str:
         path = self._find_needle("templates", template)
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
         text: str = lookup.run([path], variables=self._variables, template_vars=dict(variables))[0]
         return text
-
-    def _read(self, source: str) -> dict[str, Any]:
-        path = Path(self._loader.get_real_file(str(source)))  # decrypted, if it is a vault's
-        if path.stat().st_size < LARGE:
-            return {"content": _base64(path.read_bytes())}
-        with path.open("rb") as file:
-            return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "local": str(path)}
 
     def _send(self, path: str) -> str:
         """Copy a file to the host's temporary directory and return where it is."""

@@ -2,11 +2,12 @@
 """Bring files, directories and links of a host to what is given, all in one call (see the action of this name)."""
 
 import base64
+import errno
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -39,9 +40,6 @@ options:
       vars:
         description: Variables for the template.
         type: dict
-      copy:
-        description: File of the workstation.
-        type: path
       pki:
         description: Certificate or key, below C(cluster_pki_dir). A key is for its owner alone, and in no diff.
         type: str
@@ -96,12 +94,12 @@ wanted:
   returned: always
 """
 
-# What the action makes of an entry: a file comes as its content (base64) if it is small, otherwise as its checksum,
-# and, if that differed, in a second call as `source`, a copy on the host.
+# What the action makes of an entry. A program comes as its checksum, and, if that differed, in a second call as
+# `source`, a copy on the host. What is `no_log` gets into neither the result nor the host's journal.
 ENTRY = {
     "path": {"type": "path", "required": True},
     "kind": {"type": "str", "required": True, "choices": ["file", "directory", "link", "absent"]},
-    "content": {"type": "str"},
+    "content": {"type": "str", "no_log": True},  # base64
     "sha256": {"type": "str"},
     "source": {"type": "path"},
     "link": {"type": "str"},
@@ -110,10 +108,12 @@ ENTRY = {
     "validate": {"type": "str"},
     "private": {"type": "bool", "default": False},
 }
+# What an entry may replace; all else is somebody's, and stays.
+REPLACED = {"file": {"file", "link"}, "link": {"link"}, "directory": set(), "absent": {"file", "link", "directory"}}
 
 
 class Host:
-    """The host's files, and what is told of their changes."""
+    """The host's files, and what has changed."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
@@ -122,16 +122,19 @@ class Host:
         self.wanted: list[str] = []
 
     def differs(self, entry: dict[str, Any]) -> bool:
-        """Tell whether a large file is another one than the workstation's."""
+        """Tell whether a program is another one than the workstation's."""
         path = entry["path"]
         return kind(Path(path)) != "file" or self.module.sha256(path) != entry["sha256"]
 
     def install(self, entry: dict[str, Any]) -> None:
         """Bring one path to its state."""
-        path = Path(entry["path"])
+        path, wanted = Path(entry["path"]), entry["kind"]
+        is_there = wanted == "directory" and path.is_dir()  # or a link to one
+        if not is_there and kind(path) not in REPLACED[wanted] | {"absent"}:
+            raise FileExistsError(errno.EEXIST, f"a {kind(path)} is in the place of a {wanted}")
         bring = {"file": self.file, "directory": self.directory, "link": self.link, "absent": self.absent}
-        changed = bring[entry["kind"]](path, entry)
-        if entry["kind"] == kind(path) in {"file", "directory"}:
+        changed = not is_there and bring[wanted](path, entry)
+        if (wanted == "file" and kind(path) == "file") or (wanted == "directory" and path.is_dir()):
             changed = self.set_rights(path, entry) or changed
         if changed:
             self.paths.append(str(path))
@@ -147,19 +150,19 @@ class Host:
 
     def directory(self, path: Path, _: dict[str, Any]) -> bool:
         """Make a directory, and those above it."""
-        found = kind(path)
-        if found != "directory" and not self.module.check_mode:
+        if not self.module.check_mode:
             path.mkdir(parents=True)
-        return found != "directory"
+        return True
 
     def link(self, path: Path, entry: dict[str, Any]) -> bool:
         """Make a symbolic link, or point it elsewhere."""
         if path.is_symlink() and str(path.readlink()) == entry["link"]:
             return False
         if not self.module.check_mode:
-            if path.is_symlink():
-                path.unlink()
-            path.symlink_to(entry["link"])
+            temporary = path.with_name(f".cluster-{path.name}")
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(entry["link"])
+            temporary.rename(path)
         return True
 
     def file(self, path: Path, entry: dict[str, Any]) -> bool:
@@ -167,8 +170,9 @@ class Host:
         is_file = kind(path) == "file"
         if entry["sha256"]:
             if entry["source"]:
-                self.module.atomic_move(entry["source"], str(path))
-            return bool(entry["source"]) or entry["path"] in self.wanted
+                self.set_rights(Path(entry["source"]), entry)
+                self.module.atomic_move(entry["source"], str(path), keep_dest_attrs=False)
+            return bool(entry["source"]) or str(path) in self.wanted
         old, new = path.read_bytes() if is_file else b"", base64.b64decode(entry["content"])
         if is_file and old == new:
             return False
@@ -189,7 +193,7 @@ class Host:
             if entry["validate"]:
                 code, output, errors = self.module.run_command(entry["validate"] % temporary)
                 if code:
-                    self.fail(f"{path} would not be valid: {(errors or output).strip()}")
+                    self.module.fail_json(msg=f"{path} would not be valid: {(errors or output).strip()}")
             self.set_rights(temporary, entry)
             temporary.rename(path)
         finally:
@@ -197,13 +201,9 @@ class Host:
 
     def set_rights(self, path: Path, entry: dict[str, Any]) -> bool:
         """Set owner, group and mode; tell whether they were others."""
-        rights = {"path": str(path), "owner": entry["owner"], "group": entry["owner"], "mode": entry["mode"]}
-        arguments = self.module.load_file_common_arguments({**self.module.params, **rights})
+        rights = {"owner": entry["owner"], "group": entry["owner"], "mode": entry["mode"]}
+        arguments = self.module.load_file_common_arguments({"path": str(path), "follow": True, **rights})
         return bool(self.module.set_fs_attributes_if_different(arguments, changed=False))
-
-    def fail(self, message: str) -> NoReturn:
-        """End with a message."""
-        self.module.fail_json(msg=message, invocation={})
 
 
 def kind(path: Path) -> str:
@@ -217,19 +217,18 @@ def kind(path: Path) -> str:
 
 def main() -> None:
     """Run the module."""
-    # no_log: of the call, which holds keys, nothing goes to the journal; `invocation`: nor into the result.
     spec = {"files": {"type": "list", "elements": "dict", "required": True, "options": ENTRY}}
-    module = AnsibleModule(spec, supports_check_mode=True, no_log=True)
+    module = AnsibleModule(spec, supports_check_mode=True)
     host = Host(module)
     files = module.params["files"]
-    # Large files are there before anything else is changed: a program checks the configuration that comes with it.
+    # Programs are there before anything else is changed: one checks the configuration that comes with it.
     host.wanted = [entry["path"] for entry in files if entry["sha256"] and not entry["source"] and host.differs(entry)]
     for entry in files if module.check_mode or not host.wanted else ():
         try:
             host.install(entry)
         except OSError as error:
-            host.fail(f"{entry['path']}: {error.strerror}")
-    module.exit_json(changed=bool(host.paths), paths=host.paths, wanted=host.wanted, diff=host.diffs, invocation={})
+            module.fail_json(msg=f"{entry['path']}: {error.strerror}")
+    module.exit_json(changed=bool(host.paths), paths=host.paths, wanted=host.wanted, diff=host.diffs)
 
 
 if __name__ == "__main__":

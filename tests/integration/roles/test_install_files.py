@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import runpy
 import stat
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]  # has no types
+from ansible.module_utils.testing import patch_module_args  # type: ignore[import-untyped]  # has no types
 
 from runner.ansible.play import PlaybookOptions, run_playbook
 from runner.errors import RolesError
@@ -58,12 +61,12 @@ def rights(path: Path) -> str:
 
 
 def test_each_kind_of_entry_comes_to_its_place_and_stays(host: Path) -> None:
-    source = CHECKOUT / "LICENSE"
+    (host.parent / "it.j2").write_text("{{ name }}\n", "utf-8")
     (host / "former").mkdir()
     (host / "former" / "file").touch()
     files: list[dict[str, Any]] = [
         {"path": "etc/deep", "state": "directory", "mode": "0700"},
-        {"path": "etc/copied", "copy": str(source), "mode": "0640"},
+        {"path": "etc/rendered", "template": str(host.parent / "it.j2"), "vars": {"name": "it"}, "mode": "0640"},
         {"path": "etc/server.crt", "pki": "certs/it.crt"},
         {"path": "etc/server.key", "pki": "certs/it.key"},
         {"path": "link", "link": "/nowhere/yet"},
@@ -73,11 +76,11 @@ def test_each_kind_of_entry_comes_to_its_place_and_stays(host: Path) -> None:
     assert install(host, *files, check=True)[0] == 1
     assert sorted(path.name for path in host.iterdir()) == ["bin", "former"]
     assert install(host, *files)[0] == 1
-    assert (host / "etc" / "copied").read_bytes() == source.read_bytes()
+    assert (host / "etc" / "rendered").read_text("utf-8") == "it\n"
     assert (host / "link").readlink() == Path("/nowhere/yet")
     assert sorted(path.name for path in host.iterdir()) == ["bin", "etc", "link"]
     modes = {path.name: rights(path) for path in (host / "etc").iterdir()}
-    assert modes == {"deep": "0700", "copied": "0640", "server.crt": "0644", "server.key": "0600"}
+    assert modes == {"deep": "0700", "rendered": "0640", "server.crt": "0644", "server.key": "0600"}
     assert install(host, *files)[0] == 0
     assert install(host, *files, check=True)[0] == 0
 
@@ -143,14 +146,50 @@ def test_programs_are_there_before_a_file_is_checked_by_one_of_them(host: Path) 
 
 
 @pytest.mark.parametrize(
-    "entry", [{}, {"copy": "x", "template": "y"}, {"state": "directory", "contents": "x"}], ids=["no", "two", "unknown"]
+    "entry", [{}, {"pki": "x", "template": "y"}, {"state": "directory", "contents": "x"}], ids=["no", "two", "unknown"]
 )
 def test_a_misspelt_entry_is_named(host: Path, entry: dict[str, Any]) -> None:
-    with pytest.raises(RolesError, match="has a path, one of copy, link, pki, state, template"):
+    with pytest.raises(RolesError, match="has a path, one of link, pki, state, template"):
         install(host, {"path": "file", **entry})
 
 
-def test_an_error_names_its_path(host: Path) -> None:
-    (host / "file").touch()
-    with pytest.raises(RolesError, match="host/file: File exists"):
-        install(host, {"path": "file", "state": "directory"})
+@pytest.mark.parametrize("check", [True, False], ids=["check", "run"])
+def test_what_is_somebodys_in_the_place_of_another_kind_stays(host: Path, *, check: bool) -> None:
+    (host / "file").write_text("somebody's", "utf-8")
+    (host / "directory").mkdir()
+    for entry, found in (
+        ({"path": "file", "state": "directory"}, "a file is in the place of a directory"),
+        ({"path": "file", "link": "/nowhere"}, "a file is in the place of a link"),
+        ({"path": "directory", "pki": "certs/it.crt"}, "a directory is in the place of a file"),
+    ):
+        with pytest.raises(RolesError, match=f"host/{entry['path']}: {found}"):
+            install(host, entry, check=check)
+    assert (host / "file").read_text("utf-8") == "somebody's"
+
+
+def test_a_directory_may_be_a_link_to_one(host: Path) -> None:
+    (host / "disk").mkdir(mode=0o700)
+    (host / "data").symlink_to(host / "disk")
+    assert install(host, {"path": "data", "state": "directory"})[0] == 1
+    assert (host / "data").is_symlink()
+    assert rights(host / "disk") == "0755"
+    assert install(host, {"path": "data", "state": "directory"})[0] == 0
+
+
+def test_text_is_as_good_as_a_boolean(host: Path) -> None:
+    """Inventories in INI and variables of the command line have nothing else."""
+    assert install(host, {"path": "unwanted", "state": "directory", "when": "false"})[0] == 0
+    assert list(host.iterdir()) == [host / "bin"]
+
+
+def test_no_content_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ansible's modules write their arguments to the journal of the host."""
+    specification = runpy.run_path(str(CHECKOUT / "roles" / "common" / "library" / "install_files.py"))["ENTRY"]
+    arguments = {"files": [{"path": "/key", "kind": "file", "owner": "root", "content": "c2VjcmV0"}]}
+    logged: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _, message, **__: logged.append(str(message)))
+    spec = {"files": {"type": "list", "elements": "dict", "options": specification}}
+    with patch_module_args(arguments):
+        AnsibleModule(spec)
+    assert "/key" in logged[0]
+    assert "c2VjcmV0" not in logged[0]

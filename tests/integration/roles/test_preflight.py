@@ -52,6 +52,7 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
     for name in names:
         if name != "uncertified":
             (work / "certs" / f"flannel-{name}.crt").touch()
+    inventory["all"]["children"].setdefault("etcd", {"children": {"control_plane": {}}})
     inventory["all"]["vars"] = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
@@ -105,6 +106,10 @@ def test_a_controller_that_is_sound_is_taken(said: dict[str, str]) -> None:
         (
             {"control_plane": ["a", "b"], "workers": ["b"]},
             {"a": "Group control_plane has 2 hosts: put exactly one into it", "b": "It is in both groups"},
+        ),
+        (
+            {"control_plane": ["a"], "workers": ["b"], "etcd": ["b"]},
+            dict.fromkeys("ab", "Group etcd is not the host of group control_plane"),
         ),
     ],
 )

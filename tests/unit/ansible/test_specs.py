@@ -89,7 +89,7 @@ def test_every_shared_variable_that_a_role_reads_is_declared() -> None:
 
 
 def test_every_shared_variable_has_a_value_that_an_inventory_may_change() -> None:
-    values = read(CHECKOUT / "group_vars" / "cluster" / "main.yml")
+    values = read(CHECKOUT / "group_vars" / "cluster" / "defaults.yml")
     declared = read(COMMON / SPEC)["argument_specs"]["shared"]["options"]
     assert values.keys() - {"ansible_python_interpreter"} == declared.keys()
 
