@@ -107,11 +107,6 @@ class Docker(AbstractContextManager["Docker"]):
         with suppress(NotFound), _translate_errors(f"remove the network {name}"):
             self._api.remove_network(name)
 
-    def running_containers(self) -> int:
-        """Return the number of running containers, also of other projects."""
-        with _translate_errors("list its containers"):
-            return len(self._api.containers(quiet=True))
-
     def info(self) -> Mapping[str, Any]:
         """Return the output of `docker info`."""
         with _translate_errors("describe itself"):
