@@ -164,7 +164,7 @@ async def _body(request: web.Request) -> bytes:
 
 def _decode(kinds: tuple[type, ...], text: bytes) -> Any:
     """Return the body as that of the possible types that has its members, or else as the first one."""
-    body = codec.loads(text, "body")
+    body = codec.decode(Any, text, "body")
     kind = kinds[0]
     if isinstance(body, dict):
         # 5.0 is 5: JSON does not tell them apart, and the numbers that are changed here are counted.
