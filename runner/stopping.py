@@ -18,8 +18,7 @@ TERMINATE_SECONDS = KILL_SECONDS = 3.0
 def interrupts_deferred() -> Iterator[Sequence[int]]:
     """Collect SIGINT, SIGTERM and SIGHUP in place of being interrupted by them; no effect outside the main thread.
 
-    Raises:
-        KeyboardInterrupt: at the end, if there was such a signal.
+    Raises KeyboardInterrupt at the end, if there was such a signal.
     """
     received: list[int] = []
     before = {

@@ -72,11 +72,7 @@ def docker_client() -> Iterator[DockerClient]:
 
 
 def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
-    """Build an image unless Docker has it.
-
-    Raises:
-        PrepareError: a step of the Dockerfile fails.
-    """
+    """Build an image unless Docker has it; raises PrepareError if a step of the Dockerfile fails."""
     if client.images.list(inputs.tag):
         return
     item = f"image {inputs.name}"
@@ -102,10 +98,7 @@ def push(
 ) -> dict[str, str]:
     """Push the images that are for the cluster to a registry on loopback, and return their digests by name.
 
-    The registry's program writes `storage`.
-
-    Raises:
-        PrepareError: the registry does not start, or does not accept an image.
+    The registry's program writes `storage`; raises PrepareError if it does not start, or does not accept an image.
     """
     digests = {}
     with work.cache.scratch() as scratch, _serve(registry, storage, scratch) as address:

@@ -32,9 +32,7 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
 
     `state.release` becomes a link to the release. `mirror` is a copy of another machine's cache, as a directory or URL.
 
-    Raises:
-        MachineError: Docker does not answer.
-        PrepareError: an artifact, an image or the release could not be made.
+    Raises MachineError if Docker does not answer, and PrepareError for what could not be made.
     """
     with images.docker_client() as client:
         found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
