@@ -102,7 +102,6 @@ def _plan(
     inputs: dict[str, ImageInputs] = {}
     for name, image in catalogue.images.items():
         inputs[name] = ImageInputs(
-            name=name,
             directory=_IMAGES / name,
             blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: programs[binary] for binary in image.binaries}},
             wheels=artifacts.get(f"wheels/{name}", {}),
