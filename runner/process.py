@@ -135,9 +135,7 @@ class JobRunner:
     def run_parallel(self, jobs: Sequence[Callable[[], T]], workers: int) -> list[T]:
         """Run jobs in threads, `workers` at a time, and return their results in their order.
 
-        Raises:
-            Exception: the first that a job raised; it cancels the others, as a signal does.
-            KeyboardInterrupt: there was a signal.
+        Raises the first exception of a job, or KeyboardInterrupt after a signal; either cancels the other jobs.
         """
         failures: list[BaseException] = []
 

@@ -30,8 +30,7 @@ class Run:
 def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run]:
     """Hold the checkout's lock, display and log what is reported, and end with the table of steps.
 
-    Raises:
-        LockedError: another run is active in this checkout.
+    Raises LockedError if another run is active in this checkout.
     """
     with state.locked():
         # Ansible and Vagrant go on after a runner that was killed, and variables lie in Ansible's directory.

@@ -75,10 +75,7 @@ class State:
     def locked(self) -> Iterator[None]:
         """Hold the checkout's lock, since two runs at once would change the same hosts.
 
-        The kernel frees it however the process ends.
-
-        Raises:
-            LockedError: another process holds it; the message names its command, pid and start.
+        The kernel frees it however the process ends. Raises LockedError, with its holder's command, pid and start.
         """
         self.create()
         with (self.directory / "lock").open("a+", encoding="utf-8") as file:

@@ -18,8 +18,7 @@ TERMINATE_SECONDS = KILL_SECONDS = 3.0
 def interrupts_deferred() -> Iterator[Sequence[int]]:
     """Collect SIGINT, SIGTERM and SIGHUP in place of being interrupted by them; no effect outside the main thread.
 
-    Raises:
-        KeyboardInterrupt: at the end, if there was such a signal.
+    Raises KeyboardInterrupt at the end, if there was such a signal.
     """
     received: list[int] = []
     before = {
@@ -44,10 +43,8 @@ def stop_in_order(
     SIGINT goes to this process's own children and the groups that they lead, as Ctrl-C in a terminal would.
     The other signals go to every process that is left. Nothing is reaped: that is up to who started it.
 
-    Args:
-        find: returns the processes, as they are now.
-        requests: returns how often a stop was asked for; each further request sends the next signal at once.
-        interrupt_seconds: between SIGINT and SIGTERM.
+    `find` returns the processes as they are now, `requests` how often a stop was asked for: each further request sends
+    the next signal at once. SIGTERM follows SIGINT after `interrupt_seconds`.
     """
     stages = [(signal.SIGINT, interrupt_seconds), (signal.SIGTERM, TERMINATE_SECONDS), (signal.SIGKILL, KILL_SECONDS)]
     deadline = 0.0

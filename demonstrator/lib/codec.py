@@ -36,13 +36,8 @@ def decode(kind: type[_T], data: bytes | str, place: str = "value") -> _T:
 
 
 def convert(kind: type[_T], value: Any, place: str = "value") -> _T:
-    """Return plain JSON data, as from `loads`, as a value of type `kind`; raises DecodeError like `decode`."""
+    """Return plain data, of type `Any` to `decode`, as a value of type `kind`; raises DecodeError like `decode`."""
     try:
         return msgspec.convert(value, kind)
     except _FAILURES as error:
         raise DecodeError(f"{place}: {error}") from error
-
-
-def loads(data: bytes | str, place: str = "JSON") -> Any:
-    """Return JSON as dictionaries, lists, strings and numbers; raises DecodeError."""
-    return decode(Any, data, place)

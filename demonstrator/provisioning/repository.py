@@ -98,8 +98,7 @@ class Repository:
     async def upload(self, content: bytes, actor: str) -> tuple[BundleArchive, bool]:
         """Keep an archive, unless it is no bundle or its name and version are another archive's.
 
-        Returns:
-            The bundle, and True when it was not there before.
+        Return it as a bundle, and True when it was not there before.
         """
         bundle = await asyncio.to_thread(check_archive, content)
         ref, is_new = bundle.ref, bundle.ref.digest not in self._archives

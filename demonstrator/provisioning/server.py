@@ -182,8 +182,7 @@ class ProvisioningServer:
         return web.Response(text="live\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        loaded = self._repository.loaded
-        return web.Response(status=200 if loaded else 503, text="ready\n" if loaded else "not yet\n")
+        return web.Response(text="ready\n") if self._repository.loaded else web.Response(text="not yet\n", status=503)
 
     def _targets(self) -> dict[str, dict[str, Any]]:
         return {

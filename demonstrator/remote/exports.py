@@ -96,20 +96,16 @@ class Exports:
         service = self._services.get((int(request.match_info["number"]), name))
         methods = {} if service is None else contracts.methods_of(contracts.find(name))
         if not (method := methods.get(request.match_info["method"])):
-            return _error(404, "no such service or method")
+            return web.json_response({"error": "no such service or method"}, status=404)
         body = await request.read()
         try:
             arguments = codec.decode(method.arguments, body, "arguments")
             result = await getattr(service, method.name)(**asdict(arguments))
         except ValueError as error:
-            return _error(400, str(error))
+            return web.json_response({"error": str(error)}, status=400)
         except contracts.RemoteError as error:
-            return _error(503, str(error))
+            return web.json_response({"error": str(error)}, status=503)
         except Exception:
             _logger.exception("%s.%s failed", name, method.name)
-            return _error(500, "the service failed")
+            return web.json_response({"error": "the service failed"}, status=500)
         return web.Response(body=codec.encode({"result": result}), content_type="application/json")
-
-
-def _error(status: int, message: str) -> web.Response:
-    return web.Response(status=status, body=codec.encode({"error": message}), content_type="application/json")

@@ -78,8 +78,7 @@ class Replicas:
 def kubeconfig(cluster: Cluster | None, state: State) -> Path:
     """Return the path of the cluster's kubeconfig, once it is safe to use; None stands for any own machines.
 
-    Raises:
-        HostsError: the hosts' network does not exist, or the cluster has never been raised.
+    Raises HostsError if the hosts' network does not exist, or the cluster has never been raised.
     """
     # Before the hosts' bridge exists, a request to a cluster address would leave by the default route. The network
     # of the user's own machines is not one of this machine's bridges.

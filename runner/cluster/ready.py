@@ -20,12 +20,7 @@ Condition = Callable[[], str]
 
 
 def wait_until_ready(cluster: Cluster, state: State, report: Report) -> None:
-    """Return when every condition holds.
-
-    Raises:
-        HostsError: there is no network of hosts, or no kubeconfig.
-        NotReadyError: a condition did not hold in time; it is named with what it lacks.
-    """
+    """Return when every condition holds; raises what `kubeconfig` does, or NotReadyError after two minutes."""
     page = f"http://{cluster.address}"
     nodes = [str(host.address) for host in cluster.hosts if host.group == "workers"]
     poll(conditions(Api(kubeconfig(cluster, state)), nodes, page, f"{page}:90"), report, limit=120)

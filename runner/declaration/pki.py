@@ -34,9 +34,9 @@ PEM = serialization.Encoding.PEM
 class CertificateSpec:
     """One row of the table."""
 
-    authority: str
     name: str
     subject: str  # as in RFC 4514
+    authority: str = "kubernetes"
     usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT,)
     names: tuple[str | IPv4Address, ...] = ()  # subject alternative ones
     # Written as a kubeconfig, too, for people and short commands; that of a service names files, and its role writes it
@@ -50,41 +50,35 @@ def certificate_specs(cluster: Cluster) -> list[CertificateSpec]:
     api_names = (*own, cluster.service_network[1], *api)
     metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
-    def server(authority: str, name: str, subject: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
-        return CertificateSpec(authority, name, subject, (SERVER,), names)
-
-    def user(name: str, subject: str) -> CertificateSpec:
-        return CertificateSpec("kubernetes", name, subject, kubeconfig=True)
-
-    def service(name: str, subject: str) -> CertificateSpec:
-        return CertificateSpec("kubernetes", name, subject)
+    def server(name: str, subject: str, authority: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
+        return CertificateSpec(name, subject, authority, (SERVER,), names)
 
     table = [
-        server("etcd", "etcd", "CN=etcd"),
-        CertificateSpec("etcd", "etcd-peer", "CN=etcd", (SERVER, CLIENT), own),
-        CertificateSpec("etcd", "etcd-root", "CN=root"),
-        CertificateSpec("etcd", "etcd-kube-apiserver", "CN=kube-apiserver"),
-        server("registry", "docker-registry", "CN=docker-registry"),
-        server("kubernetes", "kube-apiserver", "CN=kube-apiserver", api_names),
-        service("kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
-        CertificateSpec("front-proxy", "front-proxy-client", "CN=front-proxy-client"),
-        server("kubernetes", "kube-controller-manager-server", "CN=kube-controller-manager"),
-        server("kubernetes", "kube-scheduler-server", "CN=kube-scheduler"),
-        server("kubernetes", "metrics-server", "CN=metrics-server", metrics_names),
-        service("kube-controller-manager", "CN=system:kube-controller-manager"),
-        service("kube-scheduler", "CN=system:kube-scheduler"),
+        server("etcd", "CN=etcd", "etcd"),
+        CertificateSpec("etcd-peer", "CN=etcd", "etcd", (SERVER, CLIENT), own),
+        CertificateSpec("etcd-root", "CN=root", "etcd"),
+        CertificateSpec("etcd-kube-apiserver", "CN=kube-apiserver", "etcd"),
+        server("docker-registry", "CN=docker-registry", "registry"),
+        server("kube-apiserver", "CN=kube-apiserver", "kubernetes", api_names),
+        CertificateSpec("kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
+        CertificateSpec("front-proxy-client", "CN=front-proxy-client", "front-proxy"),
+        server("kube-controller-manager-server", "CN=kube-controller-manager", "kubernetes"),
+        server("kube-scheduler-server", "CN=kube-scheduler", "kubernetes"),
+        server("metrics-server", "CN=metrics-server", "kubernetes", metrics_names),
+        CertificateSpec("kube-controller-manager", "CN=system:kube-controller-manager"),
+        CertificateSpec("kube-scheduler", "CN=system:kube-scheduler"),
         # Bypasses RBAC, so it is used only to give the group cluster-admins its role.
-        user("super-admin", "CN=super-admin,O=system:masters"),
-        user("admin", "CN=admin,O=cluster-admins"),
-        user("inaetics", "CN=inaetics"),
+        CertificateSpec("super-admin", "CN=super-admin,O=system:masters", kubeconfig=True),
+        CertificateSpec("admin", "CN=admin,O=cluster-admins", kubeconfig=True),
+        CertificateSpec("inaetics", "CN=inaetics", kubeconfig=True),
     ]
     for host in cluster.hosts:
-        table.append(CertificateSpec("etcd", f"flannel-{host.name}", f"CN=flannel,O={host.name}"))
-        table.append(service(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
+        table.append(CertificateSpec(f"flannel-{host.name}", f"CN=flannel,O={host.name}", "etcd"))
+        table.append(CertificateSpec(f"kube-proxy-{host.name}", f"CN=system:kube-proxy,O={host.name}"))
         if host.group == "workers":
             subject = f"CN=system:node:{host.address},O=system:nodes"
-            table.append(server("kubernetes", f"kubelet-server-{host.name}", subject, (host.name, host.address)))
-            table.append(service(f"kubelet-{host.name}", subject))
+            table.append(server(f"kubelet-server-{host.name}", subject, "kubernetes", (host.name, host.address)))
+            table.append(CertificateSpec(f"kubelet-{host.name}", subject))
     return table
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import psutil
-
 from runner import environment, process
 from runner.doctor.snapshot import DAEMON_JSON
 from runner.errors import MachineError
@@ -19,7 +17,6 @@ BRIDGE = "172.31.255.1/24"
 DOCKER_SETTINGS = f'{{\n  "bip": "{BRIDGE}"\n}}\n'
 SYSCTL = Path("/etc/sysctl.d/90-inaetics-demo-cluster.conf")
 MODULES_LOAD = Path("/etc/modules-load.d/inaetics-demo-cluster.conf")
-DOCKER_PID = Path("/var/run/docker.pid")
 
 
 def bootstrap() -> str:
@@ -33,7 +30,8 @@ def move_docker_bridge() -> str:
     if Path("/run/systemd/system").exists():
         _run("systemctl", "stop", "docker.socket", "docker.service")
     else:
-        _stop_docker()
+        docker = ("--pidfile", "/var/run/docker.pid", "--name", "dockerd")
+        _run("start-stop-daemon", "--stop", "--retry", "TERM/30", *docker)
     _write(DAEMON_JSON, DOCKER_SETTINGS)
     bootstrap()
     return f"moved Docker's bridge to {BRIDGE} ({DAEMON_JSON})"
@@ -76,14 +74,3 @@ def _run(*command: str, given: str | None = None, as_root: bool = True) -> None:
 def _write(path: Path, text: str) -> None:
     _run("mkdir", "-p", str(path.parent))
     _run("tee", str(path), given=text)
-
-
-def _stop_docker() -> None:
-    try:
-        docker = psutil.Process(int(DOCKER_PID.read_text(encoding="ascii")))
-        _run("kill", "-TERM", str(docker.pid))
-        docker.wait(30)
-    except psutil.TimeoutExpired:
-        raise MachineError("Docker did not stop within 30 s", "Restart it by hand.") from None
-    except (FileNotFoundError, psutil.NoSuchProcess):
-        raise MachineError(f"{DOCKER_PID} does not name Docker's process", "Restart Docker by hand.") from None

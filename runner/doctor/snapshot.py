@@ -116,7 +116,7 @@ def _docker(checkout: Path) -> DockerFacts:
             return DockerFacts(
                 version=f"{info['ServerVersion']}, cgroup v{info.get('CgroupVersion', '1')}",
                 root=Path(info["DockerRootDir"]),
-                running=docker.running_containers(),
+                running=info["ContainersRunning"] + info["ContainersPaused"],
                 networks=tuple(docker.networks()),
                 containers=tuple(containers),
                 orphans=frozenset(one.id for one in containers if _is_orphaned(one, checkout)),

@@ -53,11 +53,9 @@ class Network:
 
 @contextmanager
 def _translate_errors(action: str) -> Iterator[None]:
-    """Turn errors of the Docker client into a MachineError, "Docker does not ACTION"; NotFound is the caller's."""
+    """Turn errors of the Docker client into a MachineError, "Docker does not ACTION"."""
     try:
         yield
-    except NotFound:
-        raise
     except (DockerException, requests.RequestException) as error:
         raise MachineError(
             f"Docker does not {action}: {_reason(error)}.",
@@ -84,12 +82,12 @@ class Docker(AbstractContextManager["Docker"]):
 
     def stop(self, container: Container) -> None:
         """Shut a host down; its checkout's `vagrant up` brings it back."""
-        with suppress(NotFound), _translate_errors(f"stop {container.host}"):
+        with _translate_errors(f"stop {container.host}"), suppress(NotFound):
             self._api.stop(container.id, timeout=30)
 
     def remove(self, container: Container) -> None:
         """Remove a host and its volumes; one that is gone already is fine."""
-        with suppress(NotFound), _translate_errors(f"remove {container.host}"):
+        with _translate_errors(f"remove {container.host}"), suppress(NotFound):
             self._api.remove_container(container.id, v=True, force=True)
 
     def networks(self) -> list[Network]:
@@ -104,13 +102,8 @@ class Docker(AbstractContextManager["Docker"]):
 
     def remove_network(self, name: str) -> None:
         """Remove a network that no container uses; one that is gone already is fine."""
-        with suppress(NotFound), _translate_errors(f"remove the network {name}"):
+        with _translate_errors(f"remove the network {name}"), suppress(NotFound):
             self._api.remove_network(name)
-
-    def running_containers(self) -> int:
-        """Return the number of running containers, also of other projects."""
-        with _translate_errors("list its containers"):
-            return len(self._api.containers(quiet=True))
 
     def info(self) -> Mapping[str, Any]:
         """Return the output of `docker info`."""

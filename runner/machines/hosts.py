@@ -32,8 +32,7 @@ def up(
 ) -> None:
     """Bring the named hosts up, or all of them, and wait until each answers by ssh; running hosts are left alone.
 
-    Raises:
-        HostsError: with the end of Vagrant's output.
+    Raises HostsError, with the end of Vagrant's output.
     """
     vagrant = Vagrant(checkout, declaration.provider)
     wanted = {host.name: host for host in declaration.hosts if names is None or host.name in names}

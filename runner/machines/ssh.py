@@ -72,10 +72,7 @@ def wait_for_ssh(
 ) -> None:
     """Log in to all hosts in parallel, until each answers; adds their keys to known_hosts.
 
-    `answered` is called with each host that does, from another thread.
-
-    Raises:
-        HostsError: a host does not answer in time; with the last output of ssh.
+    `answered` is called with each host that does, from another thread; raises HostsError for one that does not.
     """
     jobs = JobRunner()
 

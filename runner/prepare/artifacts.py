@@ -50,11 +50,7 @@ class Work:
         self.report(Progress("prepare", item, doing, **details))
 
     def run(self, command: Sequence[str], failure: str, hint: str, **options: Any) -> None:
-        """Run a program, with options of JobRunner.run.
-
-        Raises:
-            PrepareError: it is not installed, or fails, which `failure` and `hint` explain.
-        """
+        """Run a program, with options of JobRunner.run; `failure` and `hint` become a PrepareError where it fails."""
         try:
             self.jobs.run(command, **options)
         except CommandError as error:
@@ -63,11 +59,7 @@ class Work:
             raise PrepareError(failure, hint, error.output) from error
 
     def provide(self, artifact: Artifact) -> dict[str, Path]:
-        """Return an artifact's files from the cache, or from the first source that can provide them.
-
-        Raises:
-            PrepareError: no source can, or a checksum is wrong.
-        """
+        """Return an artifact's files from the cache, or from the first source that has them; raises PrepareError."""
         if (blobs := self.cache.lookup(artifact.key)) is not None:
             return blobs
         reasons = []

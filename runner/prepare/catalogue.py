@@ -143,11 +143,7 @@ class Catalogue(_Model):
 
 
 def load(path: Path) -> Catalogue:
-    """Read and validate the catalogue.
-
-    Raises:
-        PrepareError: the file cannot be read or is not valid; the message names the field, the value and the rule.
-    """
+    """Read and validate the catalogue; a PrepareError tells field, value and rule of each mistake."""
     try:
         return Catalogue.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except OSError as error:

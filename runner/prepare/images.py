@@ -35,7 +35,6 @@ _DOCKER_ERRORS = (DockerException, StoreError, requests.RequestException, urllib
 class ImageInputs:
     """Everything an image is made of, and its name in the cluster's registry if it has one."""
 
-    name: str
     directory: Path
     blobs: Mapping[str, Path]
     wheels: Mapping[str, Path]
@@ -52,7 +51,7 @@ class ImageInputs:
             "demonstrator": tree_digest(self.demonstrator),
             "base": self.base,
         }
-        return f"inaetics-demo-cluster/{self.name}:{digest(inputs)[:12]}"
+        return f"inaetics-demo-cluster/{self.directory.name}:{digest(inputs)[:12]}"
 
     @property
     def context(self) -> dict[str, Path]:
@@ -72,14 +71,10 @@ def docker_client() -> Iterator[DockerClient]:
 
 
 def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) -> None:
-    """Build an image unless Docker has it.
-
-    Raises:
-        PrepareError: a step of the Dockerfile fails.
-    """
+    """Build an image unless Docker has it; raises PrepareError if a step of the Dockerfile fails."""
     if client.images.list(inputs.tag):
         return
-    item = f"image {inputs.name}"
+    item = f"image {inputs.directory.name}"
     work.progress(item, "assemble")
     with work.cache.scratch() as scratch:
         application = _application(client, inputs, python, work, scratch) if inputs.demonstrator else {}
@@ -93,7 +88,7 @@ def build(client: DockerClient, inputs: ImageInputs, python: str, work: Work) ->
                 if output[-1].startswith("Step "):
                     work.progress(item, output[-1])
     if not client.images.list(inputs.tag):
-        raise PrepareError(f"Image {inputs.name} could not be built.", details="\n".join(output[-30:]))
+        raise PrepareError(f"Image {inputs.directory.name} could not be built.", details="\n".join(output[-30:]))
     work.progress(item, inputs.tag, finished=True)
 
 
@@ -102,10 +97,7 @@ def push(
 ) -> dict[str, str]:
     """Push the images that are for the cluster to a registry on loopback, and return their digests by name.
 
-    The registry's program writes `storage`.
-
-    Raises:
-        PrepareError: the registry does not start, or does not accept an image.
+    The registry's program writes `storage`; raises PrepareError if it does not start, or does not accept an image.
     """
     digests = {}
     with work.cache.scratch() as scratch, _serve(registry, storage, scratch) as address:
@@ -119,7 +111,7 @@ def push(
 
 
 def _push(client: DockerClient, inputs: ImageInputs, target: str, work: Work) -> None:
-    item = f"image {inputs.name}"
+    item = f"image {inputs.directory.name}"
     work.progress(item, "push to the registry's storage")
     client.images.get(inputs.tag).tag(target)
     try:
@@ -127,7 +119,7 @@ def _push(client: DockerClient, inputs: ImageInputs, target: str, work: Work) ->
     finally:
         client.images.remove(target)
     if errors := [line["error"] for line in lines if "error" in line]:
-        raise PrepareError(f"Image {inputs.name} could not be pushed: {errors[0]}")
+        raise PrepareError(f"Image {inputs.directory.name} could not be pushed: {errors[0]}")
     work.progress(item, "in the registry's storage", finished=True)
 
 

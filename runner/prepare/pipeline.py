@@ -32,9 +32,7 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
 
     `state.release` becomes a link to the release. `mirror` is a copy of another machine's cache, as a directory or URL.
 
-    Raises:
-        MachineError: Docker does not answer.
-        PrepareError: an artifact, an image or the release could not be made.
+    Raises MachineError if Docker does not answer, and PrepareError for what could not be made.
     """
     with images.docker_client() as client:
         found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
@@ -104,7 +102,6 @@ def _plan(
     inputs: dict[str, ImageInputs] = {}
     for name, image in catalogue.images.items():
         inputs[name] = ImageInputs(
-            name=name,
             directory=_IMAGES / name,
             blobs={**artifacts.get(f"rootfs/{name}", {}), **{binary: programs[binary] for binary in image.binaries}},
             wheels=artifacts.get(f"wheels/{name}", {}),

@@ -61,11 +61,7 @@ class Downloader:
         self._unreachable_servers: dict[str, str] = {}
 
     def mirror(self, root: str, key: CacheKey, scratch: Path) -> dict[str, Path]:
-        """Fetch an artifact from a copy of another machine's cache, given as a directory or a URL.
-
-        Raises:
-            PrepareError: the copy is damaged, or is not a cache.
-        """
+        """Fetch an artifact from a mirror, given as a directory or a URL; raises PrepareError if that is damaged."""
         root = root.rstrip("/")
         location = f"{root}/recipes/{key.sha256}.json"
         try:
@@ -80,11 +76,7 @@ class Downloader:
         return files
 
     def release(self, name: str, component: Component, published: PublishedFile, scratch: Path) -> dict[str, Path]:
-        """Fetch a component's binaries from its publisher and compare them with the checksum beside them.
-
-        Raises:
-            PrepareError: a checksum is wrong or missing, or the archive does not contain a binary.
-        """
+        """Fetch a component's binaries from its publisher; raises PrepareError unless the checksums there fit."""
         archive = scratch / "archive.tar"
         files = {binary: scratch / binary for binary in component.binaries}
         for binary, target in (files if published.member is None else {"": archive}).items():

@@ -76,7 +76,7 @@ def debian_13() -> str:
     root = catalogue.images["host"].rootfs
     assert root
     blobs = work.provide(root_filesystem(directory, root, "trixie", work))
-    inputs = ImageInputs("host", directory, blobs, wheels={}, demonstrator={})
+    inputs = ImageInputs(directory, blobs, wheels={}, demonstrator={})
     with docker_client() as client:
         build(client, inputs, catalogue.debian.python, work)
     return inputs.tag

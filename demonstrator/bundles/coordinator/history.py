@@ -19,12 +19,9 @@ class Rates:
         self._queues: set[str] = set()
 
     def update(self, ledgers: Collection[QueueLedger], at: float, clock: float) -> DataPoint:
-        """Return the rates over the window that ends now, and the queues' utilisation.
+        """Return the rates over the window that ends now, and the utilisation of all queues.
 
-        Args:
-            ledgers: the counters of every queue.
-            at: now, in seconds since the epoch.
-            clock: now by the monotonic clock, in seconds.
+        `at` is now in seconds since the epoch, `clock` by the monotonic clock.
         """
         if self._queues != (queues := {ledger.queue for ledger in ledgers}):
             # A queue has come or gone: its counters say nothing about the last seconds.

@@ -112,7 +112,7 @@ class LeaderElection:
                 }
             # Refused with 409 when another coordinator has written since it was read.
             version = lease["metadata"]["resourceVersion"]
-            metadata = {"resourceVersion": version, "annotations": self._accounts()}
+            metadata = {"resourceVersion": version, "annotations": {_ACCOUNTS: self._accounting.save()}}
             await self._api.patch(self._path, {"metadata": metadata, "spec": change})
             self.leader, self._renewed = self._pod, started
 
@@ -121,17 +121,14 @@ class LeaderElection:
         async with self._lock:
             was_leader, self._released, self._renewed = self.is_leader, True, -math.inf
             if was_leader:
-                change = {"metadata": {"annotations": self._accounts()}, "spec": {"holderIdentity": ""}}
-                await self._api.patch(self._path, change)
+                metadata = {"annotations": {_ACCOUNTS: self._accounting.save()}}
+                await self._api.patch(self._path, {"metadata": metadata, "spec": {"holderIdentity": ""}})
 
     async def annotate(self, name: str, value: str) -> None:
         """Write down a choice of people; raises NotLeaderError or KubernetesError."""
         self.require()
         async with self._lock:
             self._load(await self._api.patch(self._path, {"metadata": {"annotations": {name: value}}}))
-
-    def _accounts(self) -> dict[str, str]:
-        return {_ACCOUNTS: self._accounting.save()}
 
     def _load(self, lease: dict[str, Any]) -> None:
         """Adopt the Lease's annotations; one that is absent or cannot be read counts as the default."""

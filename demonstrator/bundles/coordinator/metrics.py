@@ -62,7 +62,6 @@ def _add_cluster(metrics: _Metrics, overview: Overview) -> None:
         metrics.add("node_ready", "Whether a node is Ready.", int(node.ready), node=node.name)
     for pod in overview.pods:
         metrics.add("pod_ready", "Whether a pod is ready.", int(pod.ready), pod=pod.name, node=pod.node)
-    for pod in overview.pods:
         for container in pod.containers:
             text, labels = "How often a container was started again.", {"pod": pod.name, "container": container.name}
             metrics.add("container_restarts_total", text, container.restarts, "counter", **labels)

@@ -26,7 +26,8 @@ _CHANGE_ERRORS = {
 }
 
 
-Read = Callable[[], Awaitable[Any]]
+# Returns an answer, or waits for it.
+Read = Callable[[], Any]
 Change = Callable[[Any], Awaitable[None]]
 
 

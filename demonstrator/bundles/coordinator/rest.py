@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from inspect import isawaitable
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,14 +45,14 @@ class Rest:
 
     def routes(self) -> Iterable[web.RouteDef]:
         """Return every path, for reading and for changing."""
-        feed, scaling = self.coordinator.feed, self.scaling
+        feed, history, scaling = self.coordinator.feed, self.coordinator.history, self.scaling
         resources = (
             Resource("/coordinator/statistics", "Everything that the page shows", Overview, feed.next, _STOPPED),
             Resource(
                 "/coordinator/systemStats",
                 "Requested and actual numbers",
                 Scaling,
-                self._system,
+                scaling.status,
                 change_summary="Scale the producers, or have another kind of them",
                 changes={
                     schemas.ProducersChange: lambda body: scaling.scale_producers(body.producers),
@@ -62,7 +63,7 @@ class Rest:
                 "/coordinator/utilisation",
                 "The queue's utilisation",
                 schemas.Utilisation,
-                self._utilisation,
+                lambda: schemas.utilisation(history, scaling.status().preferred_utilisation),
                 change_summary="Prefer a utilisation",
                 changes={
                     schemas.UtilisationChange: lambda body: scaling.set_target_utilisation(body.preferred_utilisation)
@@ -73,12 +74,8 @@ class Rest:
             Resource("/coordinator/figures", "Every component's figures over time", schemas.Figures, self._figures),
         )
         description = document(resources, password=self._password.needed)
-
-        async def describe(_request: web.Request) -> web.Response:
-            return _json(description)
-
         routes = [
-            web.get("/coordinator/openapi.json", describe),
+            web.get("/coordinator/openapi.json", partial(_read, lambda: description, _json)),
             web.get("/metrics", partial(_read, feed.next, _exposition)),
         ]
         for item in resources:
@@ -88,19 +85,13 @@ class Rest:
                 routes += [web.route(method, item.path, change) for method in CHANGE_METHODS]
         return routes
 
-    async def _system(self) -> Scaling:
-        return self.scaling.status()
-
-    async def _utilisation(self) -> schemas.Utilisation:
-        return schemas.utilisation(self.coordinator.history, self.scaling.status().preferred_utilisation)
-
-    async def _cluster(self) -> schemas.ClusterInfo:
+    def _cluster(self) -> schemas.ClusterInfo:
         return schemas.cluster_info(self.cluster.nodes, self.directory.pods())
 
-    async def _events(self) -> schemas.EventList:
+    def _events(self) -> schemas.EventList:
         return schemas.EventList(tuple(self.coordinator.events))
 
-    async def _figures(self) -> schemas.Figures:
+    def _figures(self) -> schemas.Figures:
         return schemas.figures(self.coordinator.history)
 
     async def _change(self, changes: Mapping[type, Change], request: web.Request) -> web.Response:
@@ -122,7 +113,8 @@ class Rest:
 
 async def _read(read: Read, respond: Callable[[Any], web.Response], _request: web.Request) -> web.Response:
     try:
-        return respond(await read())
+        answer = read()
+        return respond(await answer if isawaitable(answer) else answer)
     except FeedClosedError:
         return _error(503, _STOPPED[503])
 
@@ -164,7 +156,7 @@ async def _body(request: web.Request) -> bytes:
 
 def _decode(kinds: tuple[type, ...], text: bytes) -> Any:
     """Return the body as that of the possible types that has its members, or else as the first one."""
-    body = codec.loads(text, "body")
+    body = codec.decode(Any, text, "body")
     kind = kinds[0]
     if isinstance(body, dict):
         # 5.0 is 5: JSON does not tell them apart, and the numbers that are changed here are counted.

@@ -59,7 +59,6 @@ CALLS: dict[str, Callable[[Docker], object]] = {
     "remove": lambda docker: docker.remove(HOST),
     "networks": lambda docker: docker.networks(),
     "remove_network": lambda docker: docker.remove_network("vagrant_network"),
-    "running_containers": lambda docker: docker.running_containers(),
     "info": lambda docker: docker.info(),
 }
 

@@ -39,12 +39,12 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 def inputs(directory: Path) -> ImageInputs:
-    return ImageInputs("unit-test", directory, blobs={}, wheels={}, demonstrator={})
+    return ImageInputs(directory, blobs={}, wheels={}, demonstrator={})
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    directory = tmp_path / "image"
+    directory = tmp_path / "unit-test"
     directory.mkdir()
     source = tmp_path / "interfaces.c"
     source.write_text(INTERFACES, "utf-8")
