@@ -9,6 +9,8 @@ from tests.hosts.facts import Facts
 testinfra_hosts = ["ansible://cluster"]
 pytestmark = pytest.mark.journal("flanneld.service")
 
+DEVICE = "flannel.{flannel_vxlan_vni}"
+
 
 def test_lease_lies_in_the_declared_network(facts: Facts) -> None:
     """Pods with addresses from elsewhere would answer to nobody."""
@@ -28,7 +30,7 @@ def test_share_is_named_by_the_address(facts: Facts) -> None:
 
 def test_vxlan_is_on_the_private_network(facts: Facts) -> None:
     """On the interface that leads out, pods of different hosts would never meet."""
-    link = facts.json("ip -json -details link show flannel.1")[0]
+    link = facts.json(facts.fill(f"ip -json -details link show {DEVICE}"))[0]
     vxlan = link["linkinfo"]["info_data"]
     assert (vxlan["local"], vxlan["id"], vxlan["port"]) == (
         facts.address,
@@ -44,7 +46,7 @@ def test_every_other_host_has_a_route(facts: Facts) -> None:
     others = {
         dst
         for dst, route in facts.routes.items()
-        if route["dev"] == "flannel.1" and IPv4Network(dst).subnet_of(facts.lease.network)
+        if route["dev"] == facts.fill(DEVICE) and IPv4Network(dst).subnet_of(facts.lease.network)
     }
     assert len(others) == len(facts.neighbours) - 1
     assert str(facts.lease.subnet) not in others

@@ -21,7 +21,7 @@ from tests.roles.scenarios import Scenario
 NETWORK = "172.31.253"  # beside whatever cluster runs, and beside tests/machines
 SITE = CHECKOUT / "playbooks" / "site.yml"
 USED = """
-cut --characters=67- /run/{unit}.service.sums
+cut --characters=67- /run/{unit}.service.sums | xargs readlink --canonicalize
 pid=$(systemctl show --property=MainPID --value {unit}.service)
 [ $pid = 0 ] && exit
 tr '\\0' '\\n' </proc/$pid/cmdline
