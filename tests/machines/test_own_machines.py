@@ -34,7 +34,7 @@ OWNERS = f"hostname; sudo cat /etc/hosts /etc/hostname /etc/sudoers.d/{USER}; su
 @pytest.fixture(scope="module", name="checkout")
 def fixture_checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     # Blanks, and what has a meaning for ssh, shells, Ansible's templates and formats
-    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", (*WHOLE, "tests"))
+    return Checkout.make(tmp_path_factory.mktemp("own") / "it's 100% “über” #1", WHOLE)
 
 
 @pytest.fixture(scope="module", name="inventory")
