@@ -55,9 +55,11 @@ def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) 
 
 def _host(host: Host, target: SshTarget | None) -> dict[str, Any]:
     if target is None:
-        # Without an address Ansible would ask a name server for the host; this shows the cause.
-        unreachable_hint = f"ProxyCommand=echo {host.name} is not up: see vagrant status >&2; exit 1"
-        return _declared(host) | {"ansible_ssh_common_args": shlex.join(["-F", "none", "-o", unreachable_hint])}
+        # Without an address Ansible would ask a name server for the host; this shows the cause. By Ansible's usual
+        # arguments ssh keeps connections, and hides what its proxy says.
+        hint = f"ProxyCommand=sh -c 'echo {host.name} is not up: see vagrant status >&2'"
+        arguments = shlex.join(["-F", "none", "-o", hint])
+        return _declared(host) | {"ansible_ssh_args": "", "ansible_ssh_common_args": arguments}
     return _declared(host) | {
         "ansible_host": target.address,
         "ansible_port": target.port,

@@ -213,18 +213,6 @@ def test_removed_hosts_leave_nothing_behind(checkout: Checkout) -> None:
     checkout.destroy()  # nothing to remove is no error
 
 
-def test_ansible_is_told_when_a_host_is_not_up(checkout: Checkout) -> None:
-    run = subprocess.run(
-        ["ansible", "node-1", "-m", "ansible.builtin.ping"],
-        cwd=checkout.directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode != 0
-    assert "node-1 is not up: see vagrant status" in run.stdout
-
-
 def test_hosts_whose_checkout_is_gone_are_stopped_and_come_back_with_it(
     checkout: Checkout, rival: Checkout, tmp_path: Path
 ) -> None:

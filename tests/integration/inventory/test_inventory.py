@@ -91,16 +91,15 @@ def test_a_fresh_checkout_has_an_inventory_and_stays_as_it_is(tmp_path: Path) ->
     def files() -> set[Path]:
         return {path for path in tmp_path.rglob("*") if "__pycache__" not in path.parts}
 
+    def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(CHECKOUT / ".venv" / "bin" / program), *arguments]
+        environment = {**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
     before = files()
-    run = subprocess.run(
-        [str(CHECKOUT / ".venv" / "bin" / "ansible-inventory"), "--graph"],
-        cwd=tmp_path,
-        env={**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert [line for line in run.stdout.splitlines() if "--node-5" in line] == ["  |  |  |--node-5"]
-    assert "Docker does not answer" in run.stderr
+    graph = run("ansible-inventory", "--graph")
+    assert graph.returncode == 0, graph.stderr
+    assert [line for line in graph.stdout.splitlines() if "--node-5" in line] == ["  |  |  |--node-5"]
+    assert "Docker does not answer" in graph.stderr
     assert files() == before
+    assert "node-5 is not up: see vagrant status" in run("ansible", "node-5", "-m", "ansible.builtin.ping").stdout
