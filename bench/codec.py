@@ -74,7 +74,7 @@ async def _cycle(queue: Queue, number: int) -> float:
     began = time.perf_counter()
     await queue.put(sample)
     delivery = await queue.take("c", number, BATCH_SIZE, 0.0)
-    await queue.settle(tuple(one.id for one in delivery.batches), "store.1")
+    await queue.ack(tuple(one.id for one in delivery.batches), "store.1")
     return time.perf_counter() - began
 
 

@@ -37,7 +37,7 @@ async def take(queue: Queue, consumer: str) -> None:
         delivery = await queue.take(consumer, number, BATCH_LIMIT, 1.0)
         number += 1
         if delivery.batches:
-            await queue.settle(tuple(batch.id for batch in delivery.batches), "store.0")
+            await queue.ack(tuple(batch.id for batch in delivery.batches), "store.0")
 
 
 async def main(url: str, name: str) -> None:

@@ -128,7 +128,7 @@ class ProcessorService:
         while self._clock() < deadline:
             try:
                 stored = await store.put(result)
-                await queue.settle((result.batch.id,), stored.store)
+                await queue.ack((result.batch.id,), stored.store)
             except RemoteError as error:
                 _logger.warning("a result cannot be delivered: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -59,10 +59,10 @@ class QueueService(ABC):
                     await self._filled.wait()
         return Delivery(self.name, ())
 
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
-        """See Queue.settle."""
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
+        """See Queue.ack."""
         check_name(store)
-        self._settle(batches, store)
+        self._ack(batches, store)
         self._requested.set()
 
     async def ledger(self) -> QueueLedger:
@@ -101,7 +101,7 @@ class QueueService(ABC):
         """Lease batches to a consumer, or return None if none wait; see Queue.take."""
 
     @abstractmethod
-    def _settle(self, batches: tuple[str, ...], store: str) -> None:
+    def _ack(self, batches: tuple[str, ...], store: str) -> None:
         """Remove batches whose results are stored; unknown ones are ignored."""
 
     @abstractmethod

@@ -1,5 +1,5 @@
 """Remote calls: contracts, proxies, exports and imports of services between agents."""
 
-from demonstrator.remote.contracts import RemoteError, contract, idempotent
+from demonstrator.remote.contracts import RemoteError, contract, idempotent, wire_name
 
-__all__ = ["RemoteError", "contract", "idempotent"]
+__all__ = ["RemoteError", "contract", "idempotent", "wire_name"]

@@ -36,6 +36,7 @@ class Method:
     """One method of a contract: a request's body has a member for each argument, its answer the member "result"."""
 
     name: str
+    wire_name: str
     arguments: type[Struct]
     answer: Any
     idempotent: bool
@@ -61,6 +62,16 @@ def idempotent(function: _Function) -> _Function:
     return function
 
 
+def wire_name(name: str) -> Callable[[_Function], _Function]:
+    """Give a method another name in requests, so that it is renamed here but not for other agents."""
+
+    def mark(function: _Function) -> _Function:
+        function.__wire_name__ = name  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
 def find(name: str) -> type:
     """Return the class of a contract; raises LookupError."""
     if name not in declared:
@@ -84,14 +95,15 @@ def is_compatible(offered: str, required: str) -> bool:
 
 @cache
 def methods_of(cls: type) -> dict[str, Method]:
-    """Return the methods of a contract by their names."""
+    """Return the methods of a contract by their wire names."""
     methods = {}
     for name, function in inspect.getmembers(cls, inspect.iscoroutinefunction):
         if not name.startswith("_"):
             parameters = get_type_hints(function)
             answer = _message("Answer", {"result": parameters.pop("return")})
+            wire = getattr(function, "__wire_name__", name)
             arguments = _message("Arguments", parameters)
-            methods[name] = Method(name, arguments, answer, hasattr(function, "__idempotent__"))
+            methods[wire] = Method(name, wire, arguments, answer, hasattr(function, "__idempotent__"))
     return methods
 
 

@@ -15,14 +15,14 @@ _TIMEOUT = aiohttp.ClientTimeout(total=2.0)
 
 def make_proxy(cls: type, session: aiohttp.ClientSession, url: str) -> Any:
     """Return an object that implements the contract `cls` by calling the exported service at `url`."""
-    methods = {name: _make_method(cls, method, session, url) for name, method in methods_of(cls).items()}
+    methods = {method.name: _make_method(cls, method, session, url) for method in methods_of(cls).values()}
     return type(f"Remote{cls.__name__}", (), methods)()
 
 
 def _make_method(cls: type, method: Method, session: aiohttp.ClientSession, url: str) -> Callable[..., Awaitable[Any]]:
     """Return a method that raises RemoteError: no answer, an error, or an answer that does not match the contract."""
     signature = inspect.signature(getattr(cls, method.name))
-    url = f"{url}/{method.name}"
+    url = f"{url}/{method.wire_name}"
     attempts = 2 if method.idempotent else 1
 
     async def call(self: object, *values: Any, **named: Any) -> Any:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from demonstrator import model
-from demonstrator.remote import contract, idempotent
+from demonstrator.remote import contract, idempotent, wire_name
 
 
 @contract("inaetics.producer", "1.2")
@@ -54,7 +54,8 @@ class Queue(Protocol):
         """
 
     @idempotent
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
+    @wire_name("settle")
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
         """Acknowledge that the results of the batches with these ids are in the data store with this one."""
 
     @idempotent

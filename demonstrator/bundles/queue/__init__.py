@@ -75,7 +75,7 @@ class BoundedQueue(QueueService):
         leases = (self._leases.get(batch_id) for batch_id in leased)
         return tuple(lease.batch for lease in leases if lease and lease.consumer == consumer)
 
-    def _settle(self, batches: tuple[str, ...], store: str) -> None:
+    def _ack(self, batches: tuple[str, ...], store: str) -> None:
         for batch_id in batches:
             if lease := self._leases.pop(batch_id, None):
                 self._in_work -= len(lease.batch)

@@ -47,11 +47,11 @@ class NativeQueue(QueueService):
         self._check(outcome, f"{consumer} has gone on from take {number}")
         return None if outcome == self._c.QUEUE_EMPTY else tuple(self._leased())
 
-    def _settle(self, batches: tuple[str, ...], store: str) -> None:
+    def _ack(self, batches: tuple[str, ...], store: str) -> None:
         for batch in batches:
             # To C such an id would end there, and be another one.
             if "\0" not in batch:
-                self._check(self._c.queue_settle(self._queue, batch.encode(), store.encode()))
+                self._check(self._c.queue_ack(self._queue, batch.encode(), store.encode()))
 
     def _count(self) -> tuple[int, dict[str, int], int, int, int]:
         counters = self._c.queue_count(self._queue, self.clock())

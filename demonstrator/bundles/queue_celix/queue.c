@@ -261,7 +261,7 @@ const queue_batch *queue_next(queue *self) {
     return NULL;
 }
 
-queue_outcome queue_settle(queue *self, const char *id, const char *name) {
+queue_outcome queue_ack(queue *self, const char *id, const char *name) {
     batch_node *item = (batch_node *)table_find(&self->batches, id);
     if (!item) {
         return QUEUE_DONE;

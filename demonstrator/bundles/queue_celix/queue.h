@@ -50,7 +50,7 @@ queue_outcome queue_lease(queue *self, const char *consumer, int64_t number, int
 const queue_batch *queue_next(queue *self);
 
 /* Removes a batch whose result is in this data store; an unknown one is ignored. */
-queue_outcome queue_settle(queue *self, const char *id, const char *store);
+queue_outcome queue_ack(queue *self, const char *id, const char *store);
 
 /* The counters of all samples so far. */
 queue_counters queue_count(queue *self, double now);

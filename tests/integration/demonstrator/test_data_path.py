@@ -64,9 +64,9 @@ class Network:
         self._lose()
         return delivery
 
-    async def settle(self, batches: tuple[str, ...], store: str) -> None:
+    async def ack(self, batches: tuple[str, ...], store: str) -> None:
         self._lose()
-        await self._queue.settle(batches, store)
+        await self._queue.ack(batches, store)
         self._lose()
 
     async def latest(self, most: int) -> tuple[Result, ...]:

@@ -137,8 +137,8 @@ async def test_an_acknowledgement_counts_once_from_any_consumer_and_however_late
     await queue.take("slow", 0, 10, 0)
     clock.now = 5.1
     await queue.ledger()
-    await queue.settle(("p:0",), "store.1")  # it waits again by now
-    await queue.settle(("p:0", "p:77"), "store.2")
+    await queue.ack(("p:0",), "store.1")  # it waits again by now
+    await queue.ack(("p:0", "p:77"), "store.2")
     ledger = await queue.ledger()
     assert (ledger.stored, ledger.queued, ledger.in_work) == ({"store.1": 10}, 0, 0)
 
@@ -151,7 +151,7 @@ async def test_a_batch_of_a_source_that_is_not_remembered_counts_once_while_it_i
     for number in range(1_000):
         await queue.put(batch(0, size=1, source=f"other-{number}"))
     assert [await queue.put(batch(first)) for first in (0, 10)] == [receipt(10, 0)] * 2
-    await queue.settle(("p:0", "p:10"), "store.1")
+    await queue.ack(("p:0", "p:10"), "store.1")
     ledger = await queue.ledger()
     assert (ledger.produced, ledger.stored, ledger.queued, ledger.in_work) == (1_020, {"store.1": 20}, 1_000, 0)
 
@@ -174,7 +174,7 @@ async def test_the_ledger_balances_whatever_happens(make: Make, clock: Clock, se
             takes[consumer] += chance.randint(0, 1)
             taken += [item.id for item in (await queue.take(consumer, takes[consumer], 40, 0)).batches]
         elif taken:
-            await queue.settle((chance.choice(taken),), chance.choice(("store.1", "store.2")))
+            await queue.ack((chance.choice(taken),), chance.choice(("store.1", "store.2")))
         ledger = await queue.ledger()
         assert is_balanced(ledger)
         assert ledger.produced == sum(produced.values())
@@ -192,10 +192,10 @@ async def test_a_closed_queue_takes_nothing_new_and_empties_itself(make: Make) -
     with pytest.raises(RemoteError, match="takes nothing new any more"):
         await queue.put(batch(10))
     delivery = await queue.take("c", 0, 20, 0)
-    await queue.settle((delivery.batches[0].id,), "store.1")
+    await queue.ack((delivery.batches[0].id,), "store.1")
     await asyncio.sleep(0)
     assert not draining.done()
-    await queue.settle((delivery.batches[1].id,), "store.1")
+    await queue.ack((delivery.batches[1].id,), "store.1")
     await draining
     assert (await queue.ledger()).stored == {"store.1": 20}
 
@@ -214,7 +214,7 @@ async def test_a_closed_queue_that_nobody_asks_waits_no_longer(make: Make, monke
         (lambda queue: queue.put(batch(2**63)), "is no number"),
         (lambda queue: queue.take("c", 2**63, 10, 0), "is no number"),
         (lambda queue: queue.take("", 0, 10, 0), "is not a name"),
-        (lambda queue: queue.settle(("p:0",), "\0"), "is not a name"),
+        (lambda queue: queue.ack(("p:0",), "\0"), "is not a name"),
     ],
 )
 async def test_what_c_could_not_hold_is_an_error_of_the_caller(
@@ -227,7 +227,7 @@ async def test_what_c_could_not_hold_is_an_error_of_the_caller(
 async def test_a_name_that_c_would_cut_short_acknowledges_nothing(queue_library: Library, clock: Clock) -> None:
     queue = make_queue("native", queue_library, clock)
     await queue.put(batch(0))
-    await queue.settle(("p:0\0more", "", "p:" + "0" * 500, "p:\u20ac"), "store.1")
+    await queue.ack(("p:0\0more", "", "p:" + "0" * 500, "p:\u20ac"), "store.1")
     assert (await queue.ledger()).queued == 10
 
 
@@ -265,7 +265,7 @@ class Driver:
             return delivery
         if what < 9:
             ids = tuple(chance.choice(self._leased) for _ in range(3))
-            await self._queue.settle(ids, chance.choice(("store.1", "store.2")))
+            await self._queue.ack(ids, chance.choice(("store.1", "store.2")))
         if chance.random() < 0.002:
             draining = asyncio.create_task(self._queue.drain())
             await asyncio.sleep(0)

@@ -264,7 +264,7 @@ async def test_it_balances_and_hides_nothing_whatever_dies(seed: int) -> None:
                     received[name] = received.get(name, 0) + len(batch)
                     stored[keeper] = stored.get(keeper, 0) + len(batch)
                     if chance.random() < 0.7:
-                        await queue.settle((batch.id,), keeper)
+                        await queue.ack((batch.id,), keeper)
             case 10 if step % 5 == 0:
                 lives["q"] += 1
                 queue = small_queue(f"q.{lives['q']}")

@@ -116,6 +116,12 @@ def test_a_contract_tells_its_methods() -> None:
     assert not leave.idempotent
 
 
+def test_an_acknowledgement_has_its_first_name_in_requests() -> None:
+    """Agents of before call and offer `settle`."""
+    assert methods_of(Queue)["settle"].name == "ack"
+    assert "ack" not in methods_of(Queue)
+
+
 def test_the_data_path_may_be_repeated_anywhere() -> None:
     for cls in (Queue, DataStore):
         assert all(method.idempotent for method in methods_of(cls).values())

@@ -90,7 +90,7 @@ int main(int count, char **arguments) {
             break;
         case 3: {
             int64_t source = chance(3);
-            queue_settle(tested, id_of(source, firsts[source] - chance(30)), name('d', chance(5)));
+            queue_ack(tested, id_of(source, firsts[source] - chance(30)), name('d', chance(5)));
             break;
         }
         default:
