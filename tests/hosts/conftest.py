@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host  # type: ignore[import-untyped]  # has no types
 
+from runner.state import VAGRANT_INVENTORY
 from tests.hosts import values as roles
 from tests.hosts.facts import Facts
 from tests.hosts.services import Service
@@ -52,8 +53,8 @@ def known() -> dict[str, Facts]:
 @pytest.fixture(scope="session")
 def values(pytestconfig: pytest.Config) -> dict[str, Mapping[str, Any]]:
     """The roles' variables, by host."""
-    inventory = pytestconfig.getoption("--variables-of", None) or pytestconfig.option.ansible_inventory
-    return roles.read(Path(inventory))
+    given = pytestconfig.getoption("--variables-of", None) or pytestconfig.option.ansible_inventory
+    return roles.read(Path(given or VAGRANT_INVENTORY))
 
 
 @pytest.fixture(scope="module")
