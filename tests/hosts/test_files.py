@@ -112,3 +112,9 @@ def test_directories_of_data_are_closed(facts: Facts) -> None:
         facts.fill(path): File(facts.fill(file.owner), file.mode) for group in groups for path, file in group.items()
     }
     assert facts.stat(*expected) == expected
+
+
+def test_no_key_is_in_the_journal(facts: Facts) -> None:
+    """Ansible writes arguments of modules there, files in base64; the brackets keep this command from being found."""
+    key = "LS0tLS1CRUdJT[i]|BEGIN [A-Z ]*PRIVATE KE[Y]"
+    assert facts.output(f"journalctl --quiet --no-pager --lines=1 --grep='{key}' || true") == ""
