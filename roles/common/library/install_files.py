@@ -88,7 +88,7 @@ paths:
   elements: str
   returned: always
 wanted:
-  description: Paths of large files that differ from the workstation's, which the action sends next.
+  description: Paths of programs that differ from the workstation's, which the action sends next.
   type: list
   elements: str
   returned: always
