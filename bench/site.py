@@ -1,4 +1,4 @@
-"""Measure how long `site` takes and how much memory the cluster needs: the figures of README.md.
+"""Measure how long `site` takes and how much memory the cluster needs: the figures of docs/figures.md.
 
     python -m bench.site [--runs N]          medians of N runs (default 5), as JSON and as a table
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """The exit codes of `python -m runner`, each with its meaning; README.md lists the same."""
+    """The exit codes of `python -m runner`, each with its meaning; docs/reference.md lists the same."""
 
     meaning: str
 

@@ -22,7 +22,7 @@ def registry(declaration: Declaration, state: Path) -> Iterator[Registry]:
 
 
 def test_a_pushed_image_runs(registry: Registry, pods: Pods, declaration: Declaration) -> None:
-    """docs/own-application.md promises this. The workstation's Docker is not asked, and needs no settings."""
+    """The README promises this. The workstation's Docker is not asked, and needs no settings."""
     digest = registry.derive(
         (IMAGE, "latest"), (NAME, TAG), {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "SAYS=hello"]}
     )

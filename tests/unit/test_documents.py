@@ -1,8 +1,16 @@
-"""Documents name files that exist."""
+"""Documents name files, exit codes and commands that exist."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from runner.errors import ExitCode
 from runner.state import CHECKOUT
+
+DOCUMENTS = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md")]
+REFERENCE = CHECKOUT / "docs" / "reference.md"
 
 DEMONSTRATOR = CHECKOUT / "demonstrator"
 PATH = re.compile(r"[\w*]+(?:/[\w*.-]+)+\.(?:py|js|c|h)")
@@ -21,3 +29,25 @@ def test_the_architecture_names_files_that_exist() -> None:
     assert len(named) > 20
     missing = [path for path in named if not (CHECKOUT / path).exists() and not (DEMONSTRATOR / path).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_to_files_and_headings(document: Path) -> None:
+    missing = []
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text("utf-8")):
+        name, _, heading = link.partition("#")
+        target = document.parent / name if name else document
+        if not target.exists() or (heading and heading not in headings(target)):
+            missing.append(link)
+    assert missing == []
+
+
+def headings(document: Path) -> Iterator[str]:
+    """The headings of a document as links name them."""
+    for title in re.findall(r"^#+ (.*)$", document.read_text("utf-8"), re.MULTILINE):
+        yield re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+
+
+def test_the_reference_has_every_exit_code() -> None:
+    rows = re.findall(r"^\| (\d+) \|", REFERENCE.read_text("utf-8"), re.MULTILINE)
+    assert [int(code) for code in rows] == [code.value for code in ExitCode]

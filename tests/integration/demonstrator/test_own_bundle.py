@@ -1,4 +1,4 @@
-"""docs/own-application.md, followed to the letter against a provisioning server and agents on loopback."""
+"""docs/own-bundle.md, followed to the letter against a provisioning server and agents on loopback."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ from runner.state import CHECKOUT
 from tests.support.demonstrator.local import Local
 from tests.support.doc_runner import follow
 
-DOCUMENT = CHECKOUT / "docs" / "own-application.md"
+DOCUMENT = CHECKOUT / "docs" / "own-bundle.md"
 
 
 async def test_the_document_leads_to_a_bundle_that_runs_and_back(tmp_path: Path) -> None:
