@@ -1,10 +1,10 @@
-# Short names for what the project does; the work is done by `python -m runner` (see `python -m runner --help`).
+# Each command of `python -m runner` by its name, after what is missing has been installed; and what developers run.
 
 runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify destroy test role lint unit integration lock roles
+.PHONY: help bootstrap doctor prepare site status verify kubectl ssh destroy test role lint unit integration lock roles
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,12 +27,18 @@ status: ## nodes, pods, services, certificates
 verify: ## every host, as tests/hosts expects it
 	@$(runner) verify
 
+kubectl: ## kubectl on the cluster: `make kubectl ARGS='get pods'`
+	@$(runner) kubectl $(ARGS)
+
+ssh: ## a shell on a host: `make ssh HOST=node-1`; the controller without HOST
+	@$(runner) ssh $(or $(HOST),controller)
+
 destroy: ## remove this checkout's hosts
 	@$(runner) destroy
 
 # The cluster's tests: a run that changes nothing, then the hosts, the API and the pages.
 whole := tests/machines tests/site tests/hosts tests/cluster tests/app
-test: lint integration ## all checks and tests, on a cluster that is raised and removed (KEEP=1 leaves it)
+test: lint integration ## all checks and tests: removes the cluster of this checkout, and raises and removes its own (KEEP=1 leaves it)
 	@$(tested) pytest --raise $(wildcard $(whole))
 
 # Two hosts at most, in a network of their own beside whatever cluster runs.

@@ -74,6 +74,9 @@ suitable_python() {
     return 1
 }
 
+# The documents say `python -m runner`, which continues in .venv by itself, so the command has to be there without it.
+python_outside_environment() { PATH=${PATH//"$PWD/.venv/bin:"/} command -v python; }
+
 find_missing_packages() {
     needs docker.io command -v dockerd
     needs iptables command -v iptables
@@ -90,6 +93,7 @@ find_missing_packages() {
     needs pkg-config command -v pkg-config
     needs libseccomp-dev pkg-config --exists libseccomp
     [ -x .venv/bin/python ] || needs python3-venv suitable_python
+    ! command -v apt-get >/dev/null || needs python-is-python3 python_outside_environment
     # Where the kernel has AppArmor, Docker starts no container without its tools.
     if grep -qs Y /sys/module/apparmor/parameters/enabled; then
         needs apparmor command -v apparmor_parser

@@ -58,13 +58,13 @@ def _docker(observed: Snapshot, _: Declaration) -> Finding:
     if "Permission denied" in docker.problem:
         remedy = "`sudo usermod -aG docker $USER`, then log in again (`make site` does both)."
         return Finding("Docker", "failure", docker.problem, remedy)
-    remedy = "`runner/bootstrap.sh` installs and starts it."
+    remedy = "`make bootstrap` installs and starts it."
     return _find("Docker", docker.version, docker.problem, remedy, remedies.bootstrap)
 
 
 def _vagrant(observed: Snapshot, declared: Declaration) -> Finding:
     if observed.vagrant is None:
-        remedy = "`runner/bootstrap.sh` installs it."
+        remedy = "`make bootstrap` installs it."
         return Finding("Vagrant", "failure", "is not installed", remedy, remedies.bootstrap)
     if declared.provider == "libvirt" and "vagrant-libvirt" not in (observed.vagrant_plugins or ""):
         return Finding("Vagrant", "failure", "its plug-in for libvirt is missing", "`apt install vagrant-libvirt`")

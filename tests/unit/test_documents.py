@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.cli import app
 from runner.errors import ExitCode
 from runner.state import CHECKOUT
 
@@ -51,3 +52,12 @@ def headings(document: Path) -> Iterator[str]:
 def test_the_reference_has_every_exit_code() -> None:
     rows = re.findall(r"^\| (\d+) \|", REFERENCE.read_text("utf-8"), re.MULTILINE)
     assert [int(code) for code in rows] == [code.value for code in ExitCode]
+
+
+def test_every_command_has_a_target_of_its_name_and_a_line_in_the_reference() -> None:
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    targets = re.findall(r"^([a-z]+):.*##", (CHECKOUT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    described = re.findall(r"^\| `([a-z]+)` \|", REFERENCE.read_text("utf-8"), re.MULTILINE)
+    assert len(commands) > 5
+    assert commands - set(targets) == set()
+    assert commands == set(described)

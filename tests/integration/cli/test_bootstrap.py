@@ -23,7 +23,7 @@ def bootstrap(checkout: Path, *command: str, **variables: str) -> subprocess.Com
     return subprocess.run(
         ["runner/bootstrap.sh", *command],
         cwd=checkout,
-        env={**os.environ, **variables},
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -61,3 +61,23 @@ def test_a_place_that_cannot_have_a_virtual_environment_is_named(tmp_path: Path)
     done = bootstrap(tmp_path / "a:b")
     assert (done.returncode, done.stdout) == (4, "")
     assert f"move this checkout from {tmp_path / 'a:b'}" in done.stderr
+
+
+def test_python_is_a_command_also_where_the_environment_is_not_active(tmp_path: Path) -> None:
+    """A Debian 12 has python3 alone; nothing is installed here: the stand-ins of id and sudo see to that."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if program.name not in ("python", "id", "sudo"):
+            (programs / program.name).symlink_to(program)
+    asked = tmp_path / "asked"
+    for name, does in {"id": "echo 1000", "sudo": f'echo "$@" >>{asked}', "apt-get": ":"}.items():
+        (programs / name).unlink(missing_ok=True)
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n", "utf-8")
+        (programs / name).chmod(0o755)
+    checkout = tmp_path / "checkout"
+    path = f"{checkout}/.venv/bin:{programs}"
+    done = bootstrap(checkout, PATH=path, DOCKER_HOST="tcp://127.0.0.1:1")
+    assert "installing by apt" in done.stdout
+    assert "install" in asked.read_text("utf-8")
+    assert "python-is-python3" in asked.read_text("utf-8")

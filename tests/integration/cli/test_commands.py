@@ -175,7 +175,7 @@ def test_a_python_without_the_packages_hands_over_to_the_environment(checkout: C
     bare = [str(python), "-S", "-m", "runner", "--help"]  # -S: without any installed package
     lacking = subprocess.run(bare, cwd=checkout.directory, capture_output=True, text=True, check=False)
     assert (lacking.returncode, lacking.stdout) == (4, "")
-    assert "`make bootstrap`" in lacking.stderr
+    assert lacking.stderr == "The virtual environment is missing or incomplete: run `make bootstrap`.\n"
     (checkout.directory / ".venv").symlink_to(sys.prefix)
     found = subprocess.run(bare, cwd=checkout.directory, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
