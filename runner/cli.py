@@ -3,7 +3,9 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterable
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +14,12 @@ from typer import Argument, BadParameter, Context, Exit, Option, Typer, echo
 from typer.core import TyperGroup
 from typer.models import CommandFunctionType
 
-from runner import environment
+from runner import environment, names
 from runner.display import Board, console, lines
 from runner.errors import ExitCode, NotReadyError, PrepareError, RunnerError
 from runner.events import step
 from runner.run import run_session
-from runner.state import DECLARATION, VAGRANT_INVENTORY, State, cache_directory, os_errors_translated
+from runner.state import CHECKOUT, DECLARATION, VAGRANT_INVENTORY, State, cache_directory, os_errors_translated
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
@@ -53,7 +55,7 @@ def _preformatted(title: str, lines: Iterable[str]) -> str:
 
 app = Typer(
     cls=ErrorHandlingGroup,
-    help="Raise, look at and remove the cluster that inventory/cluster.yml declares.",
+    help="Create, inspect and remove the cluster that inventory/cluster.yml declares.",
     epilog=_preformatted("Exit codes", (f"{code.value:>5}  {code.meaning}" for code in ExitCode)),
     no_args_is_help=True,
     add_completion=False,
@@ -67,6 +69,30 @@ def _command(*examples: str, pass_on: bool = False) -> Callable[[CommandFunction
     """Return the decorator of a command, which may pass options on that it does not know."""
     epilog = _preformatted("Examples", (f"  python -m runner {example}" for example in examples))
     return app.command(epilog=epilog, context_settings={"allow_extra_args": pass_on, "ignore_unknown_options": pass_on})
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the option's value
+    """Print the version and, in a checkout of git, the commit."""
+    if wanted:
+        from runner import process
+
+        version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+        # A checkout without .git may lie in another project's.
+        git = (CHECKOUT / ".git").exists() and process.command_output(
+            "git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"
+        )
+        echo(f"inaetics-demo-cluster {version}" + (f" ({git.strip()})" if git else ""))
+        raise Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool, Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 Fix = Annotated[bool, Option("--fix", help="Apply the remedies that are safe.")]
@@ -101,7 +127,7 @@ def site(  # noqa: PLR0913 - each is an option of the command
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Raise the cluster, or bring it up to what is declared.
+    """Create the cluster, or bring it up to what is declared.
 
     Each step is skipped where its work is done. With --tags or --limit only what these need is run.
     """
@@ -109,10 +135,12 @@ def site(  # noqa: PLR0913 - each is an option of the command
     from runner.site import site as run_site
 
     roles = tuple(part for tag in tags or () for part in tag.split(","))
-    try:
+    own = inventory.resolve() if inventory else VAGRANT_INVENTORY
+    with _refused("--tags"):
+        variables.check_roles(roles)
+    with _refused("--extra-vars"):
         values, files = variables.parse(extra_vars or ())
-    except ValueError as error:
-        raise BadParameter(str(error), param_hint="--extra-vars") from None
+        variables.check_names(values, own)
     options = PlaybookOptions(
         "site.yml",
         roles,
@@ -122,16 +150,18 @@ def site(  # noqa: PLR0913 - each is an option of the command
         extra_vars=values,
         extra_files=files,
         vault_password_file=vault_password_file.resolve() if vault_password_file else None,
-        inventory=inventory.resolve() if inventory else VAGRANT_INVENTORY,
+        inventory=own,
     )
-    cluster = _cluster(options.inventory, options.vault_password_file)
+    cluster = _cluster(own, options.vault_password_file)
+    with _refused("--limit"):
+        cluster.check_limit(limit)
     with run_session(State(), as_events=as_json, verbose=verbose) as run:
         run_site(cluster, options, mirror, run)
 
 
 @_command("doctor", "doctor --fix")
 def doctor(*, fix: Fix = False, as_json: Json = False) -> None:
-    """Check this machine and show what it lacks, with a remedy for each."""
+    """Check this machine, and show a remedy for what it lacks."""
     from runner import doctor
 
     out = console(stderr=as_json)
@@ -152,7 +182,7 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> None:
 
 @_command("prepare", "prepare --mirror /media/usb/inaetics")
 def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = False) -> None:
-    """Download or build every binary and image, so that `site` needs no network."""
+    """Download or build every binary and image that `site` needs."""
     from runner.prepare.pipeline import prepare as run_prepare
 
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("prepare", run.report) as end:
@@ -180,6 +210,8 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
 
     current = _current(inventory)
     cluster = _cluster(current)
+    with _refused("--limit"):
+        cluster.check_limit(limit)
     hosts = cluster.hosts_matching(limit)
     if limit is not None and hosts is None:
         raise BadParameter("name hosts or groups: node-1,node-2 or workers", param_hint="--limit")
@@ -191,7 +223,10 @@ def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
-    command = hosts.ssh_command(_cluster(_current(inventory)), host, *context.args)
+    cluster = _cluster(_current(inventory))
+    with _refused("HOST"):
+        names.check("there is no host", [host], [one.name for one in cluster.hosts])
+    command = hosts.ssh_command(cluster, host, *context.args)
     os.execvpe(command[0], command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
@@ -220,6 +255,15 @@ def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
         hosts.destroy(declaration, run.report)
+
+
+@contextmanager
+def _refused(option: str) -> Iterator[None]:
+    """Turn a ValueError about the value of an option into an error of the command line."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadParameter(str(error), param_hint=option) from None
 
 
 def _declaration() -> "Declaration":

@@ -81,6 +81,7 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
         "cpus": "{{ cluster_cpus }}",
         "memory": "{{ cluster_memory_mib }}",
         "group": f"{{{{ group_names | intersect({GROUPS}) | join }}}}",
+        "groups": "{{ group_names }}",
         # Each has two spellings, with and without ssh_.
         "connection": {
             f"ansible_{name}": f"{{{{ ansible_{name} | default(ansible_{other} | default('')) }}}}"

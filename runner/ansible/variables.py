@@ -1,14 +1,34 @@
-"""Variables of one run as a person gives them: KEY=VALUE, a mapping, or a file for Ansible, a vault among them."""
+"""Roles and variables of one run as a person gives them; a variable is KEY=VALUE, a mapping, or a file for Ansible."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from runner.state import CHECKOUT
+from runner import names
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
+
+SITE = CHECKOUT / "playbooks" / "site.yml"
+
+
+def check_roles(given: Sequence[str]) -> None:
+    """Raise a ValueError for a tag that no role of playbooks/site.yml has."""
+    roles = (role for play in yaml.safe_load(SITE.read_text("utf-8")) for role in play.get("roles", ()))
+    names.check("there is no role", given, [tag for role in roles for tag in role["tags"]])
+
+
+def check_names(given: Iterable[str], inventory: Path = VAGRANT_INVENTORY) -> None:
+    """Raise a ValueError for a variable that no role, playbook, file of group_vars or inventory of one's own names."""
+    known = {*_options(), *re.findall(r"\{\{ (\w+)", SITE.read_text("utf-8"))}
+    for path in (CHECKOUT / "group_vars").glob("*/*.yml"):  # as text, since a value may be of a vault
+        known.update(re.findall(r"^(\w+):", path.read_text("utf-8"), re.MULTILINE))
+    if inventory != VAGRANT_INVENTORY:
+        mentioned = set(re.findall(r"\w+", inventory.read_text("utf-8", errors="replace")))
+        given = [name for name in given if name not in mentioned]
+    names.check("no role reads", (name for name in given if not name.startswith("ansible_")), sorted(known))
 
 
 def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
@@ -33,7 +53,8 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
             if not (name and separator):
                 raise ValueError(f"{entry!r} is not KEY=VALUE, {{KEY: VALUE}} or @FILE")
             values[name] = _load(value) if re.match(r"\s*[\[{]", value) else value
-    for name in (name for name in values.keys() & _lists() if isinstance(values[name], str)):
+    types = _options()
+    for name in (name for name, value in values.items() if isinstance(value, str) and types.get(name) == "list"):
         raise ValueError(f"{name} is a list: write '{name}=[{values[name]}]'")
     return values, files
 
@@ -46,8 +67,8 @@ def _load(text: str) -> Any:
 
 
 @cache
-def _lists() -> frozenset[str]:
-    """Return the names of the roles' variables that are lists."""
+def _options() -> dict[str, str]:
+    """Return the type of each of the roles' variables."""
     specs = [yaml.safe_load(path.read_text("utf-8")) for path in (CHECKOUT / "roles").glob("*/meta/argument_specs.yml")]
     options = (entry["options"].items() for spec in specs for entry in spec["argument_specs"].values())
-    return frozenset(name for role in options for name, option in role if option["type"] == "list")
+    return {name: option["type"] for role in options for name, option in role}

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from runner import names
 from runner.errors import DeclarationError
 
 
@@ -82,6 +83,10 @@ class Host:
     group: Literal["control_plane", "workers"]
 
 
+def _parts(limit: str | None) -> list[str]:
+    return [part for part in re.split("[,:]", limit or "") if part]
+
+
 class Cluster(_Model):
     """Hosts and networks of a cluster, made by Vagrant or by a person."""
 
@@ -99,16 +104,25 @@ class Cluster(_Model):
         """The controller's address, where API and pages are."""
         return self.hosts[0].address
 
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The hosts of each group, and each host by itself, as `--limit` names them."""
+        hosts = [host.name for host in self.hosts]
+        one, others = hosts[:1], hosts[1:]
+        groups = {"all": hosts, "cluster": hosts, "control_plane": one, "etcd": one, "workers": others}
+        return groups | {name: [name] for name in hosts}
+
     def hosts_matching(self, limit: str | None) -> list[str] | None:
         """Return the hosts that `--limit` names, or None without a limit or where only Ansible can resolve it."""
-        names = [host.name for host in self.hosts]
-        one, others = names[:1], names[1:]
-        groups = {"all": names, "cluster": names, "control_plane": one, "etcd": one, "workers": others}
-        groups |= {name: [name] for name in names}
-        parts = [part for part in (limit or "").replace(":", ",").split(",") if part]
+        groups, parts = self.groups, _parts(limit)
         if limit is None or not groups.keys() >= set(parts):
             return None
         return list(dict.fromkeys(host for part in parts for host in groups[part]))
+
+    def check_limit(self, limit: str | None) -> None:
+        """Raise a ValueError for a host or group that does not exist; Ansible's patterns are left to Ansible."""
+        named = [part.lstrip("!&") for part in _parts(limit)]
+        names.check("there is no host or group", (one for one in named if re.fullmatch(r"[\w.-]+", one)), self.groups)
 
     @model_validator(mode="after")
     def _check_networks(self) -> Self:

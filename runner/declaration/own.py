@@ -10,8 +10,9 @@ from runner.declaration.model import Cluster, Host
 
 @dataclass(frozen=True)
 class Machine(Host):
-    """A machine, with Ansible's variables by which it is reached."""
+    """A machine, with its groups and Ansible's variables by which it is reached."""
 
+    groups: list[str]
     connection: dict[str, Any]
 
 
@@ -24,6 +25,15 @@ class OwnMachines(Cluster):
     def hosts(self) -> tuple[Host, ...]:
         """All machines, the controller first."""
         return tuple(self.machines.values())
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The groups of the inventory as well."""
+        own: dict[str, list[str]] = {}
+        for machine in self.machines.values():
+            for group in machine.groups:
+                own.setdefault(group, []).append(machine.name)
+        return own | super().groups
 
     @model_validator(mode="after")
     def _check_machines(self) -> Self:

@@ -25,12 +25,28 @@ def events(checkout: Checkout) -> str:
     return "".join(path.read_text() for path in checkout.state.glob("runs/*/events.jsonl"))
 
 
-@pytest.mark.parametrize("arguments", [["bogus"], ["site", "--bogus"], ["site", "-e", "novalue"], ["ssh"]])
-def test_what_cannot_be_understood(checkout: Checkout, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "No such command 'bogus'"),
+        (["statsu"], "Did you mean 'status'?"),
+        (["site", "--bogus"], "No such option: --bogus"),
+        (["site", "-e", "novalue"], "'novalue' is not KEY=VALUE"),
+        (["ssh"], "Missing argument 'HOST'"),
+        (["site", "--tags", "etcd,flanel"], "there is no role 'flanel'. Did you mean 'flannel'?"),
+        (["site", "-e", "cluster_nane=x"], "no role reads 'cluster_nane'. Did you mean 'cluster_name'?"),
+        (["site", "--limit", "node-1,controler"], "there is no host or group 'controler'. Did you mean 'controller'?"),
+        (["verify", "--limit", "worker"], "there is no host or group 'worker'. Did you mean 'workers'?"),
+        (["ssh", "node1"], "there is no host 'node1'. Did you mean 'node-1'? There are: controller, node-1."),
+    ],
+)
+def test_what_cannot_be_understood(checkout: Checkout, arguments: list[str], said: str) -> None:
     done = checkout.run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Usage: python -m runner" in done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert not checkout.state.exists()
 
 
 def test_bad_declaration_is_told_before_anything_happens(checkout: Checkout) -> None:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from runner import errors
 from runner.cli import ErrorHandlingGroup, app
+from runner.state import CHECKOUT
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunnerError)]
 COMMANDS = ["site", "doctor", "prepare", "status", "verify", "ssh", "kubectl", "destroy"]
@@ -76,3 +77,10 @@ def test_help_names_every_command_and_exit_code() -> None:
 def test_help_of_each_command_has_an_example_of_its_own(command: str) -> None:
     shown = CliRunner().invoke(app, [command, "--help"]).stdout
     assert re.search(rf"^ *python -m runner {command}", shown, re.MULTILINE)
+
+
+def test_the_version_names_the_commit_of_a_checkout() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert done.exit_code == 0
+    commit = r" \([0-9a-f]{7,}(-dirty)?\)" if (CHECKOUT / ".git").exists() else ""
+    assert re.fullmatch(rf"inaetics-demo-cluster \d+\.\d+\.\d+{commit}\n", done.stdout)

@@ -31,6 +31,7 @@ def fixture_inventory(tmp_path: Path) -> dict[str, Any]:
                 },
             },
             "etcd": {"children": {"control_plane": {}}},
+            "rack": {"hosts": {"worker-b": {}}},
         },
     }
 
@@ -54,6 +55,7 @@ def test_templates_and_defaults_are_values(
         ("worker-b", "172.31.254.201", 2048, "workers"),
     ]
     assert found.hosts_matching("workers,zeta") == ["172.31.254.12", "worker-b", "zeta"]
+    assert found.hosts_matching("rack") == ["worker-b"]
     assert rendered(found)["cluster"]["children"] == {
         "control_plane": {"hosts": {"zeta": {"ansible_host": "172.31.254.77", "ansible_user": "ada"}}},
         "workers": {

@@ -64,6 +64,19 @@ def test_a_limit_names_hosts_or_is_left_to_ansible(
     assert declaration.hosts_matching(limit) == hosts
 
 
+@pytest.mark.parametrize(
+    "limit", [None, "node-1,etcd", "workers:&all", "node-[1:2]", "node-*", "all:!node-1", "~node.*"]
+)
+def test_a_limit_of_what_exists_or_of_patterns_passes(declaration: Declaration, limit: str | None) -> None:
+    declaration.check_limit(limit)
+
+
+@pytest.mark.parametrize(("limit", "name"), [("node-3", "node-3"), ("all:!nod-1", "nod-1"), ("etcd,worker", "worker")])
+def test_a_limit_of_what_does_not_exist_is_refused(declaration: Declaration, limit: str, name: str) -> None:
+    with pytest.raises(ValueError, match=f"there is no host or group '{name}'"):
+        declaration.check_limit(limit)
+
+
 def test_a_run_ends_in_the_addresses_and_the_place_of_the_token(declaration: Declaration) -> None:
     assert addresses(declaration, State(Path.cwd())) == {
         "dashboard": "http://172.17.8.20/",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ansible.variables import parse
+from runner.ansible.variables import check_names, check_roles, parse
 
 
 def test_a_value_is_a_string_unless_it_is_written_as_a_list_or_mapping(tmp_path: Path) -> None:
@@ -36,3 +36,30 @@ def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_cannot_be_meant_is_refused(given: str, reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)):
         parse([given])
+
+
+def test_a_tag_is_the_name_of_a_role() -> None:
+    check_roles(["etcd", "inaetics-app"])
+    with pytest.raises(
+        ValueError, match=re.escape("there is no role 'flanel'. Did you mean 'flannel'? There are: host,")
+    ):
+        check_roles(["etcd", "flanel"])
+
+
+@pytest.mark.parametrize("name", ["inaetics_app_queue", "cluster_name", "nodes_at_a_time", "ansible_user"])
+def test_what_a_role_group_vars_or_a_playbook_names_is_a_variable(name: str) -> None:
+    check_names([name])
+
+
+def test_a_variable_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    reason = "no role reads 'inaetics_app_scalling'. Did you mean 'inaetics_app_scaling'?"
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        check_names(["inaetics_app_queue", "inaetics_app_scalling"])
+
+
+def test_an_inventory_of_ones_own_may_have_variables_of_its_own(tmp_path: Path) -> None:
+    inventory = tmp_path / "machines.yml"
+    inventory.write_text("cluster: {vars: {ansible_user: '{{ admin }}'}}\n", "utf-8")
+    check_names(["admin"], inventory)
+    with pytest.raises(ValueError, match="no role reads 'admni'"):
+        check_names(["admni"], inventory)
