@@ -1,5 +1,7 @@
 """The steps that raise the cluster, from whatever is there already."""
 
+import shlex
+
 from runner import doctor
 from runner.ansible import PlaybookOptions, run_playbook
 from runner.cluster import wait_until_ready
@@ -58,7 +60,13 @@ def _check_machine(declaration: Declaration, report: Report) -> str:
 
 
 def addresses(cluster: Cluster, state: State) -> dict[str, str]:
-    """Return the addresses of the cluster's pages and the path of the token that permits changes, by their names."""
-    page = f"http://{cluster.address}"
-    token = relative_to_cwd(state.provisioning_token)
-    return {"dashboard": f"{page}/", "provisioning": f"{page}:90/", "provisioning token": str(token)}
+    """Return the cluster's pages, the path of the token for changes, and the line for kubectl, by their names."""
+    page, kubeconfig = f"http://{cluster.address}", relative_to_cwd(state.kubeconfig)
+    place = shlex.quote(str(kubeconfig)) if kubeconfig.is_absolute() else f"$PWD/{kubeconfig}"
+    return {
+        "demonstrator": f"{page}/",
+        "dashboard": f"{page}/dashboard",
+        "provisioning": f"{page}:90/",
+        "token for changes": str(relative_to_cwd(state.provisioning_token)),
+        "kubectl": f"export KUBECONFIG={place}",
+    }

@@ -35,7 +35,7 @@ def events(checkout: Checkout) -> str:
         (["ssh"], "Missing argument 'HOST'"),
         (["site", "--tags", "etcd,flanel"], "there is no role 'flanel'. Did you mean 'flannel'?"),
         (["site", "-e", "cluster_nane=x"], "no role reads 'cluster_nane'. Did you mean 'cluster_name'?"),
-        (["site", "--limit", "node-1,controler"], "there is no host or group 'controler'. Did you mean 'controller'?"),
+        (["site", "--limit", "node-1,cntroller"], "there is no host or group 'cntroller'. Did you mean 'controller'?"),
         (["verify", "--limit", "worker"], "there is no host or group 'worker'. Did you mean 'workers'?"),
         (["ssh", "node1"], "there is no host 'node1'. Did you mean 'node-1'? There are: controller, node-1."),
     ],
@@ -91,9 +91,11 @@ def test_a_run_as_lines(checkout: Checkout, own_machine: Arguments) -> None:
         "roles #",
         "total #",
         "",
-        "dashboard http://10.254.7.20/",
+        "demonstrator http://10.254.7.20/",
+        "dashboard http://10.254.7.20/dashboard",
         "provisioning http://10.254.7.20:90/",
-        "provisioning token .cluster/provisioning-token",
+        "token for changes .cluster/provisioning-token",
+        "kubectl export KUBECONFIG=$PWD/.cluster/kubeconfig",
         "this run .cluster/runs/#/",
     ]
     (directory,) = (checkout.state / "runs").iterdir()

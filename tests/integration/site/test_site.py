@@ -77,12 +77,16 @@ def test_a_limit_of_what_does_not_exist_is_refused(declaration: Declaration, lim
         declaration.check_limit(limit)
 
 
-def test_a_run_ends_in_the_addresses_and_the_place_of_the_token(declaration: Declaration) -> None:
+def test_a_run_ends_in_the_addresses_the_place_of_the_token_and_kubectl(declaration: Declaration) -> None:
     assert addresses(declaration, State(Path.cwd())) == {
-        "dashboard": "http://172.17.8.20/",
+        "demonstrator": "http://172.17.8.20/",
+        "dashboard": "http://172.17.8.20/dashboard",
         "provisioning": "http://172.17.8.20:90/",
-        "provisioning token": ".cluster/provisioning-token",
+        "token for changes": ".cluster/provisioning-token",
+        "kubectl": "export KUBECONFIG=$PWD/.cluster/kubeconfig",
     }
+    elsewhere = addresses(declaration, State(Path("/a b")))
+    assert elsewhere["kubectl"] == "export KUBECONFIG='/a b/.cluster/kubeconfig'"
 
 
 def test_choice_of_a_host_takes_that_host_alone(tmp_path: Path) -> None:
