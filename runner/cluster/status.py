@@ -10,12 +10,12 @@ from rich.text import Text
 
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
 from runner.declaration import Cluster, Declaration, pki
-from runner.display.lines import BAD, CHANGE, GOOD, QUIET
+from runner.display.lines import BAD, CHANGE, GOOD, QUIET, STRONG
 from runner.errors import HostsError
 from runner.machines import hosts
 from runner.state import State
 
-SHOWN_CERTIFICATES = 5
+GAP = 2  # columns between two cells of a table
 
 
 @dataclass(frozen=True)
@@ -54,30 +54,49 @@ def get_status(cluster: Cluster, state: State) -> Status:
 
 def print_status(found: Status, console: Console) -> None:
     """Print the tables of a status, with an empty line after each."""
-    tables = [_table("Hosts", ("name", "address", "state"), map(astuple, found.hosts))]
+
+    def show(title: str, columns: str, rows: Iterable[Sequence[str | Text]], dispensable: str = "") -> None:
+        table = _table(columns.split(), list(rows), dispensable.split(), console.width)
+        console.print(Text(title, STRONG), table, "", sep="\n", crop=False)
+
+    show("Hosts", "name address state", map(astuple, found.hosts))
     if found.nodes:
-        pod_columns = ("namespace", "name", "ready", "status", "restarts", "age", "node")
-        service_columns = ("namespace", "name", "type", "address", "external", "ports")
-        tables += [
-            _table("Nodes", ("name", "state", "version", "cpus", "memory"), map(_node_cells, found.nodes)),
-            _table("Pods", pod_columns, map(_pod_cells, found.pods)),
-            _table("Services", service_columns, map(astuple, found.services)),
-        ]
-    rows = [_certificate_cells(one) for one in found.certificates[:SHOWN_CERTIFICATES]]
-    if len(found.certificates) > SHOWN_CERTIFICATES:
-        rows.append(("the others last longer", ""))
-    tables.append(_table(f"Certificates ({len(found.certificates)})", ("name", "days left"), rows))
-    for table in tables:
-        console.print(table)
-        console.print()
+        show("Nodes", "name state version cpus memory", map(_node_cells, found.nodes), "version cpus memory")
+        columns = "namespace name ready status restarts age node"
+        show("Pods", columns, map(_pod_cells, found.pods), "namespace restarts age node")
+        columns = "namespace name type address external ports"
+        show("Services", columns, map(_service_cells, found.services), "namespace type address")
+    expiring = [one for one in found.certificates if one.days_left < pki.RENEW_WHEN_DAYS_LEFT]
+    if expiring:
+        cells = ((one.name, Text(f"{one.days_left} days left", BAD)) for one in expiring)
+        show(f"Certificates to renew ({len(expiring)} of {len(found.certificates)})", "name validity", cells)
+    elif found.certificates:
+        first = f"{len(found.certificates)}, the first expires in {found.certificates[0].days_left} days"
+        console.print(Text.assemble(("Certificates ", STRONG), first), soft_wrap=True)
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style=QUIET)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], dispensable: Sequence[str], width: int
+) -> Table:
+    """Return a table from which `dispensable` columns are left out, one after the other, before a word would be cut."""
+    needed = {
+        column: max(len(word) for cell in (column, *cells) for word in str(cell).split(" "))
+        for column, *cells in zip(columns, *rows, strict=True)
+    }
+
+    def total(shown: Sequence[str]) -> int:
+        return sum(needed[column] + GAP for column in shown) - GAP
+
+    shown = list(columns)
+    for column in dispensable:
+        if total(shown) > width:
+            shown.remove(column)
+    table = Table(box=None, pad_edge=False, header_style=QUIET, width=total(shown) if total(shown) > width else None)
+    for column in shown:
+        # Only cells with blanks, which are prose, have more than one line.
+        table.add_column(column, no_wrap=not any(" " in str(row[columns.index(column)]) for row in rows))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell for column, cell in zip(columns, row, strict=True) if column in shown))
     return table
 
 
@@ -91,9 +110,9 @@ def _pod_cells(pod: Pod) -> tuple[str | Text, ...]:
     return pod.namespace, pod.name, ready, pod.status, str(pod.restarts), _age(pod.started), pod.node
 
 
-def _certificate_cells(certificate: pki.CertificateExpiry) -> tuple[str | Text, ...]:
-    style = GOOD if certificate.days_left >= pki.RENEW_WHEN_DAYS_LEFT else BAD
-    return certificate.name, Text(str(certificate.days_left), style)
+def _service_cells(service: Service) -> tuple[str, ...]:
+    *cells, ports = astuple(service)
+    return *cells, ports.replace(",", ", ")
 
 
 def _age(started: datetime | None) -> str:

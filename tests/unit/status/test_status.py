@@ -69,9 +69,7 @@ def test_tables_read_as_kubectl_does() -> None:
         ],
         certificates=[pki.CertificateExpiry(f"c{number}", 360 + number) for number in range(7)],
     )
-    written = io.StringIO()
-    print_status(found, Console(file=written, width=130, markup=False, highlight=False))
-    lines = [" ".join(line.split()) for line in written.getvalue().splitlines() if line.strip()]
+    lines = [" ".join(line.split()) for line in printed(found, 130).splitlines() if line.strip()]
     assert lines == [
         "Hosts",
         "name address state",
@@ -86,12 +84,60 @@ def test_tables_read_as_kubectl_does() -> None:
         "Services",
         "namespace name type address external ports",
         "default inaetics-viewer-service LoadBalancer 10.3.21.191 172.17.8.20 80/TCP",
-        "Certificates (7)",
-        "name days left",
-        "c0 360",
-        "c1 361",
-        "c2 362",
-        "c3 363",
-        "c4 364",
-        "the others last longer",
+        "Certificates 7, the first expires in 360 days",
     ]
+
+
+LONG_NAMES = ["inaetics-datastore-viewer-controller-9jcpk", "ace-provisioning-controller-fchqx"]
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (120, "namespace name ready status restarts age node"),
+        (80, "name ready status age node"),
+        (60, "name ready status"),
+        (20, "name ready status"),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_and_whole_names(width: int, columns: str) -> None:
+    started = datetime.now(UTC) - timedelta(days=5)
+    found = Status(
+        hosts=[Host(f"node-{number}", f"172.17.8.{30 + number}", "running") for number in range(1, 6)],
+        nodes=[node("172.17.8.31", ready=False, problem="Kubelet stopped posting node status.")],
+        pods=[api.Pod("default", name, 1, 1, "Running", 0, "172.17.8.31", started) for name in LONG_NAMES],
+        services=[api.Service("kube-system", "kube-dns", "ClusterIP", "10.3.0.10", "", "53/UDP,53/TCP,9153/TCP")],
+        certificates=[],
+    )
+    text = printed(found, width)
+    words = text.split()
+    for name in (*LONG_NAMES, "172.17.8.31", "kube-dns", "9153/TCP", "Kubelet"):
+        assert name in words
+    if width > max(map(len, LONG_NAMES)):
+        assert max(map(len, text.splitlines())) <= width
+    assert columns in [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_certificates_are_listed_if_one_expires_soon() -> None:
+    soon = [pki.CertificateExpiry("etcd", 0), pki.CertificateExpiry("kubelet-node-1", 29)]
+    found = Status([], [], [], [], [*soon, pki.CertificateExpiry("kube-proxy", 30)])
+    lines = [" ".join(line.split()) for line in printed(found, 80).splitlines() if line.strip()]
+    assert lines == [
+        "Hosts",
+        "name address state",
+        "Certificates to renew (2 of 3)",
+        "name validity",
+        "etcd 0 days left",
+        "kubelet-node-1 29 days left",
+    ]
+
+
+def test_a_cluster_without_pods_and_services_has_empty_tables() -> None:
+    found = Status([], [node("172.17.8.31", ready=True, problem="")], [], [], [])
+    assert "namespace  name  type" in printed(found, 80)
+
+
+def printed(found: Status, width: int) -> str:
+    written = io.StringIO()
+    print_status(found, Console(file=written, width=width, markup=False, highlight=False))
+    return written.getvalue()
