@@ -24,7 +24,7 @@ from runner.state import CHECKOUT, DECLARATION, VAGRANT_INVENTORY, State, cache_
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
 
-MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the publishers."
+MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the projects' release pages."
 INVENTORY_HELP = "An Ansible inventory of machines of your own; other commands know it after `site`."
 INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
 

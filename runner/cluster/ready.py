@@ -32,7 +32,7 @@ def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> 
         "API answers": lambda: "" if api.is_ready() else "not yet",
         "nodes ready": lambda: _nodes(api, nodes),
         "names resolve": lambda: _names(api),
-        "replication controllers full": lambda: _missing_pods(
+        "all pods ready": lambda: _missing_pods(
             api, "default", api.replication_controllers("default"), "there are none"
         ),
         "page answers": lambda: _page(f"{page}/"),

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """See tests/support/ssh.py; and name what the tests are marked with."""
     connect_as_root(config)
+    config.addinivalue_line("markers", "disruptive: kills something on the host; `verify` leaves it out")
     config.addinivalue_line("markers", "journal(unit): print this unit's journal when the test fails")
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.hosts.facts import Facts
 from tests.support.polling import wait_until
 
+pytestmark = pytest.mark.disruptive
 testinfra_hosts = ["ansible://control_plane"]
 
 RESTART = 20.0  # seconds; flanneld alone may take ten until it has its lease

@@ -23,5 +23,5 @@ def machine(name: str, **connection: Any) -> dict[str, Any]:
     group = "control_plane" if name == "zeta" else "workers"
     names = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
     reached = dict.fromkeys((f"ansible_{part}" for part in names), "") | connection
-    address = ADDRESSES[name]
-    return {"name": name, "address": address, "cpus": 1, "memory": 1024, "group": group, "connection": reached}
+    facts = {"name": name, "address": ADDRESSES[name], "cpus": 1, "memory": 1024}
+    return {**facts, "group": group, "groups": ["cluster", group], "connection": reached}

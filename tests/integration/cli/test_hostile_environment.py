@@ -22,6 +22,13 @@ PLAY = """
 - name: Write “ü”
   ansible.builtin.copy: {content: “ü”, dest: "{{ playbook_dir }}/written", mode: "0644"}
 """
+CONFTEST = """
+def pytest_addoption(parser):
+    parser.addoption("--variables-of")
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "disruptive")
+"""
 
 
 @pytest.fixture(name="variables")
@@ -73,8 +80,9 @@ def test_hosts_are_tested(checkout: Checkout, own_machine: Callable[..., list[st
     tests = checkout.directory / "tests" / "hosts"
     tests.mkdir(parents=True)
     (tests / "pytest.ini").write_bytes((CHECKOUT / "tests" / "hosts" / "pytest.ini").read_bytes())
-    (tests / "conftest.py").write_text('def pytest_addoption(parser): parser.addoption("--variables-of")\n')
+    (tests / "conftest.py").write_text(CONFTEST)
     (tests / "test_it.py").write_text('def test_it(host): assert host.check_output("echo $LC_ALL") == "C.UTF-8"\n')
+    (tests / "test_kill.py").write_text("import pytest\n@pytest.mark.disruptive\ndef test_kill(host): assert False\n")
     done = checkout.run("verify", "--inventory", inventory, **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout

@@ -140,7 +140,7 @@ def test_every_condition_of_a_ready_cluster_holds(cluster: Cluster, tmp_path: Pa
         "API answers",
         "nodes ready",
         "names resolve",
-        "replication controllers full",
+        "all pods ready",
         "page answers",
         "data flows",
         "provisioning answers",
