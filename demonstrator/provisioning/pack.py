@@ -31,7 +31,7 @@ def pack(directory: Path) -> tuple[Manifest, bytes]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: python3 -m demonstrator.provisioning.pack DIR")
     try:
         bundle, packed = pack(Path(sys.argv[1]))

@@ -38,6 +38,7 @@ export function choose(filter) {
 
 on("log", (log) => {
   events = log;
+  if (!brief) element("hint").textContent = "Nothing has happened yet.";
   draw();
 });
 
