@@ -12,6 +12,7 @@ from runner.events import Event, Note, Progress, StepFinished, StepStarted, Task
 ROLES = "roles"
 MIN_SECONDS_SHOWN = 1.0  # an item that ended sooner leaves no line
 NAME_WIDTH = 18
+VALIDATION = "Validating arguments against arg spec"  # what Ansible does with each role, also with those not selected
 STYLES = {"ok": GOOD, "changed": CHANGE, "interrupted": CHANGE, "skipped": QUIET, "failed": BAD, "unreachable": BAD}
 
 
@@ -136,7 +137,7 @@ class Board:
 
     def _role_finished(self) -> list[Text]:
         tasks, self._tasks = self._tasks, []
-        if not tasks or not tasks[0].role:
+        if not tasks or not tasks[0].role or all(task.task.startswith(VALIDATION) for task in tasks):
             return []
         name, spent = tasks[0].role, self._role_ended - self._role_started
         self._role_seconds[name] = self._role_seconds.get(name, 0.0) + spent

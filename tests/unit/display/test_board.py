@@ -112,6 +112,19 @@ def test_host_that_waits_for_the_others_keeps_its_line_and_starts_anew() -> None
     assert board.live(40, 9)[1].plain == "  node-1  host : Two  1.0 s"
 
 
+def test_a_role_that_was_not_selected_leaves_no_line() -> None:
+    """Ansible checks the variables of every role, whatever tags there are."""
+    board = Board()
+    check = "Validating arguments against arg spec 'main' - Run etcd"
+    board.apply(StepStarted("roles"))
+    board.apply(TaskFinished("controller", "etcd", check, "ok", 0.1))
+    board.apply(TaskFinished("controller", "flannel", check, "ok", 0.1))
+    board.apply(TaskFinished("controller", "flannel", "Start flanneld", "ok", 0.1))
+    ended = [line.plain.split()[0] for line in board.apply(StepFinished("roles", 1.0, "ok"))]
+    assert ended == ["flannel", "roles"]
+    assert not any("etcd" in line.plain for line in board.summary())
+
+
 def test_hosts_that_do_the_same_share_a_heartbeat() -> None:
     board = Board(clock=Clock())
     board.apply(StepStarted("roles"))
