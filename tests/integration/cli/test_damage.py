@@ -29,7 +29,8 @@ def test_whatever_is_in_the_files_the_next_run_replaces_it(
             path.write_bytes(content)
     for command in COMMANDS:
         done = checkout.run(*command)
-        assert done.returncode in (0, 3, 4, 5, 6, 8), done.stderr
+        # 2: the inventory of the last site has no host of that name
+        assert done.returncode == 2 if "ssh" in command else done.returncode in (0, 3, 4, 5, 6, 8), done.stderr
         assert "Traceback" not in done.stderr
     assert checkout.run(*site).returncode == 0
     shown = json.loads(checkout.run("status", "--json").stdout)
