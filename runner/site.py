@@ -1,7 +1,7 @@
 """The steps that raise the cluster, from whatever is there already."""
 
 from runner import doctor
-from runner.ansible import PlaybookOptions, run_playbook
+from runner.ansible import PlaybookOptions, read_endpoints, run_playbook
 from runner.cluster import wait_until_ready
 from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
@@ -26,7 +26,7 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
         with step("prepare", report) as end:
             end.summary = f"release {prepare(cache_directory(), state, report, mirror).id}"
     with step("certificates", report):
-        pki.ensure(cluster, state)
+        pki.ensure(cluster, read_endpoints(cluster, options.vault_password_file), state)
     if isinstance(cluster, Declaration):
         with step("hosts", report):
             hosts.up(cluster, report, cluster.hosts_matching(options.limit))

@@ -8,7 +8,11 @@ from typing import Any
 
 import yaml
 
+from runner.declaration import Endpoints
 from runner.state import CHECKOUT
+
+# In certificates and kubeconfigs, which the next run would replace.
+LASTING = {f"cluster_{name}" for name in ("controller_address", *Endpoints.model_fields)}
 
 
 def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
@@ -17,7 +21,8 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
     A value is a string, as with Ansible, unless it is written as a list or mapping: `[8.8.8.8]`, `{a: 1}`.
 
     Raises:
-        ValueError: one cannot be understood, is a string where its role wants a list, or names a file that is absent.
+        ValueError: one cannot be understood, is a string where its role wants a list, names a file that is absent, or
+            must not differ from run to run.
     """
     values: dict[str, Any] = {}
     files = []
@@ -35,6 +40,8 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
             values[name] = _load(value) if re.match(r"\s*[\[{]", value) else value
     for name in (name for name in values.keys() & _lists() if isinstance(values[name], str)):
         raise ValueError(f"{name} is a list: write '{name}=[{values[name]}]'")
+    for name in values.keys() & LASTING:
+        raise ValueError(f"{name} is in certificates: set it in group_vars/cluster/local.yml, or in your own inventory")
     return values, files
 
 

@@ -5,14 +5,15 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from runner.declaration.model import Cluster, Host
+from runner.declaration.model import Cluster, Endpoints, Host
 
 
 @dataclass(frozen=True)
 class Machine(Host):
-    """A machine, with Ansible's variables by which it is reached."""
+    """A machine, with Ansible's variables by which it is reached, and the servers on it if it is the controller."""
 
     connection: dict[str, Any]
+    endpoints: Endpoints | None
 
 
 class OwnMachines(Cluster):
@@ -24,6 +25,11 @@ class OwnMachines(Cluster):
     def hosts(self) -> tuple[Host, ...]:
         """All machines, the controller first."""
         return tuple(self.machines.values())
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The servers on the controller."""
+        return next(machine.endpoints for machine in self.machines.values() if machine.endpoints)
 
     @model_validator(mode="after")
     def _check_machines(self) -> Self:

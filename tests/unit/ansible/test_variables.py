@@ -31,6 +31,8 @@ def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("{a: [", "neither YAML nor JSON"),
         ("a=[1", "neither YAML nor JSON"),
         ("@absent.yml", "absent.yml is no file"),
+        ("cluster_domain=plant.example", "cluster_domain is in certificates: set it in group_vars/cluster/local.yml"),
+        ('{"cluster_api_url": "https://172.17.8.20:16443"}', "cluster_api_url is in certificates"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: str, reason: str) -> None:
