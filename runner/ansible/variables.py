@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
             values[name] = _load(value) if re.match(r"\s*[\[{]", value) else value
     for name in (name for name in values.keys() & _lists() if isinstance(values[name], str)):
         raise ValueError(f"{name} is a list: write '{name}=[{values[name]}]'")
-    for name in values.keys() & LASTING:
+    for name in sorted(LASTING & {*values, *chain.from_iterable(map(_names, files))}):
         raise ValueError(f"{name} is in certificates: set it in group_vars/cluster/local.yml, or in your own inventory")
     return values, files
 
@@ -50,6 +51,15 @@ def _load(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r} is neither YAML nor JSON: {error}") from None
+
+
+def _names(file: Path) -> list[str]:
+    """Return the variables that a file sets; those of an encrypted one only Ansible can read."""
+    try:
+        root = yaml.compose(file.read_text("utf-8"), yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError):  # Ansible tells what is wrong with it
+        return []
+    return [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
 
 
 @cache

@@ -96,7 +96,7 @@ class Host:
 
 
 class Endpoints(_Model):
-    """Where a cluster's servers are, and the domain of its services: Ansible's variables `cluster_…` of these names."""
+    """Places of a cluster's servers, and the domain of its services: Ansible's variables `cluster_…` of these names."""
 
     api_url: HttpsUrl
     etcd_url: HttpsUrl

@@ -21,6 +21,16 @@ def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert parse(["@own vault.yml"]) == ({}, [tmp_path / "own vault.yml"])
 
 
+def test_a_file_may_not_set_what_is_in_certificates(tmp_path: Path) -> None:
+    (tmp_path / "harmless.yml").write_text("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n", "utf-8")
+    (tmp_path / "ports.yml").write_text("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\ncluster_registry: here:1\n", "utf-8")
+    assert parse([f"@{tmp_path}/harmless.yml"]) == ({}, [tmp_path / "harmless.yml"])
+    with pytest.raises(
+        ValueError, match=r"cluster_registry is in certificates: set it in group_vars/cluster/local.yml"
+    ):
+        parse([f"@{tmp_path}/harmless.yml", f"@{tmp_path}/ports.yml"])
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
