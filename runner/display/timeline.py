@@ -185,8 +185,8 @@ def _bar(svg: Element, bar: Bar, top: float, scale: float) -> None:
 
 
 def _rectangle(parent: Element, x: float, y: float, width: float, height: float, fill: str) -> Element:
-    size = {"width": f"{width:.1f}", "height": f"{height:.1f}"}
-    return SubElement(parent, "rect", x=f"{x:.1f}", y=f"{y:.1f}", **size, fill=fill)
+    box = {"x": x, "y": y, "width": width, "height": height}
+    return SubElement(parent, "rect", {name: f"{value:.1f}" for name, value in box.items()}, fill=fill)
 
 
 def _text(parent: Element, x: float, y: float, content: str, fill: str) -> Element:
