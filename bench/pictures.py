@@ -1,20 +1,18 @@
 """Retakes the pictures in docs/pictures from the running cluster and the last whole run: `python -m bench.pictures`."""
 
 import io
-import json
 import re
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from runner import events
 from runner.declaration import Declaration, load
-from runner.display import Board
+from runner.display import Board, read_events, timeline
 from runner.display.lines import key_value_lines
+from runner.events import Event, StepFinished
 from runner.machines import hosts
 from runner.site import addresses
 from runner.state import CHECKOUT, DECLARATION, State, relative_to_cwd
@@ -25,6 +23,7 @@ FIRST = "viewer"
 LONG = ("stats", "events")  # of these the first screen tells enough
 COLUMNS = 90
 LAST_STEP = "ready"  # of a whole run, which ended well
+Recorded = list[tuple[float, Event]]
 
 
 def main() -> None:
@@ -36,6 +35,7 @@ def main() -> None:
     if not whole:
         sys.exit("error: no run of `site` is on record: `make site` makes one")
     save(PICTURES / "site.svg", draw(whole[-1], declaration).encode())
+    save(PICTURES / "timeline.svg", timeline.draw("make site", whole[-1]).encode())
     address = f"http://{declaration.controller.address}/"
     with chromium() as browser:
         # Without animations, which a picture would catch half-way.
@@ -52,26 +52,21 @@ def save(file: Path, content: bytes) -> None:
     print(relative_to_cwd(file))
 
 
-def read_events(run: Path) -> list[dict[str, Any]]:
-    """Return the events of a run from its `events.jsonl`."""
-    return [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def ends_well(recorded: list[dict[str, Any]]) -> bool:
+def ends_well(recorded: Recorded) -> bool:
     """Return whether a run went through all of its steps."""
-    steps = {event["step"]: event["outcome"] for event in recorded if event["event"] == "StepFinished"}
+    steps = {event.step: event.outcome for _, event in recorded if isinstance(event, StepFinished)}
     return steps.get("hosts") == steps.get(LAST_STEP) == "ok"
 
 
-def draw(recorded: list[dict[str, Any]], declaration: Declaration) -> str:
+def draw(recorded: Recorded, declaration: Declaration) -> str:
     """Return the terminal's last screen as SVG: the run's events are replayed at their pace."""
     now = 0.0
     board = Board(clock=lambda: now)
     console = Console(file=io.StringIO(), record=True, width=COLUMNS, force_terminal=True, highlight=False)
     console.print("$ make site")
-    for fields in recorded:
-        now = datetime.fromisoformat(fields.pop("time")).timestamp()
-        for line in board.apply(getattr(events, fields.pop("event"))(**fields)):
+    for moment, event in recorded:
+        now = moment
+        for line in board.apply(event):
             console.print(line)
     for line in (Text(), *board.summary(), Text(), *key_value_lines(addresses(declaration, State()))):
         console.print(line)

@@ -18,8 +18,16 @@ from runner import environment, names
 from runner.display import Board, console, lines
 from runner.errors import ExitCode, NotReadyError, PrepareError, RunnerError
 from runner.events import step
-from runner.run import run_session
-from runner.state import CHECKOUT, DECLARATION, VAGRANT_INVENTORY, State, cache_directory, os_errors_translated
+from runner.run import find_run, run_session
+from runner.state import (
+    CHECKOUT,
+    DECLARATION,
+    VAGRANT_INVENTORY,
+    State,
+    cache_directory,
+    os_errors_translated,
+    relative_to_cwd,
+)
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
@@ -242,6 +250,29 @@ def kubectl(context: Context, inventory: Inventory = None) -> None:
         raise PrepareError("Nothing is prepared for this checkout, or the cache was removed.", "Run `make prepare`.")
     command = [str(program), f"--kubeconfig={config}", *context.args]
     os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
+
+
+@_command("timeline", "timeline 2026-11-26T16.20.45.133574 --output before.svg")
+def timeline(
+    run: Annotated[
+        Path | None,
+        Argument(help="A run's directory, or its name in .cluster/runs; the last one that ran roles.", metavar="RUN"),
+    ] = None,
+    output: Annotated[
+        Path | None, Option(help="The picture instead of RUN/timeline.svg.", dir_okay=False, metavar="FILE")
+    ] = None,
+) -> None:
+    """Draw a run as a picture: which task ran on which host, when and how long."""
+    from runner.display.timeline import draw
+
+    if not (found := find_run(State().runs, run)):
+        missing = f"{run} has no events of a run" if run else "no run has run roles yet"
+        raise BadParameter(f"{missing}: see `ls .cluster/runs`", param_hint="RUN")
+    directory, recorded = found
+    picture = output or directory / "timeline.svg"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    picture.write_text(draw(directory.name, recorded), encoding="utf-8")
+    echo(relative_to_cwd(picture))
 
 
 @_command("destroy")

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from runner import stopping
-from runner.display import Board, JsonView, choose_view, lines
+from runner.display import EVENTS, Board, JsonView, choose_view, lines, read_events
 from runner.errors import RunnerError
-from runner.events import Event, Report
+from runner.events import Event, Report, TaskFinished
 from runner.state import State, os_errors_translated, relative_to_cwd
 
 
@@ -38,7 +38,7 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
         for left in state.runs.glob("*/inaetics-roles-*"):
             shutil.rmtree(left, ignore_errors=True)
         directory = state.new_run()
-        record = directory / "events.jsonl"
+        record = directory / EVENTS
         with record.open("w", encoding="utf-8") as file, choose_view(as_events=as_events, verbose=verbose) as view:
             log = JsonView(Console(file=file), Board())
 
@@ -57,3 +57,12 @@ def run_session(state: State, *, as_events: bool, verbose: bool) -> Iterator[Run
             finally:
                 places = {**run.addresses, "this run": f"{relative_to_cwd(directory)}/"}
                 view.print_lines([Text(), *view.board.summary(), Text(), *lines.key_value_lines(places)])
+
+
+def find_run(runs: Path, name: Path | None) -> tuple[Path, list[tuple[float, Event]]] | None:
+    """Return directory and events of a run with this name or path, or of the last one that has run tasks, if any."""
+    for directory in (runs / name, name) if name else sorted(runs.glob("*"), reverse=True):
+        recorded = read_events(directory) if (directory / EVENTS).is_file() else []
+        if recorded and (name or any(isinstance(event, TaskFinished) for _, event in recorded)):
+            return directory, recorded
+    return None

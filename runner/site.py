@@ -3,7 +3,7 @@
 import shlex
 
 from runner import doctor
-from runner.ansible import PlaybookOptions, run_playbook
+from runner.ansible import PlaybookOptions, read_endpoints, run_playbook
 from runner.cluster import wait_until_ready
 from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
@@ -28,7 +28,7 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
         with step("prepare", report) as end:
             end.summary = f"release {prepare(cache_directory(), state, report, mirror).id}"
     with step("certificates", report):
-        pki.ensure(cluster, state)
+        pki.ensure(cluster, read_endpoints(cluster, options.vault_password_file), state)
     if isinstance(cluster, Declaration):
         with step("hosts", report):
             hosts.up(cluster, report, cluster.hosts_matching(options.limit))

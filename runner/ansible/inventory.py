@@ -2,22 +2,30 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from runner import process
-from runner.declaration import Declaration, Host, OwnMachines
+from runner.declaration import Cluster, Declaration, Endpoints, Host, OwnMachines
 from runner.declaration.model import describe
 from runner.errors import DeclarationError
 from runner.machines import SshTarget
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
 EXAMPLE = "inventory/static.example.yml shows what an inventory has to say."
 GROUPS = ("control_plane", "workers")
+DEFAULTS = CHECKOUT / "group_vars" / "cluster" / "defaults.yml"
+# Where Ansible finds variables of the declared hosts beside what the inventory says of them.
+PLACES = ("group_vars", "inventory/group_vars", "inventory/host_vars", "playbooks/host_vars")
+VARIABLES_REMEDY = f"Correct what you have set below {', '.join(PLACES)}; group_vars/cluster/defaults.yml has examples."
+# The fields of Endpoints as Ansible's variables.
+ENDPOINTS = f"{{{', '.join(f'{name!r}: cluster_{name}' for name in Endpoints.model_fields)}}}"
 CONNECTION = {name: f"ssh_{name}" for name in ("host", "port", "user")} | {
     "ssh_private_key_file": "private_key_file",
     "ssh_common_args": "ssh_common_args",
@@ -87,23 +95,57 @@ def read_inventory(path: Path, vault_password_file: Path | None = None) -> OwnMa
             f"ansible_{name}": f"{{{{ ansible_{name} | default(ansible_{other} | default('')) }}}}"
             for name, other in CONNECTION.items()
         },
+        "endpoints": f"{{{{ {ENDPOINTS} if 'control_plane' in group_names else none }}}}",
     }
-    asked = ["--one-line", "--module-name=debug", f"--args={json.dumps({'msg': networks | {'machine': machine}})}"]
-    vault = [f"--vault-password-file={vault_password_file}"] if vault_password_file else []
-    try:
-        # No machine is contacted: Ansible answers this itself.
-        command = ["ansible", "cluster", f"--inventory={path}", *asked, *vault]
-        output = process.run(command, cwd=CHECKOUT)
-        told = [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
+    with _mistakes_told(path):
+        told = _ask(path, "cluster", networks | {"machine": machine}, vault_password_file)
         machines = sorted((one.pop("machine") for one in told), key=itemgetter("group", "name"))
         if not told:
             raise DeclarationError(f"The inventory {path} has no machine in a group cluster.", EXAMPLE)
         return OwnMachines.model_validate(told[0] | {"machines": {one["name"]: one for one in machines}})
+
+
+def read_endpoints(cluster: Cluster, vault_password_file: Path | None = None) -> Endpoints:
+    """Return where a cluster's servers are; for the declared one a user may change that in group_vars.
+
+    Raises DeclarationError.
+    """
+    if isinstance(cluster, OwnMachines):
+        return cluster.endpoints
+    variables = yaml.safe_load(DEFAULTS.read_text("utf-8"))
+    address = ("{{ cluster_controller_address }}", str(cluster.address))
+    defaults = {name: variables[f"cluster_{name}"].replace(*address) for name in Endpoints.model_fields}
+    # Ansible takes a second or two, and without a user's own files it would say what is known already.
+    files = {path for place in PLACES for path in (CHECKOUT / place).rglob("*") if path.is_file()}
+    if files == {DEFAULTS} and "{{" not in "".join(defaults.values()):
+        return Endpoints(**defaults)
+    return ask_endpoints(VAGRANT_INVENTORY, vault_password_file)
+
+
+def ask_endpoints(inventory: Path, vault_password_file: Path | None = None) -> Endpoints:
+    """Return where Ansible finds a cluster's servers by an inventory, or raise a DeclarationError."""
+    with _mistakes_told(inventory):
+        return Endpoints(**_ask(inventory, "control_plane", f"{{{{ {ENDPOINTS} }}}}", vault_password_file)[0])
+
+
+def _ask(inventory: Path, hosts: str, values: Any, vault_password_file: Path | None) -> list[Any]:
+    """Return the values for each host, templates filled in. No host is contacted: Ansible answers this itself."""
+    asked = ["--one-line", "--module-name=debug", f"--args={json.dumps({'msg': values})}"]
+    vault = [f"--vault-password-file={vault_password_file}"] if vault_password_file else []
+    output = process.run(["ansible", hosts, f"--inventory={inventory}", *asked, *vault], cwd=CHECKOUT)
+    return [json.loads(line.partition(" => ")[2])["msg"] for line in output.splitlines()]
+
+
+@contextmanager
+def _mistakes_told(inventory: Path) -> Iterator[None]:
+    remedy = VARIABLES_REMEDY if inventory == VAGRANT_INVENTORY else EXAMPLE
+    try:
+        yield
     except process.CommandError as error:
-        raise DeclarationError(f"Ansible cannot read the inventory {path}.", EXAMPLE, error.output) from None
+        raise DeclarationError(f"Ansible cannot read the inventory {inventory}.", remedy, error.output) from None
     except ValidationError as error:
         mistakes = "\n".join(describe(detail, {}) for detail in error.errors())
-        raise DeclarationError(f"The inventory {path} is not valid.", EXAMPLE, mistakes) from None
+        raise DeclarationError(f"The inventory {inventory} is not valid.", remedy, mistakes) from None
 
 
 def rendered(cluster: OwnMachines) -> dict[str, Any]:

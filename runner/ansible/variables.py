@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from runner import names
+from runner.declaration import Endpoints
 from runner.state import CHECKOUT, VAGRANT_INVENTORY
 
 SITE = CHECKOUT / "playbooks" / "site.yml"
+# In certificates and kubeconfigs, which the next run would replace.
+LASTING = {f"cluster_{name}" for name in ("controller_address", *Endpoints.model_fields)}
 
 
 def check_roles(given: Sequence[str]) -> None:
@@ -37,7 +41,8 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
     A value is a string, as with Ansible, unless it is written as a list or mapping: `[8.8.8.8]`, `{a: 1}`.
 
     Raises:
-        ValueError: one cannot be understood, is a string where its role wants a list, or names a file that is absent.
+        ValueError: one cannot be understood, is a string where its role wants a list, names a file that is absent, or
+            must not differ from run to run.
     """
     values: dict[str, Any] = {}
     files = []
@@ -56,6 +61,8 @@ def parse(given: Sequence[str]) -> tuple[dict[str, Any], list[Path]]:
     types = _options()
     for name in (name for name, value in values.items() if isinstance(value, str) and types.get(name) == "list"):
         raise ValueError(f"{name} is a list: write '{name}=[{values[name]}]'")
+    for name in sorted(LASTING & {*values, *chain.from_iterable(map(_names, files))}):
+        raise ValueError(f"{name} is in certificates: set it in group_vars/cluster/local.yml, or in your own inventory")
     return values, files
 
 
@@ -64,6 +71,15 @@ def _load(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{text!r} is neither YAML nor JSON: {error}") from None
+
+
+def _names(file: Path) -> list[str]:
+    """Return the variables that a file sets; those of an encrypted one only Ansible can read."""
+    try:
+        root = yaml.compose(file.read_text("utf-8"), yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError):  # Ansible tells what is wrong with it
+        return []
+    return [key.value for key, _ in root.value] if isinstance(root, yaml.MappingNode) else []
 
 
 @cache

@@ -35,16 +35,29 @@ def _network(value: object) -> IPv4Network:
     return network
 
 
-def _label(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", value):
-        raise ValueError("must be at most 40 lower case letters, digits and hyphens, and begin with a letter")
-    return value
+def _text(pattern: str, rule: str) -> BeforeValidator:
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {rule}")
+        return value
+
+    return BeforeValidator(check)
 
 
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Network = Annotated[IPv4Network, BeforeValidator(_network)]
 NETWORKS = ("network", "pod_network", "service_network")
 Cpus = Annotated[int, Field(strict=True, ge=1, le=64)]
+Label = Annotated[
+    str,
+    _text(
+        r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", "at most 40 lower case letters, digits and hyphens, and begin with a letter"
+    ),
+]
+_NAME = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
+DnsName = Annotated[str, _text(_NAME, "a DNS name such as cluster.local")]
+HostPort = Annotated[str, _text(rf"{_NAME}:\d+", "HOST:PORT")]
+HttpsUrl = Annotated[str, _text(rf"https://{_NAME}:\d+", "https://HOST:PORT")]
 
 
 class _Model(BaseModel):
@@ -87,10 +100,19 @@ def _parts(limit: str | None) -> list[str]:
     return [part for part in re.split("[,:]", limit or "") if part]
 
 
+class Endpoints(_Model):
+    """Places of a cluster's servers, and the domain of its services: Ansible's variables `cluster_…` of these names."""
+
+    api_url: HttpsUrl
+    etcd_url: HttpsUrl
+    registry: HostPort
+    domain: DnsName
+
+
 class Cluster(_Model):
     """Hosts and networks of a cluster, made by Vagrant or by a person."""
 
-    name: Annotated[str, BeforeValidator(_label)]
+    name: Label
     pod_network: Network
     service_network: Network
 

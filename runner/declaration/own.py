@@ -5,15 +5,16 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from runner.declaration.model import Cluster, Host
+from runner.declaration.model import Cluster, Endpoints, Host
 
 
 @dataclass(frozen=True)
 class Machine(Host):
-    """A machine, with its groups and Ansible's variables by which it is reached."""
+    """A machine with its groups, how Ansible reaches it, and the servers on it if it is the controller."""
 
     groups: list[str]
     connection: dict[str, Any]
+    endpoints: Endpoints | None
 
 
 class OwnMachines(Cluster):
@@ -34,6 +35,11 @@ class OwnMachines(Cluster):
             for group in machine.groups:
                 own.setdefault(group, []).append(machine.name)
         return own | super().groups
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The servers on the controller."""
+        return next(machine.endpoints for machine in self.machines.values() if machine.endpoints)
 
     @model_validator(mode="after")
     def _check_machines(self) -> Self:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from runner.declaration.model import Cluster
+from runner.declaration.model import Cluster, Endpoints
 from runner.state import State
 
 # Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
@@ -43,22 +43,23 @@ class CertificateSpec:
     kubeconfig: bool = False
 
 
-def certificate_specs(cluster: Cluster) -> list[CertificateSpec]:
+def certificate_specs(cluster: Cluster, endpoints: Endpoints) -> list[CertificateSpec]:
     """Return the certificates of a cluster, without the authorities."""
     own = (cluster.hosts[0].name, cluster.address, "localhost", IPv4Address("127.0.0.1"))
-    api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
-    api_names = (*own, cluster.service_network[1], *api)
+    api = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", f"kubernetes.default.svc.{endpoints.domain}")
+    api_names = (*_with_host(own, endpoints.api_url), cluster.service_network[1], *api)
+    etcd_names, registry_names = (_with_host(own, place) for place in (endpoints.etcd_url, endpoints.registry))
     metrics_names = ("metrics-server.kube-system", "metrics-server.kube-system.svc")
 
     def server(name: str, subject: str, authority: str, names: tuple[str | IPv4Address, ...] = own) -> CertificateSpec:
         return CertificateSpec(name, subject, authority, (SERVER,), names)
 
     table = [
-        server("etcd", "CN=etcd", "etcd"),
+        server("etcd", "CN=etcd", "etcd", etcd_names),
         CertificateSpec("etcd-peer", "CN=etcd", "etcd", (SERVER, CLIENT), own),
         CertificateSpec("etcd-root", "CN=root", "etcd"),
         CertificateSpec("etcd-kube-apiserver", "CN=kube-apiserver", "etcd"),
-        server("docker-registry", "CN=docker-registry", "registry"),
+        server("docker-registry", "CN=docker-registry", "registry", registry_names),
         server("kube-apiserver", "CN=kube-apiserver", "kubernetes", api_names),
         CertificateSpec("kube-apiserver-kubelet-client", "CN=kube-apiserver-kubelet-client"),
         CertificateSpec("front-proxy-client", "CN=front-proxy-client", "front-proxy"),
@@ -82,6 +83,16 @@ def certificate_specs(cluster: Cluster) -> list[CertificateSpec]:
     return table
 
 
+def _with_host(names: tuple[str | IPv4Address, ...], place: str) -> tuple[str | IPv4Address, ...]:
+    """Return the names and, unless it is among them, the host of a URL or of HOST:PORT."""
+    host = place.rpartition("/")[2].partition(":")[0]
+    if host in map(str, names):
+        return names
+    with suppress(ValueError):
+        return (*names, IPv4Address(host))
+    return (*names, host)
+
+
 @dataclass(frozen=True)
 class CertificateExpiry:
     """A certificate on disk and the days until it expires."""
@@ -96,7 +107,7 @@ class _KeyPair:
     key: ec.EllipticCurvePrivateKey
 
 
-def ensure(cluster: Cluster, state: State) -> None:
+def ensure(cluster: Cluster, endpoints: Endpoints, state: State) -> None:
     """Issue what is missing, not as declared, or about to expire; leave the rest untouched."""
     state.create()
     # ca/NAME.{crt,key}, certs/NAME.{crt,key}, kubeconfigs/NAME.kubeconfig
@@ -104,10 +115,11 @@ def ensure(cluster: Cluster, state: State) -> None:
     for directory in (state.pki, ca, certs, kubeconfigs):
         directory.mkdir(mode=0o700, exist_ok=True)
     authorities = {name: _ensure_authority(ca / f"{name}.crt", name, cluster.name) for name in AUTHORITIES}
-    for spec in certificate_specs(cluster):
+    for spec in certificate_specs(cluster, endpoints):
         _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
         if spec.kubeconfig:
-            _write(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(cluster, spec, state.pki))
+            kubeconfig = _kubeconfig(cluster.name, endpoints.api_url, spec, state.pki)
+            _write(kubeconfigs / f"{spec.name}.kubeconfig", kubeconfig)
     _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
     _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
@@ -208,11 +220,10 @@ def _ensure_service_account_key(private: Path) -> None:
     _write(private.with_suffix(".pub"), public, mode=0o644)
 
 
-def _kubeconfig(cluster: Cluster, spec: CertificateSpec, pki: Path) -> bytes:
+def _kubeconfig(name: str, server: str, spec: CertificateSpec, pki: Path) -> bytes:
     def embedded(file: str) -> str:
         return base64.b64encode((pki / file).read_bytes()).decode()
 
-    name, server = cluster.name, f"https://{cluster.address}:6443"
     trusted = {"server": server, "certificate-authority-data": embedded(f"ca/{spec.authority}.crt")}
     certificate, key = embedded(f"certs/{spec.name}.crt"), embedded(f"certs/{spec.name}.key")
     document = {

@@ -2,6 +2,6 @@
 
 from runner.display import lines
 from runner.display.board import Board
-from runner.display.views import JsonView, choose_view, console
+from runner.display.views import EVENTS, JsonView, choose_view, console, read_events
 
-__all__ = ["Board", "JsonView", "choose_view", "console", "lines"]
+__all__ = ["EVENTS", "Board", "JsonView", "choose_view", "console", "lines", "read_events"]

@@ -85,14 +85,18 @@ class Board:
                 shown.append(Text(f"  … {step} {seconds(now - since)}{': ' if doing else ''}{doing}", style=QUIET))
         return shown
 
-    def summary(self) -> list[Text]:
-        """Return the table of steps and seconds, with the roles below their step."""
+    def totals(self) -> list[tuple[str, float, str]]:
+        """Return name, seconds and style of each step that ended, with the roles, indented, below theirs."""
         rows: list[tuple[str, float, str]] = []
         for event in self._finished:
             rows.append((event.step, event.seconds, STYLES[event.outcome]))
             if event.step == ROLES:
                 rows += [(f"  {name}", spent, QUIET) for name, spent in self._role_seconds.items()]
-        rows.append(("total", sum(event.seconds for event in self._finished), STRONG))
+        return rows
+
+    def summary(self) -> list[Text]:
+        """Return the table of steps and seconds, with the roles below their step."""
+        rows = [*self.totals(), ("total", sum(event.seconds for event in self._finished), STRONG)]
         wide = max(len(name) for name, _, _ in rows) + 2
         header = Text(f"{'step':<{wide}}{'seconds':>8}", style=STRONG)
         return [header, *(Text(f"{name:<{wide}}{spent:>8.1f}", style=style) for name, spent, style in rows)]

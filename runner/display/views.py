@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,6 +20,7 @@ from runner.display.board import Board
 from runner.errors import RunnerError
 from runner.events import Event, StepStarted
 
+EVENTS = "events.jsonl"  # in the directory of a run
 REDRAWS = 8  # a second
 HEARTBEAT_INTERVAL = 10.0  # seconds without a line after which a run without a terminal prints what it does
 PIPE_WIDTH = 160  # columns: a file or a pipe has no width of its own
@@ -109,6 +112,21 @@ def as_json(event: Event | RunnerError) -> str:
         name, fields = type(event).__name__, asdict(event)
     stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
     return json.dumps({"event": name, "time": stamp, **fields}, ensure_ascii=False)
+
+
+def read_events(run: Path) -> list[tuple[float, Event]]:
+    """Return the events on record in a run's directory, each with its time in seconds since 1970."""
+    kinds = {kind.__name__: kind for kind in get_args(Event)}
+    found: list[tuple[float, Event]] = []
+    for line in (run / EVENTS).read_text(encoding="utf-8").splitlines():
+        try:
+            fields = json.loads(line)
+        except ValueError:  # a line that a full disk cut short, or that a run still writes
+            continue
+        kind, moment = kinds.get(fields.pop("event")), datetime.fromisoformat(fields.pop("time")).timestamp()
+        if kind:  # the line of a failure is no event
+            found.append((moment, kind(**fields)))
+    return found
 
 
 class _Console(Console):

@@ -60,13 +60,17 @@ def _table(facts: Facts) -> dict[str, Identity]:
             "{kube_node_config_dir}/kubelet-client.crt": Identity("kubernetes", kubelet, "system:nodes"),
         }
     service = ".".join([facts.variables["cluster_service_network"].rsplit(".", 1)[0], "1"])
-    api = own | {service, "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+    etcd, registry, api = (
+        own | {facts.fill(place).rpartition("/")[2].partition(":")[0]}
+        for place in ("{cluster_etcd_url}", "{cluster_registry}", "{cluster_api_url}")
+    )
+    api |= {service, "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
     api |= {facts.fill("kubernetes.default.svc.{cluster_domain}")}
     return both | {
-        "{etcd_config_dir}/server.crt": Identity("etcd", "etcd", "", (SERVER,), own),
+        "{etcd_config_dir}/server.crt": Identity("etcd", "etcd", "", (SERVER,), etcd),
         "{etcd_config_dir}/peer.crt": Identity("etcd", "etcd", "", (SERVER, CLIENT), own),
         "{etcd_config_dir}/root.crt": Identity("etcd", "root"),
-        "{docker_registry_config_dir}/server.crt": Identity("registry", "docker-registry", "", (SERVER,), own),
+        "{docker_registry_config_dir}/server.crt": Identity("registry", "docker-registry", "", (SERVER,), registry),
         "{kube_master_config_dir}/apiserver/server.crt": Identity("kubernetes", "kube-apiserver", "", (SERVER,), api),
         "{kube_master_config_dir}/apiserver/etcd-client.crt": Identity("etcd", "kube-apiserver"),
         "{kube_master_config_dir}/apiserver/front-proxy-client.crt": Identity("front-proxy", "front-proxy-client"),

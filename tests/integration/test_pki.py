@@ -9,10 +9,10 @@ import pytest
 import yaml
 from cryptography import x509
 
-from runner.declaration import pki
-from runner.declaration.model import Declaration, load
+from runner.ansible import read_endpoints
+from runner.declaration import Cluster, Declaration, load, pki
 from runner.state import DECLARATION, State
-from tests.support.own_machines import ADDRESSES, own_machines
+from tests.support.own_machines import ADDRESSES, machine, own_machines
 
 
 @pytest.fixture(scope="module")
@@ -20,15 +20,24 @@ def declaration() -> Declaration:
     return load(DECLARATION)
 
 
+def ensure(cluster: Cluster, state: State) -> None:
+    pki.ensure(cluster, read_endpoints(cluster), state)
+
+
 @pytest.fixture
 def state(declaration: Declaration, tmp_path: Path) -> State:
     state = State(tmp_path)
-    pki.ensure(declaration, state)
+    ensure(declaration, state)
     return state
 
 
 def read(state: State, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((state.pki / "certs" / f"{name}.crt").read_bytes())
+
+
+def names(state: State, name: str) -> set[str]:
+    found = read(state, name).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(one.value) for one in found}
 
 
 def contents(state: State) -> dict[Path, bytes]:
@@ -37,7 +46,7 @@ def contents(state: State) -> dict[Path, bytes]:
 
 def test_a_second_call_changes_nothing(declaration: Declaration, state: State) -> None:
     before = contents(state)
-    pki.ensure(declaration, state)
+    ensure(declaration, state)
     assert contents(state) == before
 
 
@@ -50,12 +59,12 @@ def test_only_the_owner_can_read_keys_and_enter_the_directory(state: State) -> N
 def test_the_provisioning_servers_token_cannot_be_guessed_and_stays(declaration: Declaration, state: State) -> None:
     token = state.provisioning_token.read_text()
     assert len(token) == 44  # 32 bytes
-    pki.ensure(declaration, state)
+    ensure(declaration, state)
     assert state.provisioning_token.read_text() == token
 
 
 def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, state: State) -> None:
-    rows = pki.certificate_specs(declaration)
+    rows = pki.certificate_specs(declaration, read_endpoints(declaration))
     for row in rows:
         certificate = read(state, row.name)
         for name in pki.AUTHORITIES:
@@ -66,7 +75,7 @@ def test_every_row_is_issued_by_its_own_authority(declaration: Declaration, stat
 
 
 def test_no_two_clients_share_a_key(declaration: Declaration, state: State) -> None:
-    rows = pki.certificate_specs(declaration)
+    rows = pki.certificate_specs(declaration, read_endpoints(declaration))
     keys = {(state.pki / "certs" / f"{row.name}.key").read_bytes() for row in rows}
     assert len(keys) == len(rows)
 
@@ -98,7 +107,7 @@ def test_a_client_is_who_its_certificate_says(state: State, name: str, common_na
 
 def test_machines_of_other_names_and_scattered_addresses_get_their_own(tmp_path: Path) -> None:
     state = State(tmp_path)
-    pki.ensure(own_machines(), state)
+    ensure(own_machines(), state)
     names = read(state, "kube-apiserver").extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
     assert addresses == {"127.0.0.1", ADDRESSES["zeta"], "10.53.0.1"}
@@ -112,15 +121,34 @@ def test_machines_of_other_names_and_scattered_addresses_get_their_own(tmp_path:
     assert config["clusters"][0]["cluster"]["server"] == f"https://{ADDRESSES['zeta']}:6443"
 
 
+def test_names_follow_the_servers_endpoints_and_so_do_kubeconfigs(tmp_path: Path) -> None:
+    state, address = State(tmp_path), ADDRESSES["zeta"]
+    machines = {name: machine(name) for name in ADDRESSES}
+    machines["zeta"]["endpoints"] = {
+        "api_url": "https://api.plant.example:16443",
+        "etcd_url": "https://172.31.254.78:12379",
+        "registry": "images.plant.example:15000",
+        "domain": "plant.example",
+    }
+    ensure(own_machines(machines=machines), state)
+    assert {"api.plant.example", "kubernetes.default.svc.plant.example", address} <= names(state, "kube-apiserver")
+    assert {"172.31.254.78", address} <= names(state, "etcd")
+    assert {"images.plant.example", address} <= names(state, "docker-registry")
+    assert names(state, "kube-scheduler-server") == {"zeta", address, "localhost", "127.0.0.1"}
+    configs = [state.kubeconfig, *(state.pki / "kubeconfigs").iterdir()]
+    servers = {yaml.safe_load(config.read_text())["clusters"][0]["cluster"]["server"] for config in configs}
+    assert (servers, len(configs)) == ({"https://api.plant.example:16443"}, 4)
+
+
 def test_a_certificate_about_to_expire_is_replaced_alone(
     declaration: Declaration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = State(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(pki, "CERTIFICATE_DAYS", pki.RENEW_WHEN_DAYS_LEFT - 1)
-        pki.ensure(declaration, state)
+        ensure(declaration, state)
     authority = (state.pki / "ca" / "etcd.crt").read_bytes()
-    pki.ensure(declaration, state)
+    ensure(declaration, state)
     left = read(state, "etcd").not_valid_after_utc - datetime.now(UTC)
     assert left > timedelta(days=pki.CERTIFICATE_DAYS - 1)
     assert (state.pki / "ca" / "etcd.crt").read_bytes() == authority
@@ -129,7 +157,7 @@ def test_a_certificate_about_to_expire_is_replaced_alone(
 def test_a_replaced_authority_signs_its_certificates_anew(declaration: Declaration, state: State) -> None:
     before = {name: read(state, name) for name in ("etcd", "kube-apiserver")}
     (state.pki / "ca" / "etcd.crt").unlink()
-    pki.ensure(declaration, state)
+    ensure(declaration, state)
     assert read(state, "etcd") != before["etcd"]
     assert read(state, "kube-apiserver") == before["kube-apiserver"]
 
@@ -138,7 +166,7 @@ def test_a_new_node_gets_certificates_and_the_others_keep_theirs(declaration: De
     before = contents(state)
     grown = declaration.model_dump(mode="json")
     grown["nodes"]["count"] += 1
-    pki.ensure(Declaration.model_validate(grown), state)
+    ensure(Declaration.model_validate(grown), state)
     after = contents(state)
     assert {path: after[path] for path in before} == before
     assert {path.name for path in after.keys() - before.keys()} >= {"kubelet-node-6.key", "flannel-node-6.key"}

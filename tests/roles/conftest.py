@@ -19,12 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make each test twice for every role: with its defaults, and with all variables changed."""
     roles = metafunc.config.getoption("--role") or list(SCENARIOS)
-    # The kubeconfigs that the runner makes have the usual port of the API, whatever the roles are told.
-    different = {name: value for name, value in SHARED.items() if name != "cluster_api_url"}
     cases = [
         pytest.param(role, variables, id=f"{role}-{values}")
         for role in roles
-        for values, variables in (("defaults", {}), ("changed", different | changed(role)))
+        for values, variables in (("defaults", {}), ("changed", SHARED | changed(role)))
     ]
     metafunc.parametrize(("hosts", "variables"), cases, indirect=["hosts"], scope="module")
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from runner.ansible import PlaybookOptions, build_inventory, run_playbook
+from runner.ansible.inventory import ask_endpoints
 from runner.declaration import pki
 from runner.errors import RunnerError
 from runner.events import Event, TaskFinished
@@ -44,7 +45,6 @@ class Hosts:
 
     def up(self) -> None:
         """Raise the hosts."""
-        pki.ensure(self._checkout.declared, self._state)
         self._checkout.up(*self.scenario.hosts)
 
     def destroy(self) -> None:
@@ -52,7 +52,7 @@ class Hosts:
         self._checkout.destroy()
 
     def declare(self, variables: Mapping[str, Any]) -> None:
-        """Give every host these variables, for roles and tests alike."""
+        """Give every host these variables, for roles, certificates and tests alike."""
         targets = machines.ssh_config(self._checkout.declared, checkout=self._checkout.directory)
         described = build_inventory(self._checkout.declared, targets)
         self._inventory.write_text(f"#!/bin/sh\ncat <<'EOF'\n{json.dumps(described)}\nEOF\n", "utf-8")
@@ -60,6 +60,7 @@ class Hosts:
         for host in described["_meta"]["hostvars"]:  # a file wins over the group_vars of the project
             path = self._inventory.parent / "host_vars" / f"{host}.yml"
             path.write_text(yaml.safe_dump({"cluster_state_dir": str(self._state.directory), **variables}), "utf-8")
+        pki.ensure(self._checkout.declared, ask_endpoints(self._inventory), self._state)
 
     def converge(self, *roles: str, check: bool = False) -> list[str]:
         """Run these roles as the site does, and return the tasks that changed something."""

@@ -5,6 +5,12 @@ from typing import Any
 from runner.declaration import OwnMachines
 
 ADDRESSES = {"zeta": "172.31.254.77", "alpha": "172.31.254.12", "worker-b": "172.31.254.201"}
+ENDPOINTS = {
+    "api_url": f"https://{ADDRESSES['zeta']}:6443",
+    "etcd_url": f"https://{ADDRESSES['zeta']}:2379",
+    "registry": f"{ADDRESSES['zeta']}:5000",
+    "domain": "cluster.local",
+}
 
 
 def own_machines(**changes: Any) -> OwnMachines:
@@ -23,5 +29,6 @@ def machine(name: str, **connection: Any) -> dict[str, Any]:
     group = "control_plane" if name == "zeta" else "workers"
     names = ("host", "port", "user", "ssh_private_key_file", "ssh_common_args")
     reached = dict.fromkeys((f"ansible_{part}" for part in names), "") | connection
-    facts = {"name": name, "address": ADDRESSES[name], "cpus": 1, "memory": 1024}
-    return {**facts, "group": group, "groups": ["cluster", group], "connection": reached}
+    address = ADDRESSES[name]
+    told = {"name": name, "address": address, "cpus": 1, "memory": 1024, "group": group, "connection": reached}
+    return told | {"groups": ["cluster", group], "endpoints": ENDPOINTS if name == "zeta" else None}

@@ -102,7 +102,7 @@ def render(work: Path, variables: dict[str, Any]) -> Path:
     """Return a directory HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
     declaration = load(DECLARATION)
     state = State(work)
-    pki.ensure(declaration, state)
+    pki.ensure(declaration, inventory.read_endpoints(declaration), state)
     state.release.mkdir()
     manifest = {"binaries": dict.fromkeys(PROGRAMS, "00ff"), "images": IMAGES}
     (state.release / "manifest.json").write_text(json.dumps(manifest), "utf-8")

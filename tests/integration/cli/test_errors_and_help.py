@@ -12,7 +12,7 @@ from runner.cli import ErrorHandlingGroup, app
 from runner.state import CHECKOUT
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunnerError)]
-COMMANDS = ["site", "doctor", "prepare", "status", "verify", "ssh", "kubectl", "destroy"]
+COMMANDS = ["site", "doctor", "prepare", "status", "verify", "ssh", "kubectl", "timeline", "destroy"]
 
 
 def raising(error: BaseException) -> typer.Typer:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 
-from runner.ansible import read_inventory, rendered
+from runner.ansible import read_endpoints, read_inventory, rendered
+from runner.declaration import pki
 from runner.errors import DeclarationError
-from runner.state import CHECKOUT
+from runner.state import CHECKOUT, State
 
 EXAMPLE = CHECKOUT / "inventory" / "static.example.yml"
 
@@ -68,6 +70,21 @@ def test_templates_and_defaults_are_values(
     }
 
 
+def test_domain_and_ports_are_in_certificates_and_kubeconfigs(tmp_path: Path, inventory: dict[str, Any]) -> None:
+    inventory["vars"] |= {
+        "cluster_domain": "plant.example",
+        "cluster_api_url": "https://{{ cluster_controller_address }}:{{ 16000 + 443 }}",
+    }
+    found, state = read_inventory(write(tmp_path / "machines.yml", inventory)), State(tmp_path)
+    pki.ensure(found, read_endpoints(found), state)
+    config = yaml.safe_load(state.kubeconfig.read_text())
+    assert config["clusters"][0]["cluster"]["server"] == "https://172.31.254.77:16443"
+    certificate = x509.load_pem_x509_certificate((state.pki / "certs" / "kube-apiserver.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "kubernetes.default.svc.plant.example" in names.get_values_for_type(x509.DNSName)
+    assert (found.endpoints.etcd_url, found.endpoints.registry) == ("https://172.31.254.77:2379", "172.31.254.77:5000")
+
+
 def test_the_example_is_an_inventory() -> None:
     found = read_inventory(EXAMPLE)
     assert [(one.name, one.cpus, one.memory) for one in found.hosts] == [
@@ -105,6 +122,7 @@ def test_an_inventory_without_machines_is_told(tmp_path: Path) -> None:
             {"vars": {"cluster_pod_network": "172.31.0.0/16"}},
             "172.31.254.77, which lies in pod_network or service_network",
         ),
+        ({"vars": {"cluster_registry": "https://here"}}, "endpoints.registry is 'https://here' but must be HOST:PORT"),
         ({"vars": {"cluster_address": "here"}}, "machines.zeta.address is 'here' but must be an IPv4 address"),
         ({"vars": {"cluster_address": "10.9.0.1"}}, "must not have the address 10.9.0.1, which is that of zeta"),
         (

@@ -21,6 +21,16 @@ def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert parse(["@own vault.yml"]) == ({}, [tmp_path / "own vault.yml"])
 
 
+def test_a_file_may_not_set_what_is_in_certificates(tmp_path: Path) -> None:
+    (tmp_path / "harmless.yml").write_text("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n", "utf-8")
+    (tmp_path / "ports.yml").write_text("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\ncluster_registry: here:1\n", "utf-8")
+    assert parse([f"@{tmp_path}/harmless.yml"]) == ({}, [tmp_path / "harmless.yml"])
+    with pytest.raises(
+        ValueError, match=r"cluster_registry is in certificates: set it in group_vars/cluster/local.yml"
+    ):
+        parse([f"@{tmp_path}/harmless.yml", f"@{tmp_path}/ports.yml"])
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -31,6 +41,8 @@ def test_a_file_is_left_to_ansible(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("{a: [", "neither YAML nor JSON"),
         ("a=[1", "neither YAML nor JSON"),
         ("@absent.yml", "absent.yml is no file"),
+        ("cluster_domain=plant.example", "cluster_domain is in certificates: set it in group_vars/cluster/local.yml"),
+        ('{"cluster_api_url": "https://172.17.8.20:16443"}', "cluster_api_url is in certificates"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(given: str, reason: str) -> None:

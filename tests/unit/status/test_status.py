@@ -9,6 +9,7 @@ import pytest
 from kubernetes.client import V1Pod
 from rich.console import Console
 
+from runner.ansible import read_endpoints
 from runner.cluster import api, print_status
 from runner.cluster.status import Host, Status
 from runner.declaration import pki
@@ -18,7 +19,8 @@ from runner.state import DECLARATION, State
 
 def test_certificates_are_counted_from_the_files_the_shortest_first(tmp_path: Path) -> None:
     state = State(tmp_path)
-    pki.ensure(load(DECLARATION), state)
+    declaration = load(DECLARATION)
+    pki.ensure(declaration, read_endpoints(declaration), state)
     found = pki.expiries(state)
     days = [certificate.days_left for certificate in found]
     assert days == sorted(days)
