@@ -1,7 +1,6 @@
 """The cluster's certificates, keys and kubeconfigs in `.cluster/pki`: who gets which, issued and renewed in time."""
 
 import base64
-import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from runner.declaration.model import Cluster
-from runner.state import State
+from runner.state import State, write_atomically
 
 # Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
 # registry trusts nothing else by it. There is one certificate per client, so that each can be told apart in an audit
@@ -107,14 +106,14 @@ def ensure(cluster: Cluster, state: State) -> None:
     for spec in certificate_specs(cluster):
         _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
         if spec.kubeconfig:
-            _write(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(cluster, spec, state.pki))
-    _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
+            write_atomically(kubeconfigs / f"{spec.name}.kubeconfig", _kubeconfig(cluster, spec, state.pki))
+    write_atomically(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
     _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
         if not _read(secret):
-            _write(secret, base64.b64encode(secrets.token_bytes(32)))
+            write_atomically(secret, base64.b64encode(secrets.token_bytes(32)))
     if not _read(state.dashboard_salt):
-        _write(state.dashboard_salt, secrets.token_hex(16).encode())
+        write_atomically(state.dashboard_salt, secrets.token_hex(16).encode())
 
 
 def expiries(state: State) -> list[CertificateExpiry]:
@@ -193,7 +192,7 @@ def _issue(path: Path, subject: str, extensions: list[x509.ExtensionType], autho
         builder = builder.add_extension(extension, critical=is_critical)
     certificate = builder.sign(signer, hashes.SHA256())
     _write_key(path.with_suffix(".key"), key)
-    _write(path, certificate.public_bytes(PEM), mode=0o644)
+    write_atomically(path, certificate.public_bytes(PEM), mode=0o644)
     return _KeyPair(certificate, key)
 
 
@@ -205,7 +204,7 @@ def _ensure_service_account_key(private: Path) -> None:
         key = ec.generate_private_key(CURVE)
         _write_key(private, key)
     public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    _write(private.with_suffix(".pub"), public, mode=0o644)
+    write_atomically(private.with_suffix(".pub"), public, mode=0o644)
 
 
 def _kubeconfig(cluster: Cluster, spec: CertificateSpec, pki: Path) -> bytes:
@@ -227,21 +226,9 @@ def _kubeconfig(cluster: Cluster, spec: CertificateSpec, pki: Path) -> bytes:
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    write_atomically(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
 def _read(path: Path) -> bytes:
     """Return a file's content; empty if there is no file."""
     return path.read_bytes() if path.exists() else b""
-
-
-def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write atomically, so that Ctrl-C or a power cut leaves the old file or the new one, and only when it changes."""
-    if _read(path) == content:
-        return
-    temporary = path.with_name(path.name + ".new")
-    temporary.touch(mode)
-    with temporary.open("wb", buffering=0) as file:
-        file.write(content)
-        os.fsync(file)
-    temporary.replace(path)
