@@ -6,11 +6,12 @@ A container's labels decide. What Vagrant notes in `.vagrant` comes along with a
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.declaration import Declaration
 from runner.declaration.applied import REMAKE
-from runner.errors import DeclarationError, HostsError, MachineError
+from runner.errors import DeclarationError, HostsError
 from runner.machines.containers import Container, Docker
 from runner.state import CHECKOUT, State, relative_to_cwd
 
@@ -25,23 +26,20 @@ def check(declaration: Declaration, *, checkout: Path = CHECKOUT) -> bool:
         HostsError: this checkout was moved, or the key to its hosts is gone.
         MachineError: Docker does not answer, and may have hosts of this checkout.
     """
-    notes = _notes(checkout)
-    found = _noted_containers(notes)
-    _refuse_if_moved(found, checkout)
-    own = [one for one in found if one.checkout == checkout]
-    providers = {path.parent.parent.name: path.parent.name for path in notes if path.parent.name != "docker"}
-    providers |= {one.host: "docker" for one in own}
+    machines = _machines(checkout)
+    _refuse_if_moved(machines, checkout)
+    own = [one for one in machines if one.checkout == checkout]
+    providers = {one.name: one.provider for one in own if one.container or one.provider != "docker"}
+    containers = [one.container for one in own if one.container]
     if others := sorted(name for name, provider in providers.items() if provider != declaration.provider):
-        message = (
-            f"{', '.join(others)} were made by {providers[others[0]]}, and now {declaration.provider} is declared."
-        )
+        message = f"{', '.join(others)} were made by {providers[others[0]]}; now {declaration.provider} is declared."
         raise DeclarationError(message, f"Take the change back; or {REMAKE}.")
     state = State(checkout)
-    if own and not state.ssh_key.exists():
-        message = f"The key to {_names(own)} was in {relative_to_cwd(state.ssh_key.parent)}, and is gone."
+    if containers and not state.ssh_key.exists():
+        message = f"The key to {_names(containers)} was in {relative_to_cwd(state.ssh_key.parent)}, and is gone."
         raise HostsError(message, f"Put it back there; or {REMAKE}.")
     declared = {host.name: host for host in declaration.hosts}
-    if moved := [one for one in own if one.host in declared and one.address != declared[one.host].address]:
+    if moved := [one for one in containers if one.host in declared and one.address != declared[one.host].address]:
         changes = ", ".join(f"{one.host} from {one.address} to {declared[one.host].address}" for one in moved)
         raise DeclarationError(f"Hosts keep their addresses: {changes}.", f"Take the change back; or {REMAKE}.")
     if removed := sorted(providers.keys() - declared.keys()):
@@ -63,43 +61,68 @@ def _removal(declaration: Declaration, names: Sequence[str]) -> str:
 def forget_others(checkout: Path) -> None:
     """Remove Vagrant's notes of another checkout's machines, which a copy of that checkout has too.
 
-    Whatever calls Vagrant to change machines does this first. Raises HostsError if this checkout was moved.
+    Whatever calls Vagrant to change machines does this first.
+
+    Raises:
+        HostsError: this checkout was moved.
+        MachineError: Docker does not answer, and may have hosts of this checkout.
     """
-    notes = _notes(checkout)
-    found: list[Container] = []
-    with suppress(MachineError):
-        found = _noted_containers(notes)
-    _refuse_if_moved(found, checkout)
-    owners = {one.id: one.checkout for one in found}
-    for path, machine in notes.items():
-        place = path.with_name("vagrant_cwd")  # of the checkout where Vagrant was last called for it
-        owner = owners.get(machine) or Path(place.read_text("utf-8").strip() if place.exists() else checkout)
-        if owner != checkout and (owner / "Vagrantfile").exists():
-            shutil.rmtree(path.parent)
+    machines = _machines(checkout)
+    _refuse_if_moved(machines, checkout)
+    for one in machines:
+        if one.checkout != checkout:
+            shutil.rmtree(one.notes)
 
 
-def _refuse_if_moved(noted: Sequence[Container], checkout: Path) -> None:
-    if moved := [one for one in noted if one.checkout != checkout and one.is_abandoned]:
+@dataclass(frozen=True)
+class _Machine:
+    """A machine that Vagrant has noted, the checkout that made it, and its container, if it is one and there."""
+
+    notes: Path  # .vagrant/machines/NAME/PROVIDER
+    checkout: Path
+    container: Container | None
+
+    @property
+    def name(self) -> str:
+        return self.notes.parent.name
+
+    @property
+    def provider(self) -> str:
+        return self.notes.name
+
+
+def _machines(checkout: Path) -> list[_Machine]:
+    """Return the machines that Vagrant has noted in a checkout; Docker is asked only if it can have one of them."""
+    paths = (checkout / ".vagrant" / "machines").glob("*/*/id")
+    ids = {path.parent: path.read_text("utf-8", errors="replace").strip() for path in paths}
+    containers = {}
+    if any(notes.name == "docker" for notes in ids):
+        with Docker() as docker:
+            containers = {one.id: one for one in docker.containers()}
+    found = []
+    for notes, machine in sorted(ids.items()):
+        container = containers.get(machine)
+        found.append(_Machine(notes, container.checkout if container else _last_checkout(notes, checkout), container))
+    return found
+
+
+def _last_checkout(notes: Path, checkout: Path) -> Path:
+    """Return the checkout where Vagrant was last called for a machine, or the given one if that is not there."""
+    with suppress(FileNotFoundError):
+        last = Path((notes / "vagrant_cwd").read_text("utf-8", errors="replace").strip())
+        return last if (last / "Vagrantfile").exists() else checkout
+    return checkout
+
+
+def _refuse_if_moved(machines: Sequence[_Machine], checkout: Path) -> None:
+    containers = [one.container for one in machines if one.container]
+    if moved := [one for one in containers if one.checkout != checkout and one.is_abandoned]:
         places = ", ".join(sorted({str(one.checkout) for one in moved}))
         raise HostsError(
             f"{_names(moved)} were made by this checkout when it was in {places}, and use files there.",
             f"Move it back; or `docker rm --force --volumes {' '.join(one.id[:12] for one in moved)}` removes them with"
             " their data, so that others can be made.",
         )
-
-
-def _notes(checkout: Path) -> dict[Path, str]:
-    """Return the files in which Vagrant keeps machines' ids, MACHINE/PROVIDER/id, each with its id."""
-    paths = sorted((checkout / ".vagrant" / "machines").glob("*/*/id"))
-    return {path: path.read_text("utf-8", errors="replace").strip() for path in paths}
-
-
-def _noted_containers(notes: dict[Path, str]) -> list[Container]:
-    """Return the containers that Vagrant has noted, whosever they are; Docker is asked only if there can be any."""
-    if not any(path.parent.name == "docker" for path in notes):
-        return []
-    with Docker() as docker:
-        return [one for one in docker.containers() if one.id in notes.values()]
 
 
 def _names(containers: Sequence[Container]) -> str:
