@@ -1,20 +1,15 @@
 """The steps that raise the cluster, from whatever is there already."""
 
-from contextlib import suppress
-from pathlib import Path
-
 from runner import doctor
 from runner.ansible import PlaybookOptions, run_playbook
 from runner.cluster import wait_until_ready
 from runner.declaration import Cluster, Declaration, pki
-from runner.declaration.applied import Applied
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import existing, hosts
-from runner.prepare import catalogue
 from runner.prepare.pipeline import prepare
 from runner.run import Run
-from runner.state import CHECKOUT, State, cache_directory, relative_to_cwd
+from runner.state import State, cache_directory, relative_to_cwd
 
 
 def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Run) -> None:
@@ -24,7 +19,7 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     neither `doctor` nor `hosts`.
     """
     state, report = run.state, run.report
-    applied = _check_change(cluster, options.inventory, state)
+    applied = existing.check_change(cluster, options.inventory, state)
     if isinstance(cluster, Declaration):
         with step("doctor", report) as end:
             end.summary = _check_machine(cluster, report)
@@ -48,19 +43,6 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
         with step("ready", report):
             wait_until_ready(cluster, state, report)
     run.addresses = addresses(cluster, state)
-
-
-def _check_change(cluster: Cluster, inventory: Path, state: State) -> Applied:
-    """Refuse, before anything is touched, what a cluster that exists cannot become; return what is to be applied."""
-    components = catalogue.load(CHECKOUT / "artifacts" / "catalogue.yml").components
-    applied = Applied.of(cluster, inventory, {name: one.version for name, one in components.items()})
-    exists = True
-    if isinstance(cluster, Declaration):
-        with suppress(MachineError):  # Docker is not there yet: the doctor starts it, and step hosts looks again
-            exists = existing.check(cluster)
-    if exists:
-        applied.check(state)
-    return applied
 
 
 def _check_machine(declaration: Declaration, report: Report) -> str:

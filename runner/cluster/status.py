@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runner.cluster import differences
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
+from runner.cluster.differences import Difference
 from runner.declaration import Cluster, Declaration, pki
 from runner.display.lines import BAD, CHANGE, GOOD, QUIET
 from runner.errors import HostsError
 from runner.machines import hosts
+from runner.prepare import ReleaseManifest
 from runner.state import State
 
 SHOWN_CERTIFICATES = 5
@@ -37,19 +41,28 @@ class Status:
     services: Sequence[Service]
     certificates: Sequence[pki.CertificateExpiry]
     problem: str = ""
+    differences: Sequence[Difference] = ()  # from what is declared
 
 
-def get_status(cluster: Cluster, state: State) -> Status:
+def get_status(cluster: Cluster, inventory: Path, state: State) -> Status:
     """Look at hosts, cluster and certificates; a problem takes the place of what the cluster does not show."""
     # No provider knows the user's own machines.
     states, unknown = (hosts.status(cluster), "unknown") if isinstance(cluster, Declaration) else ({}, "own machine")
     declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in cluster.hosts]
     expiries = pki.expiries(state)
+    found = [*differences.of_declaration(cluster, inventory, state), *differences.of_hosts(cluster, states)]
+    if isinstance(cluster, Declaration):
+        running = {name: one for name, one in hosts.ssh_config(cluster).items() if states[name] == "running"}
+        found += differences.of_units(cluster, running)
+    found += differences.of_certificates(expiries)
     try:
         api = Api(kubeconfig(cluster, state))
-        return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
+        nodes, pods, services = api.nodes(), api.pods(), api.services()
     except (HostsError, ApiError) as error:
-        return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.")
+        return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.", found)
+    release = ReleaseManifest.read(state.release.resolve())
+    found += [*differences.of_nodes(cluster, nodes), *differences.of_images(pods, release)]
+    return Status(declared, nodes, pods, services, expiries, differences=found)
 
 
 def print_status(found: Status, console: Console) -> None:
@@ -67,6 +80,8 @@ def print_status(found: Status, console: Console) -> None:
     if len(found.certificates) > SHOWN_CERTIFICATES:
         rows.append(("the others last longer", ""))
     tables.append(_table(f"Certificates ({len(found.certificates)})", ("name", "days left"), rows))
+    if found.differences:
+        tables.append(_table("Differences", ("what there is", "what helps"), map(astuple, found.differences)))
     for table in tables:
         console.print(table)
         console.print()
@@ -92,7 +107,7 @@ def _pod_cells(pod: Pod) -> tuple[str | Text, ...]:
 
 
 def _certificate_cells(certificate: pki.CertificateExpiry) -> tuple[str | Text, ...]:
-    style = GOOD if certificate.days_left >= pki.RENEW_WHEN_DAYS_LEFT else BAD
+    style = BAD if certificate.problem else GOOD
     return certificate.name, Text(str(certificate.days_left), style)
 
 

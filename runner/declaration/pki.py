@@ -83,10 +83,11 @@ def certificate_specs(cluster: Cluster) -> list[CertificateSpec]:
 
 @dataclass(frozen=True)
 class CertificateExpiry:
-    """A certificate on disk and the days until it expires."""
+    """A certificate on disk and the days until it expires; `problem` says why it is replaced by the next run."""
 
     name: str
     days_left: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,14 @@ def expiries(state: State) -> list[CertificateExpiry]:
     found = []
     for path in sorted(state.pki.glob("*/*.crt")):
         name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
-        days_left = 0
+        days_left, problem = 0, "cannot be read"
         with suppress(ValueError):
-            days_left = (x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc - datetime.now(UTC)).days
-        found.append(CertificateExpiry(name, days_left))
+            certificate, now = x509.load_pem_x509_certificate(path.read_bytes()), datetime.now(UTC)
+            days_left = (certificate.not_valid_after_utc - now).days
+            problem = f"expires in {days_left} days" if days_left < RENEW_WHEN_DAYS_LEFT else ""
+            if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+                problem = "has expired" if days_left < 0 else "is not valid yet"
+        found.append(CertificateExpiry(name, days_left, problem))
     return sorted(found, key=lambda certificate: certificate.days_left)
 
 

@@ -9,13 +9,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.declaration import Declaration
-from runner.declaration.applied import REMAKE
-from runner.errors import DeclarationError, HostsError
+from runner.declaration import Cluster, Declaration
+from runner.declaration.applied import REMAKE, Applied
+from runner.errors import DeclarationError, HostsError, MachineError
 from runner.machines.containers import Container, Docker
+from runner.prepare import catalogue
 from runner.state import CHECKOUT, State, relative_to_cwd
 
 KUBECTL = "python -m runner kubectl --"
+
+
+def check_change(cluster: Cluster, inventory: Path, state: State) -> Applied:
+    """Return what `site` is to apply; raises what `check` and `Applied.check` do where no run can bring it about."""
+    components = catalogue.load(CHECKOUT / "artifacts" / "catalogue.yml").components
+    applied = Applied.of(cluster, inventory, {name: one.version for name, one in components.items()})
+    exists = True
+    if isinstance(cluster, Declaration):
+        with suppress(MachineError):  # Docker is not there yet: the doctor starts it, and step hosts looks again
+            exists = check(cluster, checkout=state.checkout)
+    if exists:
+        applied.check(state)
+    return applied
 
 
 def check(declaration: Declaration, *, checkout: Path = CHECKOUT) -> bool:

@@ -10,6 +10,7 @@ from kubernetes.client import V1Pod
 from rich.console import Console
 
 from runner.cluster import api, print_status
+from runner.cluster.differences import Difference
 from runner.cluster.status import Host, Status
 from runner.declaration import pki
 from runner.declaration.model import load
@@ -68,6 +69,7 @@ def test_tables_read_as_kubectl_does() -> None:
             api.Service("default", "inaetics-viewer-service", "LoadBalancer", "10.3.21.191", "172.17.8.20", "80/TCP")
         ],
         certificates=[pki.CertificateExpiry(f"c{number}", 360 + number) for number in range(7)],
+        differences=[Difference("node-2 is stopped", "`python -m runner site` brings it up")],
     )
     written = io.StringIO()
     print_status(found, Console(file=written, width=130, markup=False, highlight=False))
@@ -94,4 +96,7 @@ def test_tables_read_as_kubectl_does() -> None:
         "c3 363",
         "c4 364",
         "the others last longer",
+        "Differences",
+        "what there is what helps",
+        "node-2 is stopped `python -m runner site` brings it up",
     ]
