@@ -1,4 +1,4 @@
-"""What somebody has taken away: `status` names it, `site` brings it back, and a further run changes nothing."""
+"""Damage that somebody has done: `status` names it, `site` mends it, and a further run changes nothing."""
 
 import json
 import subprocess
