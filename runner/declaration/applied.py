@@ -27,7 +27,7 @@ class _Host(BaseModel, frozen=True, extra="forbid"):
 
 
 class Applied(BaseModel, frozen=True, extra="forbid"):
-    """What roles were told of a cluster by the declaration or a person's inventory, and the versions they installed."""
+    """The parts of a declaration, or a person's inventory, that a cluster keeps, and the versions that it runs."""
 
     inventory: str
     provider: str
