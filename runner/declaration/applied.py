@@ -91,7 +91,7 @@ class Applied(BaseModel, frozen=True, extra="forbid"):
 
 def _changes(before: Applied, after: Applied) -> Iterator[str]:
     """Name what only another cluster could have, each with its value before and after."""
-    pairs = [("provider", before.provider, after.provider)]
+    pairs: list[tuple[str, str, str | None]] = [("provider", before.provider, after.provider)]
     pairs += [(name, value, after.networks.get(name)) for name, value in before.networks.items()]
     fields = ["address", "group"] if before.provider in ("docker", OWN) else ["address", "group", "cpus", "memory"]
     for name in (name for name in before.hosts if name in after.hosts):
