@@ -199,10 +199,11 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
 
 @_command("status", "status --json | jq .nodes")
 def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
-    """Show hosts, nodes, pods, services and certificates."""
+    """Show hosts, nodes, pods, services and certificates, and what differs from the declaration."""
     from runner.cluster import get_status, print_status
 
-    found = get_status(_cluster(_current(inventory)), State())
+    current = _current(inventory)
+    found = get_status(_cluster(current), current, State())
     if as_json:
         echo(json.dumps(asdict(found), default=str))
     else:

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     OK = 0, "done"
     DEFECT = 1, "a bug in this project: please report the traceback"
     USAGE = 2, "the command line is not valid"
-    DECLARATION = 3, "inventory/cluster.yml, or the inventory, is not valid"
+    DECLARATION = 3, "inventory/cluster.yml, or the inventory, is not valid, or not what the cluster can become"
     MACHINE = 4, "this machine lacks something: see `doctor`"
     PREPARE = 5, "a binary or an image is not available"
     HOSTS = 6, "a host did not start or cannot be reached"

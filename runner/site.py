@@ -8,7 +8,7 @@ from runner.cluster import wait_until_ready
 from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
 from runner.events import Note, Report, step
-from runner.machines import hosts
+from runner.machines import existing, hosts
 from runner.prepare.pipeline import prepare
 from runner.run import Run
 from runner.state import State, cache_directory, relative_to_cwd
@@ -21,6 +21,7 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     neither `doctor` nor `hosts`.
     """
     state, report = run.state, run.report
+    applied = existing.check_change(cluster, options.inventory, state)
     if isinstance(cluster, Declaration):
         with step("doctor", report) as end:
             end.summary = _check_machine(cluster, report)
@@ -36,6 +37,8 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
         state.own_inventory.unlink(missing_ok=True)
         if not isinstance(cluster, Declaration):
             state.own_inventory.symlink_to(options.inventory)
+    if not (options.partial or options.check):
+        applied.write(state)
     with step("roles", report) as end:
         end.summary = run_playbook(options, report, run.directory / "ansible.log").summary()
     if not (options.partial or options.check):

@@ -48,6 +48,18 @@ def os_errors_translated() -> Iterator[None]:
         raise MachineError(": ".join(filter(None, (error.strerror, error.filename))) + ".", remedy) from error
 
 
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file if it changes, so that Ctrl-C or a power cut leaves the old one or the new one."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    temporary = path.with_name(path.name + ".new")
+    temporary.touch(mode)
+    with temporary.open("wb", buffering=0) as file:
+        file.write(content)
+        os.fsync(file)
+    temporary.replace(path)
+
+
 class State:
     """The files of one checkout below `.cluster`, which is private to its user."""
 
@@ -65,6 +77,7 @@ class State:
         self.dashboard_salt = self.directory / "dashboard-salt"
         self.runs = self.directory / "runs"
         self.release = self.directory / "release"  # a link to the prepared release in the cache
+        self.applied = self.directory / "applied.json"  # see runner/declaration/applied.py
         self.own_inventory = self.directory / "inventory"  # a link to it if the last `site` was run on own machines
 
     def create(self) -> None:

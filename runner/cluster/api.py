@@ -42,7 +42,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod; `status` is the word that kubectl shows."""
+    """A pod; `status` is the word that kubectl shows, and an image is `NAME:TAG@DIGEST` as the node pulled it."""
 
     namespace: str
     name: str
@@ -52,6 +52,7 @@ class Pod:
     restarts: int
     node: str
     started: datetime | None
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,7 @@ def as_pod(item: Any) -> Pod:
         restarts=sum(container.restart_count for container in containers),
         node=item.spec.node_name or "",
         started=item.status.start_time,
+        images=tuple(f"{one.image}@{one.image_id.rpartition('@')[2]}" for one in containers if one.image_id),
     )
 
 

@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from runner.cluster import differences
 from runner.cluster.api import Api, ApiError, Node, Pod, Service, kubeconfig
+from runner.cluster.differences import Difference
 from runner.declaration import Cluster, Declaration, pki
 from runner.display.lines import BAD, CHANGE, GOOD, QUIET, STRONG
 from runner.errors import HostsError
 from runner.machines import hosts
+from runner.prepare import ReleaseManifest
 from runner.state import State
 
 GAP = 2  # columns between two cells of a table
@@ -37,19 +41,28 @@ class Status:
     services: Sequence[Service]
     certificates: Sequence[pki.CertificateExpiry]
     problem: str = ""
+    differences: Sequence[Difference] = ()  # from what is declared
 
 
-def get_status(cluster: Cluster, state: State) -> Status:
+def get_status(cluster: Cluster, inventory: Path, state: State) -> Status:
     """Look at hosts, cluster and certificates; a problem takes the place of what the cluster does not show."""
     # No provider knows the user's own machines.
     states, unknown = (hosts.status(cluster), "unknown") if isinstance(cluster, Declaration) else ({}, "own machine")
     declared = [Host(host.name, str(host.address), states.get(host.name, unknown)) for host in cluster.hosts]
     expiries = pki.expiries(state)
+    found = [*differences.of_declaration(cluster, inventory, state), *differences.of_hosts(cluster, states)]
+    if isinstance(cluster, Declaration):
+        running = {name: one for name, one in hosts.ssh_config(cluster).items() if states[name] == "running"}
+        found += differences.of_units(cluster, running)
+    found += differences.of_certificates(expiries)
     try:
         api = Api(kubeconfig(cluster, state))
-        return Status(declared, api.nodes(), api.pods(), api.services(), expiries)
+        nodes, pods, services = api.nodes(), api.pods(), api.services()
     except (HostsError, ApiError) as error:
-        return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.")
+        return Status(declared, (), (), (), expiries, f"{str(error).removesuffix('.')}.", found)
+    release = ReleaseManifest.read(state.release.resolve())
+    found += [*differences.of_nodes(cluster, nodes), *differences.of_images(pods, release)]
+    return Status(declared, nodes, pods, services, expiries, differences=found)
 
 
 def print_status(found: Status, console: Console) -> None:
@@ -66,13 +79,15 @@ def print_status(found: Status, console: Console) -> None:
         show("Pods", columns, map(_pod_cells, found.pods), "namespace restarts age node")
         columns = "namespace name type address external ports"
         show("Services", columns, map(_service_cells, found.services), "namespace type address")
-    expiring = [one for one in found.certificates if one.days_left < pki.RENEW_WHEN_DAYS_LEFT]
-    if expiring:
-        cells = ((one.name, Text(f"{one.days_left} days left", BAD)) for one in expiring)
-        show(f"Certificates to renew ({len(expiring)} of {len(found.certificates)})", "name validity", cells)
+    due = [one for one in found.certificates if one.problem]
+    if due:
+        cells = ((one.name, Text(f"{one.days_left} days left", BAD)) for one in due)
+        show(f"Certificates to renew ({len(due)} of {len(found.certificates)})", "name validity", cells)
     elif found.certificates:
         first = f"{len(found.certificates)}, the first expires in {found.certificates[0].days_left} days"
-        console.print(Text.assemble(("Certificates ", STRONG), first), soft_wrap=True)
+        console.print(Text.assemble(("Certificates ", STRONG), first), "", sep="\n", soft_wrap=True)
+    if found.differences:
+        show("Differences", "difference remedy", map(astuple, found.differences))
 
 
 def _table(

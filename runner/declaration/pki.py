@@ -1,7 +1,6 @@
 """The cluster's certificates, keys and kubeconfigs in `.cluster/pki`: who gets which, issued and renewed in time."""
 
 import base64
-import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from runner.declaration.model import Cluster, Endpoints
-from runner.state import State
+from runner.state import State, write_atomically
 
 # Four authorities separate trust: a Kubernetes certificate gives no access to etcd, and a machine that trusts the
 # registry trusts nothing else by it. There is one certificate per client, so that each can be told apart in an audit
@@ -95,10 +94,11 @@ def _with_host(names: tuple[str | IPv4Address, ...], place: str) -> tuple[str | 
 
 @dataclass(frozen=True)
 class CertificateExpiry:
-    """A certificate on disk and the days until it expires."""
+    """A certificate on disk and the days until it expires; `problem` says why it is replaced by the next run."""
 
     name: str
     days_left: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ def ensure(cluster: Cluster, endpoints: Endpoints, state: State) -> None:
         _ensure_certificate(certs / f"{spec.name}.crt", spec, authorities[spec.authority])
         if spec.kubeconfig:
             kubeconfig = _kubeconfig(cluster.name, endpoints.api_url, spec, state.pki)
-            _write(kubeconfigs / f"{spec.name}.kubeconfig", kubeconfig)
-    _write(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
+            write_atomically(kubeconfigs / f"{spec.name}.kubeconfig", kubeconfig)
+    write_atomically(state.kubeconfig, (kubeconfigs / "admin.kubeconfig").read_bytes())
     _ensure_service_account_key(state.pki / "service-account.key")
     for secret in (state.pki / "encryption-key", state.provisioning_token):
         if not _read(secret):
-            _write(secret, base64.b64encode(secrets.token_bytes(32)))
+            write_atomically(secret, base64.b64encode(secrets.token_bytes(32)))
     if not _read(state.dashboard_salt):
-        _write(state.dashboard_salt, secrets.token_hex(16).encode())
+        write_atomically(state.dashboard_salt, secrets.token_hex(16).encode())
 
 
 def expiries(state: State) -> list[CertificateExpiry]:
@@ -134,10 +134,14 @@ def expiries(state: State) -> list[CertificateExpiry]:
     found = []
     for path in sorted(state.pki.glob("*/*.crt")):
         name = f"{path.stem} (authority)" if path.parent.name == "ca" else path.stem
-        days_left = 0
+        days_left, problem = 0, "cannot be read"
         with suppress(ValueError):
-            days_left = (x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc - datetime.now(UTC)).days
-        found.append(CertificateExpiry(name, days_left))
+            certificate, now = x509.load_pem_x509_certificate(path.read_bytes()), datetime.now(UTC)
+            days_left = (certificate.not_valid_after_utc - now).days
+            problem = f"expires in {days_left} days" if days_left < RENEW_WHEN_DAYS_LEFT else ""
+            if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+                problem = "has expired" if days_left < 0 else "is not valid yet"
+        found.append(CertificateExpiry(name, days_left, problem))
     return sorted(found, key=lambda certificate: certificate.days_left)
 
 
@@ -205,7 +209,7 @@ def _issue(path: Path, subject: str, extensions: list[x509.ExtensionType], autho
         builder = builder.add_extension(extension, critical=is_critical)
     certificate = builder.sign(signer, hashes.SHA256())
     _write_key(path.with_suffix(".key"), key)
-    _write(path, certificate.public_bytes(PEM), mode=0o644)
+    write_atomically(path, certificate.public_bytes(PEM), mode=0o644)
     return _KeyPair(certificate, key)
 
 
@@ -217,7 +221,7 @@ def _ensure_service_account_key(private: Path) -> None:
         key = ec.generate_private_key(CURVE)
         _write_key(private, key)
     public = key.public_key().public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    _write(private.with_suffix(".pub"), public, mode=0o644)
+    write_atomically(private.with_suffix(".pub"), public, mode=0o644)
 
 
 def _kubeconfig(name: str, server: str, spec: CertificateSpec, pki: Path) -> bytes:
@@ -238,21 +242,9 @@ def _kubeconfig(name: str, server: str, spec: CertificateSpec, pki: Path) -> byt
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    write_atomically(path, key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
 
 def _read(path: Path) -> bytes:
     """Return a file's content; empty if there is no file."""
     return path.read_bytes() if path.exists() else b""
-
-
-def _write(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write atomically, so that Ctrl-C or a power cut leaves the old file or the new one, and only when it changes."""
-    if _read(path) == content:
-        return
-    temporary = path.with_name(path.name + ".new")
-    temporary.touch(mode)
-    with temporary.open("wb", buffering=0) as file:
-        file.write(content)
-        os.fsync(file)
-    temporary.replace(path)

@@ -226,7 +226,7 @@ def _undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     extra = sorted(one.host for one in observed.own_running if one.host not in names)
     good = f"{len(observed.own_running)} of {len(names)} run"
     problem = f"{', '.join(extra)} run but are no longer declared" if extra else ""
-    remedy = "`make destroy`, then `make site`, makes the cluster as declared."
+    remedy = "`python -m runner site` says how to remove them."
     return _find("hosts of this checkout", good, problem, remedy, severity="warning")
 
 

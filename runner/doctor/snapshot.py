@@ -126,12 +126,7 @@ def _docker(checkout: Path) -> DockerFacts:
 
 
 def _is_orphaned(host: Container, checkout: Path) -> bool:
-    if host.checkout == checkout:
-        return is_orphaned(host)
-    try:
-        return not (host.checkout / "Vagrantfile").exists()
-    except OSError:  # another user's, or on a network disk that does not answer
-        return False
+    return is_orphaned(host) if host.checkout == checkout else host.is_abandoned
 
 
 def _cgroup_controllers() -> list[str]:

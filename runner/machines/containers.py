@@ -21,15 +21,27 @@ from runner.vagrant_settings import LABEL
 
 @dataclass(frozen=True)
 class Container:
-    """A host that is a container. `address` is the declared one, `has_address` whether it answers there now."""
+    """A host that is a container. `address` is the declared one, `has_address` whether it has that now.
+
+    One that is paused runs as well: it keeps its address and its port.
+    """
 
     id: str
     host: str
     checkout: Path
     address: IPv4Address
     running: bool
+    paused: bool
     has_address: bool
     ssh_port: int | None
+
+    @property
+    def is_abandoned(self) -> bool:
+        """True if its checkout was removed or moved; one that cannot be looked at is somebody's."""
+        try:
+            return not (self.checkout / "Vagrantfile").exists()
+        except OSError:  # another user's, or on a network disk that does not answer
+            return False
 
 
 @dataclass(frozen=True)
@@ -82,8 +94,15 @@ class Docker(AbstractContextManager["Docker"]):
 
     def stop(self, container: Container) -> None:
         """Shut a host down; its checkout's `vagrant up` brings it back."""
+        if container.paused:
+            self.resume(container)  # or it would not hear of its end
         with _translate_errors(f"stop {container.host}"), suppress(NotFound):
             self._api.stop(container.id, timeout=30)
+
+    def resume(self, container: Container) -> None:
+        """Let a paused host go on."""
+        with _translate_errors(f"resume {container.host}"), suppress(NotFound):
+            self._api.unpause(container.id)
 
     def remove(self, container: Container) -> None:
         """Remove a host and its volumes; one that is gone already is fine."""
@@ -121,7 +140,8 @@ def _container(data: Mapping[str, Any]) -> Container:
         host=labels[f"{LABEL}.host"],
         checkout=Path(labels[f"{LABEL}.checkout"]),
         address=IPv4Address(address),
-        running=data["State"] == "running",
+        running=data["State"] in ("running", "paused"),
+        paused=data["State"] == "paused",
         has_address=any(network["IPAddress"] == address for network in attached),
         ssh_port=ports[0] if ports else None,
     )

@@ -15,6 +15,7 @@ from runner import process
 from runner.declaration import Declaration, Host, OwnMachines
 from runner.errors import HostsError, MachineError
 from runner.events import Note, Progress, Report
+from runner.machines import existing
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget, own_command, wait_for_ssh
 from runner.machines.vagrant import Vagrant
@@ -32,12 +33,14 @@ def up(
 ) -> None:
     """Bring the named hosts up, or all of them, and wait until each answers by ssh; running hosts are left alone.
 
-    Raises HostsError, with the end of Vagrant's output.
+    Raises what `existing.check` does, and HostsError, with the end of Vagrant's output.
     """
+    existing.check(declaration, checkout=checkout)
     vagrant = Vagrant(checkout, declaration.provider)
     wanted = {host.name: host for host in declaration.hosts if names is None or host.name in names}
     running = _running_containers(vagrant, wanted, report) if declaration.provider == "docker" else set()
     if missing := [name for name in wanted if name not in running]:
+        existing.forget_others(checkout)
         vagrant.bring_up(missing, partial(_report_line, report))
     targets = ssh_config(declaration, checkout=checkout)
     if absent := [name for name in wanted if name not in targets]:
@@ -52,6 +55,7 @@ def up(
 
 def destroy(declaration: Declaration, report: Report, *, checkout: Path = CHECKOUT) -> None:
     """Remove every host of this checkout, with its volumes, and the hosts' network if it is unused then."""
+    existing.forget_others(checkout)
 
     def remove(container: Container) -> None:
         docker.remove(container)
@@ -72,18 +76,19 @@ def destroy(declaration: Declaration, report: Report, *, checkout: Path = CHECKO
     vagrant = Vagrant(checkout, declaration.provider)
     if vagrant.any_created():
         vagrant.destroy()  # also from Vagrant's own index
-    # The ssh keys and addresses of machines that are gone.
+    # What is known of machines that are gone: their ssh keys, their addresses and what was applied to them.
     vagrant.state.known_hosts.unlink(missing_ok=True)
     vagrant.state.ssh_config.unlink(missing_ok=True)
+    vagrant.state.applied.unlink(missing_ok=True)
 
 
 def status(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the state of every declared host: running, stopped, not_created, or a provider's own word."""
+    """Return the state of every host: running, paused, stopped, not_created, or a provider's own word."""
     vagrant = Vagrant(checkout, declaration.provider)
     if declaration.provider != "docker":
         return {one.name: one.state for one in vagrant.status()}
-    states = {one.host: "running" if one.running else "stopped" for one in _containers(vagrant)}
-    return {host.name: states.get(host.name, "not_created") for host in declaration.hosts}
+    states = {one.host: _state(one) for one in _containers(vagrant)}
+    return dict.fromkeys((host.name for host in declaration.hosts), "not_created") | states
 
 
 def ssh_config(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, SshTarget]:
@@ -134,6 +139,10 @@ def _containers(vagrant: Vagrant) -> list[Container]:
         return [one for one in docker.containers(vagrant.state.checkout) if not is_orphaned(one)]
 
 
+def _state(container: Container) -> str:
+    return "paused" if container.paused else "running" if container.running else "stopped"
+
+
 def _running_containers(vagrant: Vagrant, wanted: Mapping[str, Host], report: Report) -> set[str]:
     """Return the hosts that need no `vagrant up`, and remove or stop what it would fail on."""
     running: set[str] = set()
@@ -144,15 +153,15 @@ def _running_containers(vagrant: Vagrant, wanted: Mapping[str, Host], report: Re
             if is_orphaned(container):
                 report(Note(STEP, f"{host.name} is left over from an earlier run or checkout and is created again"))
                 docker.remove(container)
-            elif container.address != host.address:
-                raise HostsError(
-                    f"{host.name} was created with {container.address} and is now declared with {host.address}.",
-                    "Run `make destroy` first: hosts keep their addresses.",
-                )
-            elif container.running and not container.has_address:
+                continue
+            if container.running and not container.has_address:
                 # A run was cut short before the host had its network; Vagrant connects a host that it starts.
                 docker.stop(container)
-            elif container.running:
+                continue
+            if container.paused:
+                report(Note(STEP, f"{host.name} was paused and goes on"))
+                docker.resume(container)
+            if container.running:
                 running.add(host.name)
     return running
 

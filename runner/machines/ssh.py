@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from runner.declaration import Machine
+from runner.declaration.applied import REMAKE
 from runner.errors import HostsError
 from runner.process import CommandError, JobRunner
 
@@ -83,12 +84,14 @@ def wait_for_ssh(
                 jobs.run(target.command("true"), timeout=LOGIN_SECONDS)
                 break
             except CommandError as error:
+                place = f"{target.host}, at {target.address}:{target.port},"
+                if "Permission denied (publickey" in error.output:  # it will not learn of another key
+                    message = f"{place} does not accept the key {target.key}: it was made with another one."
+                    raise HostsError(message, f"Put that key back; or {REMAKE}.", error.output) from None
                 if time.monotonic() > deadline:
-                    raise HostsError(
-                        f"{target.host} does not answer by ssh at {target.address}:{target.port} ({seconds:.0f} s).",
-                        f"`vagrant reload {target.host}` restarts it.",
-                        error.output,
-                    ) from None
+                    message = f"{place} does not answer by ssh ({seconds:.0f} s)."
+                    remedy = f"`vagrant reload {target.host}` restarts it."
+                    raise HostsError(message, remedy, error.output) from None
             time.sleep(POLL_SECONDS)
         answered(target)
 

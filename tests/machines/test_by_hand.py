@@ -5,6 +5,7 @@ The tests tell one story, in this order; hosts are made once.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,15 @@ def test_halted_hosts_come_back_as_they_were(checkout: Checkout) -> None:
     assert addresses(checkout) == ADDRESSES
 
 
+def test_a_paused_host_goes_on(checkout: Checkout) -> None:
+    """Vagrant takes it for one that runs, and its ssh says nothing."""
+    docker("pause", checkout.containers()["node-1"].id)
+    assert checkout.status() == {"controller": "running", "node-1": "paused"}
+    events = checkout.up()
+    assert [event.message for event in events if isinstance(event, Note)] == ["node-1 was paused and goes on"]
+    assert checkout.status()["node-1"] == "running"
+
+
 def test_a_host_without_its_network_gets_it_again(checkout: Checkout) -> None:
     docker("network", "disconnect", f"vagrant_network_{NETWORK}.0/24", checkout.containers()["node-1"].id)
     checkout.up()
@@ -135,6 +145,7 @@ def test_a_host_without_its_network_gets_it_again(checkout: Checkout) -> None:
 def test_hosts_of_another_checkout_are_stopped_and_come_back(checkout: Checkout, rival: Checkout) -> None:
     found = {finding.check: finding for finding in doctor.examine(rival.declared, checkout=rival.directory)}
     assert str(checkout.directory) in found[STALE].observed
+    docker("pause", checkout.containers()["controller"].id)  # it holds its address all the same
     events: list[object] = []
     fixed = doctor.fix(rival.declared, events.append, checkout=rival.directory)
     assert {finding.check: finding.severity for finding in fixed}[STALE] == "ok"
@@ -162,6 +173,17 @@ def test_hosts_that_vagrant_forgot_are_created_again(checkout: Checkout) -> None
     assert sum(isinstance(event, Note) for event in events) == len(ADDRESSES)
     assert before.isdisjoint(one.id for one in checkout.containers().values())
     assert addresses(checkout) == ADDRESSES
+
+
+def test_a_copied_checkout_has_no_hosts_and_removes_none(checkout: Checkout, tmp_path: Path) -> None:
+    """Vagrant's notes, which were copied as well, have the ids of the original's containers."""
+    copy = Checkout(Path(shutil.copytree(checkout.directory, tmp_path / "copy", symlinks=True)))
+    before = checkout.containers()
+    assert copy.status() == dict.fromkeys(ADDRESSES, "not_created")
+    copy.destroy()
+    assert checkout.containers() == before
+    checkout.run("vagrant", "halt", "node-1")  # Vagrant still knows them
+    checkout.up()
 
 
 UP = """

@@ -55,6 +55,7 @@ def host(name: str = "controller", checkout: Path = ELSEWHERE, **changes: Any) -
         checkout=checkout,
         address=IPv4Address("172.17.8.20"),
         running=True,
+        paused=False,
         has_address=True,
         ssh_port=2200,
     )

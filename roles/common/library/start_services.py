@@ -22,6 +22,11 @@ options:
     type: list
     elements: str
     required: true
+  restart:
+    description: Those of them that begin again all the same, since what they did at their start is undone.
+    type: list
+    elements: str
+    default: []
 author: [inaetics-demo-cluster]
 """
 
@@ -84,12 +89,16 @@ class Systemd:
 
 def main() -> None:
     """Run the module."""
-    spec = {"names": {"type": "list", "elements": "str", "required": True}}
+    spec = {
+        "names": {"type": "list", "elements": "str", "required": True},
+        "restart": {"type": "list", "elements": "str", "default": []},
+    }
     module = AnsibleModule(spec, supports_check_mode=True)
     systemd = Systemd(module)
     units = systemd.properties([f"{name}.service" for name in module.params["names"]])
     reload_due = any(unit["NeedDaemonReload"] == "yes" for unit in units)
-    due = [unit["Id"] for unit in units if not systemd.runs_with_its_files(unit)]
+    undone = {f"{name}.service" for name in module.params["restart"]}
+    due = [unit["Id"] for unit in units if unit["Id"] in undone or not systemd.runs_with_its_files(unit)]
     disabled = [unit["Id"] for unit in units if unit["UnitFileState"] != "enabled"]
     if reload_due:
         systemd.change("daemon-reload")

@@ -21,6 +21,8 @@ def checkout(tmp_path: Path) -> Iterator[Checkout]:
     shutil.copytree(CHECKOUT / "playbooks", made.directory / "playbooks", symlinks=True)
     shutil.copytree(CHECKOUT / "group_vars", made.directory / "group_vars")
     shutil.copy(CHECKOUT / "ansible.cfg", made.directory)
+    (made.directory / "artifacts").mkdir()
+    shutil.copy(CHECKOUT / "artifacts" / "catalogue.yml", made.directory / "artifacts")
     (made.directory / "inventory").mkdir()
     declared = {"name": "test", "provider": "docker", **NOT_HERE}
     (made.directory / "inventory" / "cluster.yml").write_text(yaml.safe_dump(declared))

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.declaration import load
+from runner.declaration.applied import UPGRADES, Applied
+from runner.state import State
 from runner.stopping import with_env_marker
 from tests.integration.cli.checkout import Checkout
 from tests.support.polling import wait_until
@@ -56,6 +59,30 @@ def test_bad_declaration_is_told_before_anything_happens(checkout: Checkout) -> 
     assert "name" in done.stderr
     assert "Traceback" not in done.stderr
     assert not checkout.state.exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tags", "flannel"], ["--check"]], ids=" ".join)
+def test_a_change_that_only_another_cluster_could_have_is_told_before_anything_happens(
+    checkout: Checkout, arguments: list[str]
+) -> None:
+    (checkout.state / "pki").mkdir(parents=True)
+    (checkout.state / "pki" / "encryption-key").touch()
+    path = checkout.directory / "inventory" / "cluster.yml"
+    path.write_text(path.read_text().replace("provider: docker", "provider: libvirt"))
+    versions = dict.fromkeys(UPGRADES, "v1.0.0")
+    Applied.of(load(path), path.with_name("vagrant.py"), versions).write(State(checkout.directory))
+    made = checkout.directory / ".vagrant" / "machines" / "node-1" / "libvirt"
+    made.mkdir(parents=True)
+    (made / "id").touch()
+    path.write_text(path.read_text().replace("10.252.0.0/16", "10.251.0.0/16"))
+
+    done = checkout.run("site", *arguments)
+
+    assert done.returncode == 3
+    assert "pod_network 10.252.0.0/16, not 10.251.0.0/16, version of kubernetes v1.0.0, not v" in done.stderr
+    assert "To do: Take the change back; or `python -m runner destroy`" in done.stderr
+    assert "Started" not in events(checkout)
+    assert sorted(one.name for one in checkout.state.iterdir()) == ["applied.json", "lock", "pki", "runs"]
 
 
 @pytest.mark.parametrize("arguments", [["kubectl", "--", "get", "nodes"], ["status"]])

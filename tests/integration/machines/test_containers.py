@@ -12,7 +12,7 @@ import pytest
 from runner.errors import MachineError
 from runner.machines.containers import Container, Docker
 
-HOST = Container("4ddc", "node-1", Path("/src"), IPv4Address("172.17.8.31"), True, True, 2200)  # noqa: FBT003 - a record
+HOST = Container("4ddc", "node-1", Path("/src"), IPv4Address("172.17.8.31"), True, False, True, 2200)  # noqa: FBT003 - a record
 
 
 class Daemon(http.server.BaseHTTPRequestHandler):
@@ -55,6 +55,7 @@ def docker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 CALLS: dict[str, Callable[[Docker], object]] = {
     "containers": lambda docker: docker.containers(),
+    "resume": lambda docker: docker.resume(HOST),
     "stop": lambda docker: docker.stop(HOST),
     "remove": lambda docker: docker.remove(HOST),
     "networks": lambda docker: docker.networks(),

@@ -100,9 +100,18 @@ def test_what_an_inventory_leaves_out_is_left_to_ssh() -> None:
 
 def test_a_host_that_does_not_answer_is_named_with_what_ssh_said(tmp_path: Path) -> None:
     # Port 1 of the loopback address is nobody's.
-    with pytest.raises(HostsError, match=r"node-1 does not answer by ssh at 127\.0\.0\.1:1") as caught:
+    with pytest.raises(HostsError, match=r"node-1, at 127\.0\.0\.1:1, does not answer by ssh") as caught:
         wait_for_ssh([target(tmp_path, port=1)], 0.3)
     assert "Connection refused" in caught.value.details
+
+
+def test_a_host_that_was_made_with_another_key_is_not_waited_for(
+    tmp_path: Path, program: Callable[[str, str], None]
+) -> None:
+    program("ssh", "echo 'core@127.0.0.1: Permission denied (publickey).' >&2; exit 255")
+    with pytest.raises(HostsError, match=r"node-1, .*, does not accept the key") as caught:
+        wait_for_ssh([target(tmp_path)], 600)
+    assert "`python -m runner destroy`" in caught.value.remedy
 
 
 def test_no_hosts_are_not_waited_for() -> None:

@@ -288,7 +288,7 @@ def test_status_of_own_machines_asks_no_provider(
     state = State(tmp_path)
     state.create()
     client(cluster, state.directory)
-    found = get_status(own_machines(), state)
+    found = get_status(own_machines(), tmp_path / "own.yml", state)
     assert found.problem == ""
     assert {host.name: (host.address, host.state) for host in found.hosts} == {
         name: (address, "own machine") for name, address in ADDRESSES.items()

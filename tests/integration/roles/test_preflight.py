@@ -22,6 +22,7 @@ SOUND = {
     "cpus": 2,
     "memory_mib": 1900,  # of the 2048 that a virtual machine was given
     "packaged": [],
+    "releases": [],
     "packages": [],
 }
 # What preflight reads of a machine, and what it says. `worker-a` is one that is sound.
@@ -35,6 +36,7 @@ MACHINES: dict[str, tuple[dict[str, Any], str]] = {
     "slow": ({"cpus": 1}, "It has 1 CPUs, and its cluster_cpus is 2: lower that"),
     "small": ({"memory_mib": 900}, "It has 900 MiB of memory, and its cluster_memory_mib is 2048: lower that"),
     "taken": ({"packaged": ["containerd.service"]}, "has brought containerd.service, .*: remove the package"),
+    "emptied": ({}, r"It does not see release .*: restart it with `vagrant reload emptied`\."),
     "twice": ({"cpus": 1, "init": "init"}, "Its first process is init.*It has 1 CPUs"),
     "Upper_case": ({}, "Its name is no DNS label: rename it in the inventory"),
     "unknown": ({}, "It is in neither of the groups control_plane and workers: put it into one"),
@@ -62,6 +64,9 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
         "cluster_memory_mib": 2048,
         "cluster_state_dir": str(work),
         "cluster_release_dir": str(work),
+        "cluster_release_id": "ff98a8204847",
+        "cluster_release_mounted": False,
+        "cluster_releases_dir": "/opt/cluster/releases",
     }
     role: dict[str, Any] = {"ansible.builtin.import_role": {"name": "host", "tasks_from": "preflight"}}
     role["vars"] = {"cluster_pki_dir": str(work)} | ({"__host_seen": "{{ seen }}"} if seen else {})
@@ -82,7 +87,8 @@ def preflight(work: Path, inventory: dict[str, Any], *, seen: bool = True) -> di
 
 @pytest.fixture(scope="module", name="said")
 def fixture_said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    hosts = {name: {"seen": SOUND | seen} for name, (seen, _) in MACHINES.items()}
+    hosts: dict[str, dict[str, Any]] = {name: {"seen": SOUND | seen} for name, (seen, _) in MACHINES.items()}
+    hosts["emptied"]["cluster_release_mounted"] = True
     nodes = {name: one for name, one in hosts.items() if name != "unknown"}
     groups = {"control_plane": {"hosts": {"controller": {"seen": SOUND}}}, "workers": {"hosts": nodes}}
     inventory = {"all": {"hosts": {"unknown": hosts["unknown"]}, "children": groups}}

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from runner.ansible import read_endpoints
 from runner.cluster import api, print_status
+from runner.cluster.differences import Difference
 from runner.cluster.status import Host, Status
 from runner.declaration import pki
 from runner.declaration.model import load
@@ -70,6 +71,7 @@ def test_tables_read_as_kubectl_does() -> None:
             api.Service("default", "inaetics-viewer-service", "LoadBalancer", "10.3.21.191", "172.17.8.20", "80/TCP")
         ],
         certificates=[pki.CertificateExpiry(f"c{number}", 360 + number) for number in range(7)],
+        differences=[Difference("node-2 is stopped", "`python -m runner site` brings it up")],
     )
     lines = [" ".join(line.split()) for line in printed(found, 130).splitlines() if line.strip()]
     assert lines == [
@@ -87,6 +89,9 @@ def test_tables_read_as_kubectl_does() -> None:
         "namespace name type address external ports",
         "default inaetics-viewer-service LoadBalancer 10.3.21.191 172.17.8.20 80/TCP",
         "Certificates 7, the first expires in 360 days",
+        "Differences",
+        "difference remedy",
+        "node-2 is stopped `python -m runner site` brings it up",
     ]
 
 
@@ -121,7 +126,10 @@ def test_a_narrow_terminal_has_fewer_columns_and_whole_names(width: int, columns
 
 
 def test_certificates_are_listed_if_one_expires_soon() -> None:
-    soon = [pki.CertificateExpiry("etcd", 0), pki.CertificateExpiry("kubelet-node-1", 29)]
+    soon = [
+        pki.CertificateExpiry("etcd", 0, "expires in 0 days"),
+        pki.CertificateExpiry("kubelet-node-1", 29, "expires soon"),
+    ]
     found = Status([], [], [], [], [*soon, pki.CertificateExpiry("kube-proxy", 30)])
     lines = [" ".join(line.split()) for line in printed(found, 80).splitlines() if line.strip()]
     assert lines == [
