@@ -18,6 +18,7 @@ from runner.errors import HostsError
 from runner.process import CommandError, JobRunner
 
 POLL_SECONDS = 0.2
+LOGINS_PER_SECOND = 30  # at the most, of all hosts together: each takes 10 to 20 ms of a CPU that boots them
 CONNECT_SECONDS = 5
 # A host that boots may take a connection and say nothing for a while.
 LOGIN_SECONDS = 20
@@ -76,6 +77,8 @@ def wait_for_ssh(
     `answered` is called with each host that does, from another thread; raises HostsError for one that does not.
     """
     jobs = JobRunner()
+    targets = list(targets)
+    pause = max(POLL_SECONDS, len(targets) / LOGINS_PER_SECOND)
 
     def log_in(target: SshTarget) -> None:
         deadline = time.monotonic() + seconds
@@ -92,7 +95,7 @@ def wait_for_ssh(
                     message = f"{place} does not answer by ssh ({seconds:.0f} s)."
                     remedy = f"`vagrant reload {target.host}` restarts it."
                     raise HostsError(message, remedy, error.output) from None
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
         answered(target)
 
     logins = [partial(log_in, target) for target in targets]
