@@ -40,7 +40,9 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     if not (options.partial or options.check):
         applied.write(state)
     with step("roles", report) as end:
-        end.summary = run_playbook(options, report, run.directory / "ansible.log").summary()
+        # Nodes need not wait for the control plane: their services do, where they have to.
+        groups = () if options.limit else ("control_plane", "workers")
+        end.summary = run_playbook(options, report, run.directory / "ansible.log", groups).summary()
     if not (options.partial or options.check):
         with step("ready", report):
             wait_until_ready(cluster, state, report)

@@ -43,6 +43,7 @@ def build_inventory(declaration: Declaration, targets: Mapping[str, SshTarget]) 
         "cluster": {
             "children": ["control_plane", "workers", "etcd"],
             "vars": {
+                "mitogen_ssh_compression": False,  # the hosts are on this machine
                 "cluster_name": declaration.name,
                 "cluster_provider": declaration.provider,
                 "cluster_pod_network": str(declaration.pod_network),

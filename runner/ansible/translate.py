@@ -1,7 +1,7 @@
 """Translation of ansible-runner's events: which task runs on which host, its outcome, and the cause of a failure."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -27,6 +27,15 @@ class Recap:
     """The number of tasks by outcome and host, as Ansible counts them: `stats["changed"]["node-1"]`."""
 
     stats: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, recaps: Iterable["Recap"]) -> "Recap":
+        """Return the recap of runs whose hosts differ."""
+        stats: dict[str, dict[str, int]] = {}
+        for recap in recaps:
+            for outcome, hosts in recap.stats.items():
+                stats.setdefault(outcome, {}).update(hosts)
+        return cls(stats)
 
     def tasks(self, *outcomes: str) -> int:
         """Return the number of tasks with these outcomes (ok, changed, skipped, failures), over all hosts."""
@@ -91,7 +100,7 @@ class EventTranslator:
             case "file_diff" if text:
                 self._report(Note(STEP, f"{data['host']}: {_where(data)}\n{text}"))
             case "playbook_on_stats":
-                self.recap = Recap(data)
+                self.recap = Recap({outcome: hosts for outcome, hosts in data.items() if isinstance(hosts, dict)})
                 for host in sorted(data.get("processed", {})):
                     self._report(Progress(STEP, host, "", finished=True))
 

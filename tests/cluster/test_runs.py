@@ -239,14 +239,18 @@ def test_objects_that_the_templates_no_longer_have_are_deleted(core: CoreApi) ->
 def test_a_service_that_does_not_answer_fails_its_role_and_is_named(on: Callable[[str], Shell]) -> None:
     """It would die every second, and `systemctl start` say nothing of it."""
     controller, override = on("controller"), "/run/systemd/system/kube-scheduler.service.d"
+    scheduler = "/opt/cluster/bin/kube-scheduler"
     controller.root(
-        f"mkdir -p {override} && printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' >{override}/tests.conf"
+        f"mkdir -p {override} && printf '[Service]\\nExecStart=\\nExecStart={scheduler} --no-such-flag\\n'"
+        f" >{override}/tests.conf"
         " && systemctl daemon-reload && systemctl restart kube-scheduler || true"
     )
     try:
         failed = run_site("--tags", "kube-master")
         assert failed.code == 7, failed.errors
-        assert "The end of kube-scheduler.service's journal on controller" in failed.errors
+        assert "The journal of kube-scheduler.service on controller says why:" in failed.errors
+        assert "unknown flag: --no-such-flag" in failed.errors
+        assert len(failed.errors.splitlines()) < 20, "the cause, not pages of usage"
     finally:
         controller.root(f"rm -r {override} && systemctl daemon-reload && systemctl restart kube-scheduler")
     assert site("--tags", "kube-master") == []
