@@ -28,9 +28,13 @@ class Board:
         self._running: dict[str, float] = {}  # start by step
         # Hosts, downloads and builds in progress, and since when they do the same, by step and name.
         self._items: dict[tuple[str, str], tuple[Progress, float]] = {}
-        self._tasks: list[TaskFinished] = []  # of the role in progress
-        # When its first task began, and when its last one ended.
-        self._role_started = self._role_ended = 0.0
+        # Hosts need not be at the same role. By role: its tasks until its line is shown, when its first task began, and
+        # its place in the order in which roles were begun. By host: the place of the role that it is at.
+        self._tasks: dict[str, list[TaskFinished]] = {}
+        self._role_started: dict[str, float] = {}
+        self._role_ended: dict[str, float] = {}
+        self._order: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
 
     def apply(self, event: Event) -> list[Text]:
         """Take in one event and return the lines that it leaves: a finished step or role, a note."""
@@ -105,7 +109,7 @@ class Board:
         return [item for (of, _), item in self._items.items() if of == step]
 
     def _step_finished(self, event: StepFinished) -> list[Text]:
-        finished = self._role_finished() if event.step == ROLES else []
+        finished = self._roles_left_behind(everywhere=True) if event.step == ROLES else []
         self._running.pop(event.step, None)
         self._items = {key: item for key, item in self._items.items() if key[0] != event.step}
         self._finished.append(event)
@@ -117,6 +121,9 @@ class Board:
         key = (event.step, event.item)
         if event.finished:
             elapsed = now - self._items.pop(key, (event, now))[1]
+            if event.step == ROLES:
+                self._reached.pop(event.item, None)
+                return self._roles_left_behind()
             is_shown = event.doing and (elapsed >= MIN_SECONDS_SHOWN or self._verbose)
             return [Text.assemble(f"  {event.item}: {event.doing}  ", (seconds(elapsed), QUIET))] if is_shown else []
         before, since = self._items.get(key, (event, now))
@@ -127,11 +134,12 @@ class Board:
         host = (ROLES, event.host)
         if host in self._items:  # its line stays while it waits for the other hosts
             self._items[host] = (Progress(ROLES, event.host, ""), now)
-        finished = self._role_finished() if self._tasks and self._tasks[0].role != event.role else []
-        if not self._tasks:
-            self._role_started = now - event.seconds
-        self._role_ended = now
-        self._tasks.append(event)
+        self._reached[event.host] = self._order.setdefault(event.role, len(self._order))
+        finished = self._roles_left_behind()
+        if event.role not in self._tasks:
+            self._role_started[event.role] = now - event.seconds
+        self._role_ended[event.role] = now
+        self._tasks.setdefault(event.role, []).append(event)
         if self._verbose or event.status in ("failed", "unreachable"):
             where = " : ".join(part for part in (event.role, event.task) if part)
             status = (f"{event.status:<11}", STYLES[event.status])
@@ -139,11 +147,17 @@ class Board:
             finished.append(Text.assemble(f"  {event.host:<{NAME_WIDTH - 2}}", status, f"{where}  ", tail))
         return finished
 
-    def _role_finished(self) -> list[Text]:
-        tasks, self._tasks = self._tasks, []
-        if not tasks or not tasks[0].role or all(task.task.startswith(VALIDATION) for task in tasks):
+    def _roles_left_behind(self, *, everywhere: bool = False) -> list[Text]:
+        """Return the line of each role that no host is at, or is still to come to."""
+        behind = min(self._reached.values(), default=len(self._order))
+        roles = [role for role in self._tasks if everywhere or self._order[role] < behind]
+        return [line for role in roles for line in self._role_finished(role)]
+
+    def _role_finished(self, name: str) -> list[Text]:
+        tasks = self._tasks.pop(name)
+        if not name or all(task.task.startswith(VALIDATION) for task in tasks):
             return []
-        name, spent = tasks[0].role, self._role_ended - self._role_started
+        spent = self._role_ended[name] - self._role_started[name]
         self._role_seconds[name] = self._role_seconds.get(name, 0.0) + spent
         changed, hosts = sum(task.status == "changed" for task in tasks), len({task.host for task in tasks})
         line = Text(f"  {name:<{NAME_WIDTH - 2}}{seconds(spent):>10}  ")

@@ -51,8 +51,8 @@ def test_what_stays_on_the_screen() -> None:
         "  etcd: built  2.0 s",
         "prepare                2.2 s  release 3f2a",
         "  host                 0.6 s  changed=1 on 2 hosts",
-        "  etcd                 1.0 s  changed=0 on 1 host",
         "  node-1          failed     flannel : Start flanneld  0.5 s",
+        "  etcd                 1.0 s  changed=0 on 1 host",
         "  flannel              0.5 s  changed=0 on 1 host",
         "roles                  3.4 s  failed",
     ]
@@ -123,6 +123,28 @@ def test_a_role_that_was_not_selected_leaves_no_line() -> None:
     ended = [line.plain.split()[0] for line in board.apply(StepFinished("roles", 1.0, "ok"))]
     assert ended == ["flannel", "roles"]
     assert not any("etcd" in line.plain for line in board.summary())
+
+
+def test_a_role_has_one_line_whichever_host_is_ahead() -> None:
+    tasks = [
+        ("controller", "host"),
+        ("node-1", "host"),
+        ("controller", "flannel"),
+        ("node-1", "host"),
+        ("controller", "kube-master"),
+        ("node-1", "flannel"),
+        ("controller", "kube-master"),
+        ("node-1", "kube-node"),
+    ]
+    script: list[tuple[float, Event]] = [(0.0, StepStarted("roles"))]
+    script += [(float(n), TaskFinished(*at, "Do it", "ok", 1.0)) for n, at in enumerate(tasks, start=1)]
+    script += [(9.0, Progress("roles", name, "", finished=True)) for name in ("node-1", "controller")]
+    shown = play(Board(clock=(clock := Clock())), clock, script)
+    assert [line.split()[0] for line in shown] == ["host", "flannel", "kube-master", "kube-node"]
+    assert shown[:2] == [
+        "  host                 4.0 s  changed=0 on 2 hosts",
+        "  flannel              4.0 s  changed=0 on 2 hosts",
+    ]
 
 
 def test_hosts_that_do_the_same_share_a_heartbeat() -> None:
