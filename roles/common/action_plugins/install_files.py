@@ -5,10 +5,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import lookup_loader
+from ansible.template import trust_as_template
 
 KINDS = {"template", "pki", "link", "state"}
 OPTIONS = {"path", "vars", "owner", "mode", "private", "validate", "when", *KINDS}
@@ -83,10 +84,13 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         return Path(self._loader.get_real_file(path))  # decrypted, if it is a vault's
 
     def _render(self, template: str, variables: dict[str, Any]) -> str:
-        path = self._find_needle("templates", template)
-        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
-        text: str = lookup.run([path], variables=self._variables, template_vars=dict(variables))[0]
-        return text
+        # Not by Ansible's lookup, which copies all variables in depth for each template.
+        path = Path(self._find_needle("templates", template))
+        known = {"ansible_managed": constants.DEFAULT_MANAGED_STR, **self._variables, **variables}
+        templar = self._templar.copy_with_new_env(searchpath=[str(path.parent)], available_variables=known)
+        text = trust_as_template(self._loader.get_text_file_contents(str(path)))
+        rendered: str = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True})
+        return rendered
 
     def _send(self, path: str) -> str:
         """Copy a file to the host's temporary directory and return where it is."""
