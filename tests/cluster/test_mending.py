@@ -20,6 +20,7 @@ from tests.support.polling import wait_until
 pytestmark = pytest.mark.disruptive
 
 KUBELET = "kube-node : Start containerd and kubelet"
+KUBE_PROXY = "kube-proxy : Start kube-proxy"
 FLANNEL = "/coreos.com/network/"
 ETCDCTL = (
     "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt --cert=/etc/etcd/root.crt"
@@ -90,10 +91,10 @@ def test_the_pod_networks_leases_and_its_declaration_come_back(
     assert site() == []
 
 
-def test_flushed_rules_of_the_firewall_come_back_by_themselves(
+def test_flushed_rules_of_the_firewall_come_back(
     on: Callable[[str], Shell], pods: Pods, probes: Sequence[Probe], victim: Host
 ) -> None:
-    """kube-proxy, kubelet and flanneld look after their own."""
+    """flanneld looks after its own; kube-proxy notices the loss of its chains only."""
     spec = {"selector": {"app": "probe"}, "ports": [{"port": 80, "targetPort": PORT}]}
     body = {"metadata": {"name": "flushed"}, "spec": spec}
     address = pods.core.create_namespaced_service(NAMESPACE, body).spec.cluster_ip
@@ -101,7 +102,10 @@ def test_flushed_rules_of_the_firewall_come_back_by_themselves(
     names = {probe.name for probe in probes}
     wait_until(ask, "the service answers", lambda answer: answer.strip() in names, seconds=BACK)
     on(victim.name).root("iptables --flush; iptables --table nat --flush")
+    assert site("--check", "--tags", "kube-proxy") == [KUBE_PROXY]
+    assert site("--tags", "kube-proxy") == [KUBE_PROXY]
     wait_until(ask, "the service answers again", lambda answer: answer.strip() in names, seconds=BACK)
+    assert site("--tags", "kube-proxy") == []
 
 
 def test_a_tag_of_the_registry_is_the_releases_again(on: Callable[[str], Shell]) -> None:

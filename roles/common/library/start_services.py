@@ -22,11 +22,12 @@ options:
     type: list
     elements: str
     required: true
-  restart:
-    description: Those of them that begin again all the same, since what they did at their start is undone.
-    type: list
-    elements: str
-    default: []
+  restart_if:
+    description:
+      - Shell commands by unit. A unit that runs is restarted if its command succeeds, which tells that what the unit
+        did at its start has been undone since.
+    type: dict
+    default: {}
 author: [inaetics-demo-cluster]
 """
 
@@ -91,14 +92,19 @@ def main() -> None:
     """Run the module."""
     spec = {
         "names": {"type": "list", "elements": "str", "required": True},
-        "restart": {"type": "list", "elements": "str", "default": []},
+        "restart_if": {"type": "dict", "default": {}},
     }
     module = AnsibleModule(spec, supports_check_mode=True)
     systemd = Systemd(module)
     units = systemd.properties([f"{name}.service" for name in module.params["names"]])
     reload_due = any(unit["NeedDaemonReload"] == "yes" for unit in units)
-    undone = {f"{name}.service" for name in module.params["restart"]}
-    due = [unit["Id"] for unit in units if unit["Id"] in undone or not systemd.runs_with_its_files(unit)]
+    tells = {f"{name}.service": command for name, command in module.params["restart_if"].items()}
+    due = [
+        unit["Id"]
+        for unit in units
+        if not systemd.runs_with_its_files(unit)
+        or (unit["Id"] in tells and systemd.run("sh", "-c", tells[unit["Id"]])[0] == 0)
+    ]
     disabled = [unit["Id"] for unit in units if unit["UnitFileState"] != "enabled"]
     if reload_due:
         systemd.change("daemon-reload")
