@@ -4,7 +4,7 @@ runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify kubectl ssh destroy test role lint unit integration lock roles
+.PHONY: help bootstrap doctor prepare site status verify kubectl ssh timeline destroy test role lint unit integration lock roles
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ verify: ## every host, as tests/hosts expects it
 
 kubectl: ## kubectl on the cluster: `make kubectl ARGS='get pods'`
 	@$(runner) kubectl $(ARGS)
+
+timeline: ## the last run as a picture
+	@$(runner) timeline
 
 ssh: ## a shell on a host: `make ssh HOST=node-1`; the controller without HOST
 	@$(runner) ssh $(or $(HOST),controller)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runner.ansible import read_endpoints
 from runner.cluster import differences
 from runner.cluster.api import Node, Pod
 from runner.cluster.differences import Difference
@@ -68,7 +69,7 @@ def test_images_that_are_not_the_releases(image: str, expected: list[str]) -> No
 
 def test_certificates_that_are_not_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = State(tmp_path)
-    pki.ensure(DECLARED, state)
+    pki.ensure(DECLARED, read_endpoints(DECLARED), state)
     assert told(differences.of_certificates(pki.expiries(state))) == []
     (state.pki / "certs" / "etcd.crt").write_bytes(b"")
     assert told(differences.of_certificates(pki.expiries(state))) == ["certificate etcd cannot be read"]
