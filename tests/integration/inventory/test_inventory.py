@@ -41,6 +41,7 @@ def test_the_clusters_variables(built: Inventory) -> None:
     names = built["cluster"]["vars"].pop("cluster_host_names")
     assert names.items() >= {"controller": "172.17.8.20", "node-1": "172.17.8.31"}.items()
     assert built["cluster"]["vars"] == {
+        "mitogen_ssh_compression": False,
         "cluster_name": "inaetics-demo",
         "cluster_provider": "docker",
         "cluster_pod_network": "10.1.0.0/16",
