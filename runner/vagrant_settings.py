@@ -14,6 +14,8 @@ from runner.state import DECLARATION, State
 # The label of every container of this project, and the prefix of its other labels.
 LABEL = "inaetics-demo-cluster"
 CONTAINER_USER = "core"
+# Room for the ssh ports of the most hosts that a cluster may have; Vagrant publishes each on the first free one.
+SSH_PORTS = range(2200, 2300)
 
 
 def _settings(declaration: Declaration, state: State) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def _settings(declaration: Declaration, state: State) -> dict[str, Any]:
         "label": LABEL,
         "user": CONTAINER_USER,
         "ssh_key": state.ssh_key,
+        "ssh_ports": [SSH_PORTS[0], SSH_PORTS[-1]],
         "image": release and release.host_image,
         "releases": release and release.directory.parent,
         "hosts": [{**asdict(host), "container": f"{prefix}-{host.name}"} for host in declaration.hosts],

@@ -12,6 +12,7 @@ from runner.display.lines import BAD, CHANGE, GOOD
 from runner.doctor import remedies
 from runner.doctor.snapshot import DAEMON_JSON, Snapshot
 from runner.machines import Container
+from runner.vagrant_settings import SSH_PORTS
 
 # As measured, in MiB: the controller with everything on it, and a node with its pods.
 MEMORY = {"control_plane": 700, "workers": 250}
@@ -100,6 +101,15 @@ def _disk(observed: Snapshot, declared: Declaration) -> Finding:
         lacking.append(f"{observed.cache} is mounted noexec, and hosts run programs from there")
     remedy = "Make room (`docker system df` shows Docker's part), or set XDG_CACHE_HOME to another disk."
     return _find("disk", ", ".join(free), "; ".join(lacking), remedy)
+
+
+def _ports(observed: Snapshot, declared: Declaration) -> Finding:
+    # Each host's ssh has a port of the loopback address.
+    free = len(set(SSH_PORTS) - observed.listening)
+    wanted = len(declared.hosts) - len(observed.own_running)
+    text = f"{free} of {SSH_PORTS.start}-{SSH_PORTS.stop - 1} are free"
+    problem = f"{text}, {wanted} are needed" if free < wanted else ""
+    return _find("ports", text, problem, "Stop the programs that listen there; `ss -ltnp` lists them.")
 
 
 def _cgroups(observed: Snapshot, declared: Declaration) -> Finding:
@@ -220,7 +230,7 @@ def _undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("hosts of this checkout", good, problem, remedy, severity="warning")
 
 
-CHECKS = (_docker, _vagrant, _cpus, _memory, _disk, _cgroups, _inotify, _modules, _routes, _virtualbox)
+CHECKS = (_docker, _vagrant, _cpus, _memory, _disk, _ports, _cgroups, _inotify, _modules, _routes, _virtualbox)
 # These have nothing to look at while Docker does not answer.
 CHECKS_OF_DOCKER = (_docker_networks, _addresses, _stale_hosts, _undeclared_hosts)
 

@@ -44,6 +44,7 @@ class Snapshot:
     docker_settings: str | None
     # The main routing table: a network, and the device that leads there
     routes: tuple[tuple[IPv4Network, str], ...]
+    listening: frozenset[int]
     cpus: int
     memory_mib: int
     # Free space in GiB
@@ -73,6 +74,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
     docker = _docker(checkout)
     cache = next(place for place in (cache, *cache.parents) if place.exists())
     routes = json.loads(process.run(["ip", "-4", "-json", "route", "show"]))
+    sockets = psutil.net_connections("tcp")
     return Snapshot(
         checkout=checkout,
         docker=docker,
@@ -80,6 +82,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         routes=tuple(
             (IPv4Network(one["dst"]), one["dev"]) for one in routes if one["dst"] != "default" and "dev" in one
         ),
+        listening=frozenset(one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr),
         cpus=len(os.sched_getaffinity(0)),
         memory_mib=psutil.virtual_memory().available // 2**20,
         disk_gib={one: shutil.disk_usage(one).free / 2**30 for one in (cache, docker.root) if one and one.exists()},

@@ -26,6 +26,7 @@ MACHINE = Snapshot(
     docker=DOCKER,
     docker_settings=None,
     routes=(),
+    listening=frozenset(),
     cpus=8,
     memory_mib=16000,
     disk_gib={CACHE: 100.0, DOCKER_ROOT: 100.0},

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from tests.support.machines import declared
 
 
 def test_the_snapshot_describes_this_machine(tmp_path: Path) -> None:
-    observed = collect(declared(), tmp_path, tmp_path / "cache" / "below")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        observed = collect(declared(), tmp_path, tmp_path / "cache" / "below")
+        assert server.getsockname()[1] in observed.listening
     assert observed.docker.problem == ""
     assert observed.cpus == len(os.sched_getaffinity(0))
     assert 0 < observed.memory_mib < 10**7

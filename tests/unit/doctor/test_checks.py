@@ -99,15 +99,20 @@ def test_a_route_that_owns_the_network(to: str, severity: str | None) -> None:
     assert [finding.severity for finding in problems(observed)] == ([severity] if severity else [])
 
 
+def test_too_few_ports() -> None:
+    found = problem(replace(MACHINE, listening=frozenset(range(2200, 2296))))
+    assert "4 of 2200-2299 are free, 6 are needed" in found.observed
+
+
 def test_too_little_memory_for_containers_and_for_virtual_machines() -> None:
     assert "1950 MiB needed" in problem(replace(MACHINE, memory_mib=1900)).observed
     virtual = replace(MACHINE, memory_mib=6000, vagrant_plugins="vagrant-libvirt (0.12.2, system)")
     assert "6144 MiB needed" in problem(virtual, declared("libvirt")).observed
 
 
-def test_hosts_that_run_already_need_no_more_memory() -> None:
+def test_hosts_that_run_already_need_no_more_memory_and_no_more_ports() -> None:
     running = tuple(host(name, CHECKOUT) for name in ["controller", *(f"node-{n}" for n in range(1, 6))])
-    observed = replace(with_docker(containers=running), memory_mib=10)
+    observed = replace(with_docker(containers=running), memory_mib=10, listening=frozenset(range(2200, 2300)))
     assert problems(observed) == []
 
 
