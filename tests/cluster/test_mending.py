@@ -21,11 +21,6 @@ pytestmark = pytest.mark.disruptive
 
 KUBELET = "kube-node : Start containerd and kubelet"
 KUBE_PROXY = "kube-proxy : Start kube-proxy"
-FLANNEL = "/coreos.com/network/"
-ETCDCTL = (
-    "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt --cert=/etc/etcd/root.crt"
-    " --key=/etc/etcd/root.key"
-)
 TAG = (
     "/var/lib/docker-registry/docker/registry/v2/repositories/inaetics/felix-agent/_manifests/tags/latest/current/link"
 )
@@ -70,24 +65,6 @@ def test_a_unit_that_was_stopped_or_masked_runs_again(
     assert f"kubelet of {victim.name} is inactive" in differences()
     assert KUBELET in site()
     recovered(core, victim)
-    assert site() == []
-
-
-@pytest.mark.parametrize("what", ["subnets/", ""], ids=["leases", "leases and network"])
-def test_the_pod_networks_leases_and_its_declaration_come_back(
-    on: Callable[[str], Shell], declaration: Declaration, pods: Pods, probes: Sequence[Probe], what: str
-) -> None:
-    """The probes stay on their addresses: a lease that is asked for again is the same."""
-    shell = on("controller")
-    read = f"{ETCDCTL} get --prefix --print-value-only {FLANNEL}subnets/"
-    shell.root(f"{ETCDCTL} del --prefix {FLANNEL}{what}")
-    site()
-    leases = [json.loads(line)["PublicIP"] for line in shell.root(read).splitlines() if line]
-    assert sorted(leases) == sorted(str(host.address) for host in declaration.hosts)
-    for one, other in (probes, reversed(probes)):
-        ask = partial(pods.fetch, one.name, f"http://{other.address}:{PORT}/hostname")
-        answer = wait_until(ask, f"{one.name} reaches {other.name}", seconds=BACK, tolerating=(AssertionError,))
-        assert answer == other.name
     assert site() == []
 
 
