@@ -2,105 +2,33 @@
 
 import json
 import os
-import signal
-import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, BadParameter, Context, Exit, Option, Typer, echo
-from typer.core import TyperGroup
-from typer.models import CommandFunctionType
+from typer import Argument, BadParameter, Context, Exit, Option, echo
 
 from runner import environment, names
-from runner.display import Board, console, lines
-from runner.errors import ExitCode, NotReadyError, PrepareError, RunnerError
+from runner.application import app, command, refused
+from runner.display import Board, console
+from runner.errors import ExitCode, NotReadyError, PrepareError
 from runner.events import step
 from runner.run import find_run, run_session
 from runner.state import (
-    CHECKOUT,
     DECLARATION,
     VAGRANT_INVENTORY,
     State,
     cache_directory,
-    os_errors_translated,
     relative_to_cwd,
 )
 
 if TYPE_CHECKING:  # a command imports slow modules itself
     from runner.declaration import Declaration, OwnMachines
 
+__all__ = ["app"]  # with the commands below
+
 MIRROR_HELP = "A copy of another machine's cache, as a directory or URL: tried before the projects' release pages."
 INVENTORY_HELP = "An Ansible inventory of machines of your own; other commands know it after `site`."
-INTERRUPTED = "Interrupted: what was running has been stopped. The same command continues where this one was."
-
-
-class ErrorHandlingGroup(TyperGroup):
-    """Turns the errors that a user can fix into a message and an exit code, for every command."""
-
-    def invoke(self, context: Any) -> Any:
-        """Run the chosen command; a closed terminal or a time-out of CI stops it as Ctrl-C does."""
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                signal.signal(number, signal.default_int_handler)
-        try:
-            with os_errors_translated():
-                return super().invoke(context)
-        except RunnerError as error:
-            console(stderr=True).print(*lines.error(error), sep="\n", soft_wrap=True)
-            raise Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            echo(INTERRUPTED, err=True)
-            raise Exit(ExitCode.INTERRUPTED) from None
-
-
-def _preformatted(title: str, lines: Iterable[str]) -> str:
-    """Return a part of a help text whose line breaks are kept."""
-    return f"{title}:\n\n\b\n" + "\n".join(lines)
-
-
-app = Typer(
-    cls=ErrorHandlingGroup,
-    help="Create, inspect and remove the cluster that inventory/cluster.yml declares.",
-    epilog=_preformatted("Exit codes", (f"{code.value:>5}  {code.meaning}" for code in ExitCode)),
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _command(*examples: str, pass_on: bool = False) -> Callable[[CommandFunctionType], CommandFunctionType]:
-    """Return the decorator of a command, which may pass options on that it does not know."""
-    epilog = _preformatted("Examples", (f"  python -m runner {example}" for example in examples))
-    return app.command(epilog=epilog, context_settings={"allow_extra_args": pass_on, "ignore_unknown_options": pass_on})
-
-
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer passes the option's value
-    """Print the version and, in a checkout of git, the commit."""
-    if wanted:
-        from runner import process
-
-        version = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-        # A checkout without .git may lie in another project's.
-        git = (CHECKOUT / ".git").exists() and process.command_output(
-            "git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"
-        )
-        echo(f"inaetics-demo-cluster {version}" + (f" ({git.strip()})" if git else ""))
-        raise Exit
-
-
-@app.callback()
-def _main(
-    *,
-    version: Annotated[
-        bool, Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
 
 
 Fix = Annotated[bool, Option("--fix", help="Apply the remedies that are safe.")]
@@ -114,7 +42,7 @@ Limit = Annotated[
 ]
 
 
-@_command("site", "site --tags flannel --limit node-2", "site --check --diff")
+@command("site", "site --tags flannel --limit node-2", "site --check --diff")
 def site(  # noqa: PLR0913 - each is an option of the command
     tags: Annotated[
         list[str] | None, Option("--tags", "-t", help="Only these roles: flannel, 'etcd,kube-master'.", metavar="ROLES")
@@ -144,9 +72,9 @@ def site(  # noqa: PLR0913 - each is an option of the command
 
     roles = tuple(part for tag in tags or () for part in tag.split(","))
     own = inventory.resolve() if inventory else VAGRANT_INVENTORY
-    with _refused("--tags"):
+    with refused("--tags"):
         variables.check_roles(roles)
-    with _refused("--extra-vars"):
+    with refused("--extra-vars"):
         values, files = variables.parse(extra_vars or ())
         variables.check_names(values, own)
     options = PlaybookOptions(
@@ -161,13 +89,13 @@ def site(  # noqa: PLR0913 - each is an option of the command
         inventory=own,
     )
     cluster = _cluster(own, options.vault_password_file)
-    with _refused("--limit"):
+    with refused("--limit"):
         cluster.check_limit(limit)
     with run_session(State(), as_events=as_json, verbose=verbose) as run:
         run_site(cluster, options, mirror, run)
 
 
-@_command("doctor", "doctor --fix")
+@command("doctor", "doctor --fix")
 def doctor(*, fix: Fix = False, as_json: Json = False) -> None:
     """Check this machine, and show a remedy for what it lacks."""
     from runner import doctor
@@ -188,7 +116,7 @@ def doctor(*, fix: Fix = False, as_json: Json = False) -> None:
         raise Exit(ExitCode.MACHINE)
 
 
-@_command("prepare", "prepare --mirror /media/usb/inaetics")
+@command("prepare", "prepare --mirror /media/usb/inaetics")
 def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = False) -> None:
     """Download or build every binary and image that `site` needs."""
     from runner.prepare.pipeline import prepare as run_prepare
@@ -197,7 +125,7 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
         end.summary = f"release {run_prepare(cache_directory(), run.state, run.report, mirror).id}"
 
 
-@_command("status", "status --json | jq .nodes")
+@command("status", "status --json | jq .nodes")
 def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates, and what differs from the declaration."""
     from runner.cluster import get_status, print_status
@@ -212,14 +140,14 @@ def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
         raise NotReadyError(found.problem, "`python -m runner site` raises or repairs the cluster.")
 
 
-@_command("verify", "verify --limit node-2")
+@command("verify", "verify --limit node-2")
 def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     """Test every host: files, units, ports, certificates."""
     from runner.verify import verify as run_verify
 
     current = _current(inventory)
     cluster = _cluster(current)
-    with _refused("--limit"):
+    with refused("--limit"):
         cluster.check_limit(limit)
     hosts = cluster.hosts_matching(limit)
     if limit is not None and hosts is None:
@@ -227,19 +155,19 @@ def verify(limit: Limit = None, inventory: Inventory = None) -> None:
     run_verify(cluster, hosts or [], current)
 
 
-@_command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
+@command("ssh controller", "ssh node-2 -- journalctl -u kubelet -n 50", pass_on=True)
 def ssh(context: Context, host: HostName, inventory: Inventory = None) -> None:
     """Open a shell on a host, or run a command there."""
     from runner.machines import hosts
 
     cluster = _cluster(_current(inventory))
-    with _refused("HOST"):
+    with refused("HOST"):
         names.check("there is no host", [host], [one.name for one in cluster.hosts])
     command = hosts.ssh_command(cluster, host, *context.args)
     os.execvpe(command[0], command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
-@_command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
+@command("kubectl -- get nodes", "kubectl -- logs --follow inaetics-queue-controller-9jcpk", pass_on=True)
 def kubectl(context: Context, inventory: Inventory = None) -> None:
     """Run kubectl on the cluster."""
     from runner.cluster import kubeconfig
@@ -253,7 +181,7 @@ def kubectl(context: Context, inventory: Inventory = None) -> None:
     os.execve(program, command, environment.of_programs())  # noqa: S606 - no shell is wanted
 
 
-@_command("timeline", "timeline 2026-11-26T16.20.45.133574 --output before.svg")
+@command("timeline", "timeline 2026-11-26T16.20.45.133574 --output before.svg")
 def timeline(
     run: Annotated[
         Path | None,
@@ -276,7 +204,7 @@ def timeline(
     echo(relative_to_cwd(picture))
 
 
-@_command("destroy")
+@command("destroy")
 def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
     """Remove the hosts and everything on them.
 
@@ -287,15 +215,6 @@ def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
         hosts.destroy(declaration, run.report)
-
-
-@contextmanager
-def _refused(option: str) -> Iterator[None]:
-    """Turn a ValueError about the value of an option into an error of the command line."""
-    try:
-        yield
-    except ValueError as error:
-        raise BadParameter(str(error), param_hint=option) from None
 
 
 def _declaration() -> "Declaration":

@@ -90,8 +90,9 @@ def run_playbook(
     failed = [play for play in plays if play.code]  # another one's failures were rescued
     if failures := [failure for play in failed for failure in play.translator.failures]:
         raise _error(failures, options.inventory)
-    for play in failed:
-        raise RolesError("Ansible stopped before a task failed.", details="\n".join(play.translator.output_tail))
+    if failed:
+        tail = "\n".join(failed[0].translator.output_tail)
+        raise RolesError("Ansible stopped before a task failed.", details=tail)
     if options.tags and not recap.tasks("ok", "skipped", "failures"):
         raise RolesError(
             f"No task has the tag {', '.join(options.tags)}.",

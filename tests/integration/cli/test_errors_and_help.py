@@ -8,7 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from runner import errors
-from runner.cli import ErrorHandlingGroup, app
+from runner.application import ErrorHandlingGroup
+from runner.cli import app
 from runner.state import CHECKOUT
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.RunnerError)]
