@@ -1,9 +1,10 @@
 """The steps that raise the cluster, from whatever is there already."""
 
 import shlex
+from dataclasses import replace
 
 from runner import doctor
-from runner.ansible import PlaybookOptions, read_endpoints, run_playbook
+from runner.ansible import LastRuns, PlaybookOptions, read_endpoints, run_playbook
 from runner.cluster import wait_until_ready
 from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
@@ -40,13 +41,29 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     if not (options.partial or options.check):
         applied.write(state)
     with step("roles", report) as end:
-        # Nodes need not wait for the control plane: their services do, where they have to.
-        groups = () if options.limit else ("control_plane", "workers")
-        end.summary = run_playbook(options, report, run.directory / "ansible.log", groups).summary()
+        end.summary = _run_roles(cluster, options, run)
     if not (options.partial or options.check):
         with step("ready", report):
             wait_until_ready(cluster, state, report)
     run.addresses = addresses(cluster, state)
+
+
+def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run) -> str:
+    """Run the roles on the hosts that need it, and return the result in words."""
+    last_runs = None
+    if isinstance(cluster, Declaration) and LastRuns.apply_to(cluster, options):
+        last_runs = LastRuns(cluster, options, run.state)
+        hosts_to_run = last_runs.outdated(run.report)
+        if not hosts_to_run:
+            return "every host is as they left it"
+        if len(hosts_to_run) < len(cluster.hosts):
+            options = replace(options, limit=",".join(hosts_to_run))
+    # Nodes need not wait for the control plane: their services do, where they have to.
+    groups = () if options.limit else ("control_plane", "workers")
+    recap = run_playbook(options, run.report, run.directory / "ansible.log", groups)
+    if last_runs:
+        last_runs.note(hosts_to_run)
+    return recap.summary()
 
 
 def _check_machine(declaration: Declaration, report: Report) -> str:

@@ -20,8 +20,13 @@ LASTING = {f"cluster_{name}" for name in ("controller_address", *Endpoints.model
 
 def check_roles(given: Sequence[str]) -> None:
     """Raise a ValueError for a tag that no role of playbooks/site.yml has."""
-    roles = (role for play in yaml.safe_load(SITE.read_text("utf-8")) for role in play.get("roles", ()))
-    names.check("there is no role", given, [tag for role in roles for tag in role["tags"]])
+    names.check("there is no role", given, [role for _, role in roles_by_group()])
+
+
+def roles_by_group() -> list[tuple[str, str]]:
+    """Return group and role for each role of playbooks/site.yml, in their order; each role has its name as its tag."""
+    plays = yaml.safe_load(SITE.read_text("utf-8"))
+    return [(play["hosts"], role["role"]) for play in plays for role in play["roles"]]
 
 
 def check_names(given: Iterable[str], inventory: Path = VAGRANT_INVENTORY) -> None:

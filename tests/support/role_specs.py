@@ -52,7 +52,7 @@ def _files(role: Path) -> Iterator[Path]:
     for path in sorted(one for one in role.rglob("*") if one.suffix in {".yml", ".j2"} and one.parent.name != "meta"):
         yield path
         text = path.read_text("utf-8")
-        for name in re.findall(r"\.\./\.\./common/(\S+)", text):
+        for name in re.findall(r"\.\./\.\./common/([\w./-]+)", text):
             yield COMMON / name
         for action in (COMMON / "action_plugins").glob("*.py"):
             if f"{action.stem}:" in text:

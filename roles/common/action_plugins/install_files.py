@@ -19,7 +19,7 @@ PUBLIC = (".crt", ".pub")  # of the cluster's certificates and keys
 class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     """Install files, directories and links on a host."""
 
-    _VALID_ARGS = frozenset({"files", "programs"})
+    _VALID_ARGS = frozenset({"files", "programs", "looks"})
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result."""
@@ -39,7 +39,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
 
     def _call(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
         files = [{name: value for name, value in entry.items() if name != "local"} for entry in entries]
-        answer: dict[str, Any] = self._execute_module("install_files", {"files": files}, task_vars=self._variables)
+        role = self._task._role.get_name() if self._task._role else ""
+        arguments = {"files": files, "looks": self._task.args.get("looks", {}), "role": role}
+        answer: dict[str, Any] = self._execute_module("install_files", arguments, task_vars=self._variables)
         answer.pop("invocation", None)  # as long as all files
         return answer
 

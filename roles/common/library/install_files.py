@@ -3,6 +3,7 @@
 
 import base64
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.expectations import note
 
 DOCUMENTATION = """
 module: install_files
@@ -68,6 +70,12 @@ options:
         description: False if the host needs no such file.
         type: bool
         default: true
+  looks:
+    description:
+      - Shell commands that change nothing, and whose output tells what else the role brings about, by a name for that.
+        By them, the files and the services C(cluster-look) of role host finds whether the role has to run again.
+    type: dict
+    default: {}
 author: [inaetics-demo-cluster]
 """
 
@@ -206,6 +214,18 @@ class Host:
         return bool(self.module.set_fs_attributes_if_different(arguments, changed=False))
 
 
+def expected(entry: dict[str, Any]) -> dict[str, str]:
+    """Return what is to be at the entry's path, as cluster-look describes what it finds."""
+    found = {"kind": entry["kind"]}
+    if entry["kind"] == "link":
+        return found | {"link": entry["link"]}
+    if entry["kind"] in ("file", "directory"):
+        found |= {"owner": entry["owner"], "group": entry["owner"], "mode": entry["mode"]}
+    if entry["kind"] == "file":
+        found["sha256"] = entry["sha256"] or hashlib.sha256(base64.b64decode(entry["content"])).hexdigest()
+    return found
+
+
 def kind(path: Path) -> str:
     """Return what a path is: absent, link, directory or file."""
     if path.is_symlink():
@@ -217,10 +237,17 @@ def kind(path: Path) -> str:
 
 def main() -> None:
     """Run the module."""
-    spec = {"files": {"type": "list", "elements": "dict", "required": True, "options": ENTRY}}
+    spec = {
+        "files": {"type": "list", "elements": "dict", "required": True, "options": ENTRY},
+        "looks": {"type": "dict", "required": True},
+        "role": {"type": "str", "required": True},
+    }
     module = AnsibleModule(spec, supports_check_mode=True)
     host = Host(module)
     files = module.params["files"]
+    if not module.check_mode:
+        found = {entry["path"]: expected(entry) for entry in files}
+        note(module.params["role"], "files", {"files": found, "looks": module.params["looks"]})
     # Programs are there before anything else is changed: one checks the configuration that comes with it.
     host.wanted = [entry["path"] for entry in files if entry["sha256"] and not entry["source"] and host.differs(entry)]
     for entry in files if module.check_mode or not host.wanted else ():

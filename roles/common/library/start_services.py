@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.expectations import note
 
 DOCUMENTATION = """
 module: start_services
@@ -93,8 +94,11 @@ def main() -> None:
     spec = {
         "names": {"type": "list", "elements": "str", "required": True},
         "restart_if": {"type": "dict", "default": {}},
+        "role": {"type": "str", "required": True},
     }
     module = AnsibleModule(spec, supports_check_mode=True)
+    if not module.check_mode:
+        note(module.params["role"], "services", {name: module.params[name] for name in ("names", "restart_if")})
     systemd = Systemd(module)
     units = systemd.properties([f"{name}.service" for name in module.params["names"]])
     reload_due = any(unit["NeedDaemonReload"] == "yes" for unit in units)

@@ -1,0 +1,22 @@
+"""What the modules of role common bring about, noted on the host for `cluster-look` (role host)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROLES = Path("/var/lib/cluster/roles")  # cluster-look reads it
+
+
+def note(role: str, part: str, expected: Any) -> None:
+    """Keep one module's part of what a role expects on the host.
+
+    If that is another than before, the role counts as not run until it has come to its end again.
+    """
+    directory, content = ROLES / role, json.dumps(expected, sort_keys=True)
+    path = directory / f"{part}.json"
+    if path.exists() and path.read_text() == content:
+        return
+    ROLES.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(exist_ok=True)
+    (directory / "last-run.json").unlink(missing_ok=True)
+    path.write_text(content)

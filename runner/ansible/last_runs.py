@@ -1,0 +1,108 @@
+"""The roles' last runs on the declared hosts: a role that is given the same and finds what it left need not run.
+
+`cluster-look` (roles/host/files) compares on the host. On machines of a person's own roles always run: what their
+inventory says may come from anywhere.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from runner import process
+from runner.ansible.inventory import PLACES, build_inventory
+from runner.ansible.play import PlaybookOptions
+from runner.ansible.variables import roles_by_group
+from runner.declaration import Declaration
+from runner.errors import RolesError
+from runner.events import Note, Report
+from runner.machines import hosts
+from runner.state import CHECKOUT, State
+
+LOOK = ("sudo", "--non-interactive", "/usr/local/sbin/cluster-look")
+LOOK_SECONDS = 60.0
+SOURCES = ("ansible.cfg", "playbooks", "roles", *PLACES)  # what Ansible reads of the checkout, beside the inventory
+
+
+class LastRuns:
+    """The last runs of the roles that a run selects, on the hosts that it selects."""
+
+    @staticmethod
+    def apply_to(declaration: Declaration, options: PlaybookOptions) -> bool:
+        """Tell whether a run may leave out what it would not change, and is of hosts that are known without Ansible."""
+        is_known = options.limit is None or declaration.hosts_matching(options.limit)
+        return bool(is_known) and not (options.check or options.diff)
+
+    def __init__(self, declaration: Declaration, options: PlaybookOptions, state: State) -> None:
+        groups = declaration.groups
+        selected = declaration.hosts_matching(options.limit) or groups["cluster"]
+        self._controller = declaration.hosts[0].name
+        self._targets = hosts.ssh_config(declaration)
+        self._roles: dict[str, list[str]] = {}
+        for group, role in roles_by_group():
+            for host in groups[group] if role in (options.tags or [role]) else ():
+                if host in selected:
+                    self._roles.setdefault(host, []).append(role)
+        self._inputs = {host: digest_of_inputs(declaration, host, options, state) for host in self._roles}
+
+    def outdated(self, report: Report) -> list[str]:
+        """Return the hosts on which a role has to run; if the controller is one, all, since nodes depend on it.
+
+        Raises RolesError if none of the hosts has one of the roles.
+        """
+        if not self._roles:
+            raise RolesError(
+                "None of these hosts has such a role.", "See playbooks/site.yml for the roles of each group."
+            )
+        answers = self._run({host: [*LOOK, self._inputs[host], *roles] for host, roles in self._roles.items()})
+        found = [host for host, answer in answers.items() if answer != ""]
+        for host in found:
+            for line in (answers[host] or "").splitlines():  # nothing from a new host
+                role, _, changed = line.partition(" ")
+                if changed:
+                    report(Note("roles", f"{host}: {role}: {changed}"))
+        return list(self._roles) if self._controller in found else found
+
+    def note(self, names: Sequence[str]) -> None:
+        """Note that the selected roles have just run to their end on these hosts."""
+        self._run({host: [*LOOK, "--note", self._inputs[host], *self._roles[host]] for host in names})
+
+    def _run(self, commands: dict[str, list[str]]) -> dict[str, str | None]:
+        """Return what a command on each host has printed, or None where it could not be run."""
+        jobs = process.JobRunner()
+
+        def run(host: str, command: list[str]) -> str | None:
+            with suppress(process.CommandError, KeyError):
+                return jobs.run(self._targets[host].command(*command), timeout=LOOK_SECONDS)
+            return None
+
+        answers = jobs.run_parallel([partial(run, *item) for item in commands.items()], len(commands))
+        return dict(zip(commands, answers, strict=True))
+
+
+def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptions, state: State) -> str:
+    """Return a digest of what the roles are given on a host.
+
+    That is not which other nodes there are: one more changes nothing on the others.
+    """
+    inventory = build_inventory(declaration, {})
+    variables = inventory.pop("_meta")["hostvars"]
+    given: list[Any] = [inventory["cluster"]["vars"], variables[host], options.extra_vars]
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode())
+    others = tuple(f"-{other}.{kind}" for other in variables if other != host for kind in ("crt", "key"))
+    for path in _files(options, state):
+        if not path.name.endswith(others):  # certificates and keys
+            content = path.read_bytes()
+            digest.update(f"{path} {len(content)} ".encode() + content)
+    return digest.hexdigest()
+
+
+def _files(options: PlaybookOptions, state: State) -> Iterator[Path]:
+    """Yield the files that roles are given, in a fixed order."""
+    for place in (*(CHECKOUT / name for name in SOURCES), state.pki):
+        paths = [place] if place.is_file() else sorted(place.rglob("*"))
+        yield from (path for path in paths if path.is_file() and path.suffix != ".pyc")
+    yield from (state.dashboard_salt, state.provisioning_token, state.release / "manifest.json", *options.extra_files)

@@ -1,0 +1,76 @@
+"""The digest of what roles are given: all that may change what they do on a host, and nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner.ansible import PlaybookOptions
+from runner.ansible.last_runs import digest_of_inputs
+from runner.declaration import Declaration, load
+from runner.state import DECLARATION, State
+
+Digest = Callable[..., str]
+
+
+@pytest.fixture(name="state")
+def fixture_state(tmp_path: Path) -> State:
+    state = State(tmp_path)
+    state.release.mkdir(parents=True)
+    (state.pki / "certs").mkdir(parents=True)
+    for path in (state.dashboard_salt, state.provisioning_token, state.release / "manifest.json"):
+        path.write_text("1", "utf-8")
+    for name in ("etcd", "flannel-node-1", "flannel-node-2"):
+        (state.pki / "certs" / f"{name}.crt").write_text("1", "utf-8")
+    return state
+
+
+@pytest.fixture(name="digest")
+def fixture_digest(state: State) -> Digest:
+    def digest(host: str = "node-1", *, declaration: Declaration | None = None, **options: object) -> str:
+        given = PlaybookOptions("site.yml", **options)  # type: ignore[arg-type] # each test gives its own
+        return digest_of_inputs(declaration or load(DECLARATION), host, given, state)
+
+    return digest
+
+
+def test_it_is_the_same_for_the_same(digest: Digest) -> None:
+    assert digest() == digest()
+
+
+def test_it_is_another_one_for_each_host(digest: Digest) -> None:
+    assert digest("node-1") != digest("node-2")
+
+
+def test_variables_of_the_run_count(digest: Digest, tmp_path: Path) -> None:
+    file = tmp_path / "more.yml"
+    file.write_text("a: 1\n", "utf-8")
+    digests = [digest(), digest(extra_vars={"a": "1"}), digest(extra_vars={"a": "2"}), digest(extra_files=[file])]
+    file.write_text("a: 2\n", "utf-8")
+    assert len({*digests, digest(extra_files=[file])}) == 5
+
+
+@pytest.mark.parametrize("name", ["pki/certs/etcd.crt", "pki/certs/flannel-node-1.crt", "provisioning-token"])
+def test_certificates_and_secrets_count(digest: Digest, state: State, name: str) -> None:
+    before = digest()
+    (state.directory / name).write_text("2", "utf-8")
+    assert digest() != before
+
+
+def test_another_release_counts(digest: Digest, state: State) -> None:
+    before = digest()
+    (state.release / "manifest.json").write_text("2", "utf-8")
+    assert digest() != before
+
+
+def test_what_is_another_nodes_does_not_count(digest: Digest, state: State) -> None:
+    """One more node must not run the roles on all others."""
+    before = digest()
+    (state.pki / "certs" / "flannel-node-2.crt").write_text("2", "utf-8")
+    declared = load(DECLARATION)
+    more = declared.model_copy(update={"nodes": declared.nodes.model_copy(update={"count": declared.nodes.count + 1})})
+    assert digest(declaration=more) == before
+
+
+def test_a_setting_of_all_hosts_counts(digest: Digest) -> None:
+    assert digest(declaration=load(DECLARATION).model_copy(update={"name": "another"})) != digest()
