@@ -13,7 +13,7 @@ from runner.prepare import ReleaseManifest
 from runner.state import CHECKOUT, State
 from tests.support.cluster.disruption import BACK, recovered, wait_until_ready
 from tests.support.cluster.pods import NAMESPACE, PORT, CoreApi, Pods, Probe
-from tests.support.cluster.site import site
+from tests.support.cluster.site import run_site, site
 from tests.support.cluster.workstation import Shell
 from tests.support.polling import wait_until
 
@@ -95,6 +95,56 @@ def test_a_tag_of_the_registry_is_the_releases_again(on: Callable[[str], Shell])
     assert site("--tags", "docker-registry") == ["docker-registry : Unpack prepared images"]
     assert shell.root(f"cat {TAG}") == release.images["inaetics/felix-agent:latest"]
     assert site("--tags", "docker-registry") == []
+
+
+ETCDCTL = (
+    "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt --cert=/etc/etcd/root.crt"
+    " --key=/etc/etcd/root.key"
+)
+KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
+
+
+NODE_DAMAGE = [
+    {
+        "host: kernel settings changed": "sysctl --write net.ipv4.conf.all.rp_filter=1",
+        "flannel: /etc/flannel/client.key is not as it was": "chmod 644 /etc/flannel/client.key",
+        "kube-node: kubelet is disabled": "systemctl disable kubelet",
+        "kube-proxy: kube-proxy has to start again": "iptables --flush",
+    },
+    {
+        "host: /etc/hosts changed": "sed --in-place '1,5d' /etc/hosts",
+        "flannel: /etc/flannel is not as it was": "chmod 777 /etc/flannel",
+        "kube-node: /etc/kubernetes/kubelet.yml is not as it was": "rm /etc/kubernetes/kubelet.yml",
+        "kube-proxy: /etc/kube-proxy/ca.crt is not as it was": "ln --symbolic --force /dev/null /etc/kube-proxy/ca.crt",
+    },
+]
+CONTROLLER_DAMAGE = {
+    "host: account of people changed": "usermod --shell /bin/sh core",
+    "etcd: users, roles and permissions changed": f"{ETCDCTL} user add stranger --no-password",
+    "flannel: network changed": f"{ETCDCTL} put /coreos.com/network/config '{{}}'",
+    "docker-registry: images changed": f"printf x >{TAG}",
+    "kube-master: Kubernetes objects changed": f"{KUBECTL} -n kube-system scale deployment coredns --replicas=0",
+    "inaetics-app: running queue changed": f"{KUBECTL} scale rc inaetics-queue-celix-controller --replicas=1",
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "damage"), [*(("node-5", damage) for damage in NODE_DAMAGE), ("controller", CONTROLLER_DAMAGE)]
+)
+def test_each_role_notices_what_is_not_as_it_left_it(
+    on: Callable[[str], Shell], core: CoreApi, host: str, damage: dict[str, str]
+) -> None:
+    """Roles run again only where something differs: so each has to see all that it brings about."""
+    site()
+    for command in damage.values():
+        on(host).root(command)
+    run = run_site()
+    assert run.code == 0, run.errors
+    notes = {event["message"] for event in run.events if event["event"] == "Note"}
+    assert {f"{host}: {one}" for one in damage} <= notes
+    assert {changed.split(":")[0] for changed in run.changed} == {host}
+    wait_until_ready(core)
+    assert not any(event["event"] == "TaskFinished" for event in run_site().events)
 
 
 def test_what_was_applied_is_kept(declaration: Declaration) -> None:
