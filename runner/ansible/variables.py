@@ -26,7 +26,7 @@ def check_roles(given: Sequence[str]) -> None:
 def roles_by_group() -> list[tuple[str, str]]:
     """Return group and role for each role of playbooks/site.yml, in their order; each role has its name as its tag."""
     plays = yaml.safe_load(SITE.read_text("utf-8"))
-    return [(play["hosts"], role["role"]) for play in plays for role in play["roles"]]
+    return [(play["hosts"], role["role"]) for play in plays for role in play.get("roles", ())]
 
 
 def check_names(given: Iterable[str], inventory: Path = VAGRANT_INVENTORY) -> None:

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.disruptive
 
 KUBELET = "kube-node : Start containerd and kubelet"
 KUBE_PROXY = "kube-proxy : Start kube-proxy"
+FLANNEL = "/coreos.com/network/"
+ETCDCTL = (
+    "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt --cert=/etc/etcd/root.crt"
+    " --key=/etc/etcd/root.key"
+)
+KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
 TAG = (
     "/var/lib/docker-registry/docker/registry/v2/repositories/inaetics/felix-agent/_manifests/tags/latest/current/link"
 )
@@ -68,6 +74,24 @@ def test_a_unit_that_was_stopped_or_masked_runs_again(
     assert site() == []
 
 
+@pytest.mark.parametrize("what", ["subnets/", ""], ids=["leases", "leases and network"])
+def test_the_pod_networks_leases_and_its_declaration_come_back(
+    on: Callable[[str], Shell], declaration: Declaration, pods: Pods, probes: Sequence[Probe], what: str
+) -> None:
+    """The probes stay on their addresses: a lease that is asked for again is the same."""
+    shell = on("controller")
+    read = f"{ETCDCTL} get --prefix --print-value-only {FLANNEL}subnets/"
+    shell.root(f"{ETCDCTL} del --prefix {FLANNEL}{what}")
+    site()
+    leases = [json.loads(line)["PublicIP"] for line in shell.root(read).splitlines() if line]
+    assert sorted(leases) == sorted(str(host.address) for host in declaration.hosts)
+    for one, other in (probes, reversed(probes)):
+        ask = partial(pods.fetch, one.name, f"http://{other.address}:{PORT}/hostname")
+        answer = wait_until(ask, f"{one.name} reaches {other.name}", seconds=BACK, tolerating=(AssertionError,))
+        assert answer == other.name
+    assert site() == []
+
+
 def test_flushed_rules_of_the_firewall_come_back(
     on: Callable[[str], Shell], pods: Pods, probes: Sequence[Probe], victim: Host
 ) -> None:
@@ -95,13 +119,6 @@ def test_a_tag_of_the_registry_is_the_releases_again(on: Callable[[str], Shell])
     assert site("--tags", "docker-registry") == ["docker-registry : Unpack prepared images"]
     assert shell.root(f"cat {TAG}") == release.images["inaetics/felix-agent:latest"]
     assert site("--tags", "docker-registry") == []
-
-
-ETCDCTL = (
-    "/opt/cluster/bin/etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/etcd/ca.crt --cert=/etc/etcd/root.crt"
-    " --key=/etc/etcd/root.key"
-)
-KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.kubeconfig"
 
 
 NODE_DAMAGE = [
@@ -142,7 +159,7 @@ def test_each_role_notices_what_is_not_as_it_left_it(
     assert run.code == 0, run.errors
     notes = {event["message"] for event in run.events if event["event"] == "Note"}
     assert {f"{host}: {one}" for one in damage} <= notes
-    assert {changed.split(":")[0] for changed in run.changed} == {host}
+    assert [changed for changed in run.changed if not changed.startswith(f"{host}: ")] == []
     wait_until_ready(core)
     assert not any(event["event"] == "TaskFinished" for event in run_site().events)
 
