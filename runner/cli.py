@@ -12,7 +12,7 @@ from runner import environment, names
 from runner.application import app, command, refused
 from runner.display import Board, console
 from runner.errors import ExitCode, NotReadyError, PrepareError
-from runner.events import step
+from runner.events import Note, step
 from runner.run import find_run, run_session
 from runner.state import (
     DECLARATION,
@@ -204,17 +204,29 @@ def timeline(
     echo(relative_to_cwd(picture))
 
 
-@command("destroy")
-def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
+@command("destroy", "destroy --all")
+def destroy(
+    *,
+    everything: Annotated[
+        bool, Option("--all", help="Also undo what `doctor` has changed of this machine's kernel.")
+    ] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Remove the hosts and everything on them.
 
     The prepared release and the certificates stay.
     """
+    from runner import doctor
     from runner.machines import hosts
 
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
+        if everything:
+            hosts.check_no_others()
         hosts.destroy(declaration, run.report)
+        for done in doctor.undo() if everything else ():
+            run.report(Note("destroy", done))
 
 
 def _declaration() -> "Declaration":

@@ -82,6 +82,14 @@ def destroy(declaration: Declaration, report: Report, *, checkout: Path = CHECKO
     vagrant.state.applied.unlink(missing_ok=True)
 
 
+def check_no_others(*, checkout: Path = CHECKOUT) -> None:
+    """Raise HostsError if another checkout has hosts on this machine."""
+    with Docker() as docker:
+        if others := sorted({str(one.checkout) for one in docker.containers() if one.checkout != checkout}):
+            message = f"Hosts of {', '.join(others)} need this machine as it is."
+            raise HostsError(message, "`python -m runner destroy` there removes them; without --all it is not asked.")
+
+
 def status(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, str]:
     """Return the state of every host: running, paused, stopped, not_created, or a provider's own word."""
     vagrant = Vagrant(checkout, declaration.provider)
