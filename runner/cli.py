@@ -125,6 +125,27 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
         end.summary = f"release {run_prepare(cache_directory(), run.state, run.report, mirror).id}"
 
 
+@command("clean --dry-run", "clean")
+def clean(*, dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False) -> None:
+    """Remove releases, images and other files of the cache that no checkout on this machine uses."""
+    from runner.machines.hosts import owners
+    from runner.prepare.cache import Cache
+    from runner.prepare.images import docker_client
+    from runner.prepare.uses import find_unused, remove
+
+    cache = Cache(cache_directory())
+    with docker_client() as client, cache.locked(lambda: echo("Waiting for a prepare to finish.", err=True)):
+        unused = find_unused(cache, client, owners())
+        for path in unused.releases:
+            echo(f"release {path.name}")
+        for tag in unused.images:
+            echo(f"image {tag}")
+        size = f"{len(unused.files)} files of {cache.root}, {unused.size / 2**20:.0f} MiB"
+        if not dry_run:
+            remove(unused, client)
+        echo(f"{size}: {'would be removed' if dry_run else 'removed'}")
+
+
 @command("status", "status --json | jq .nodes")
 def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates, and what differs from the declaration."""
