@@ -4,7 +4,7 @@ runner := runner/bootstrap.sh -- .venv/bin/python -m runner
 tested := runner/bootstrap.sh test -- .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap doctor prepare site status verify kubectl ssh timeline destroy test role lint unit integration lock roles
+.PHONY: help bootstrap doctor prepare site status verify kubectl ssh timeline clean destroy test role lint unit integration lock roles
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,9 @@ timeline: ## the last run as a picture
 
 ssh: ## a shell on a host: `make ssh HOST=node-1`; the controller without HOST
 	@$(runner) ssh $(or $(HOST),controller)
+
+clean: ## remove from the cache what no checkout uses (`python -m runner clean --dry-run` shows it)
+	@$(runner) clean
 
 destroy: ## remove this checkout's hosts
 	@$(runner) destroy

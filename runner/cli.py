@@ -12,7 +12,7 @@ from runner import environment, names
 from runner.application import app, command, refused
 from runner.display import Board, console
 from runner.errors import ExitCode, NotReadyError, PrepareError
-from runner.events import step
+from runner.events import Note, step
 from runner.run import find_run, run_session
 from runner.state import (
     DECLARATION,
@@ -125,6 +125,27 @@ def prepare(mirror: Mirror = None, *, as_json: Json = False, verbose: Verbose = 
         end.summary = f"release {run_prepare(cache_directory(), run.state, run.report, mirror).id}"
 
 
+@command("clean --dry-run", "clean")
+def clean(*, dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False) -> None:
+    """Remove releases, images and other files of the cache that no checkout on this machine uses."""
+    from runner.machines.hosts import owners
+    from runner.prepare.cache import Cache
+    from runner.prepare.images import docker_client
+    from runner.prepare.uses import find_unused, remove
+
+    cache = Cache(cache_directory())
+    with docker_client() as client, cache.locked(lambda: echo("Waiting for a prepare to finish.", err=True)):
+        unused = find_unused(cache, client, owners())
+        for path in unused.releases:
+            echo(f"release {path.name}")
+        for tag in unused.images:
+            echo(f"image {tag}")
+        size = f"{len(unused.files)} files of {cache.root}, {unused.size / 2**20:.0f} MiB"
+        if not dry_run:
+            remove(unused, client)
+        echo(f"{size}: {'would be removed' if dry_run else 'removed'}")
+
+
 @command("status", "status --json | jq .nodes")
 def status(inventory: Inventory = None, *, as_json: Json = False) -> None:
     """Show hosts, nodes, pods, services and certificates, and what differs from the declaration."""
@@ -204,17 +225,29 @@ def timeline(
     echo(relative_to_cwd(picture))
 
 
-@command("destroy")
-def destroy(*, as_json: Json = False, verbose: Verbose = False) -> None:
+@command("destroy", "destroy --all")
+def destroy(
+    *,
+    everything: Annotated[
+        bool, Option("--all", help="Also undo what `doctor` has changed of this machine's kernel.")
+    ] = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Remove the hosts and everything on them.
 
     The prepared release and the certificates stay.
     """
+    from runner import doctor
     from runner.machines import hosts
 
     declaration = _declaration()
     with run_session(State(), as_events=as_json, verbose=verbose) as run, step("destroy", run.report):
+        if everything:
+            hosts.check_no_others()
         hosts.destroy(declaration, run.report)
+        for done in doctor.undo() if everything else ():
+            run.report(Note("destroy", done))
 
 
 def _declaration() -> "Declaration":

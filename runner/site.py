@@ -10,7 +10,9 @@ from runner.declaration import Cluster, Declaration, pki
 from runner.errors import MachineError
 from runner.events import Note, Report, step
 from runner.machines import existing, hosts
+from runner.prepare.cache import Cache
 from runner.prepare.pipeline import prepare
+from runner.prepare.uses import Use
 from runner.run import Run
 from runner.state import State, cache_directory, relative_to_cwd
 
@@ -43,6 +45,7 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     with step("roles", report) as end:
         end.summary = _run_roles(cluster, options, run)
     if not (options.partial or options.check):
+        Use.settle(Cache(cache_directory()), state.checkout)
         with step("ready", report):
             wait_until_ready(cluster, state, report)
     run.addresses = addresses(cluster, state)

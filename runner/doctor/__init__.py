@@ -4,11 +4,12 @@ from pathlib import Path
 
 from runner.declaration import Declaration
 from runner.doctor.checks import Finding, run_checks
+from runner.doctor.remedies import undo
 from runner.doctor.snapshot import collect
 from runner.events import Note, Report
 from runner.state import CHECKOUT, cache_directory
 
-__all__ = ["Finding", "examine", "fix"]
+__all__ = ["Finding", "examine", "fix", "undo"]
 
 
 def examine(declaration: Declaration, *, checkout: Path = CHECKOUT, cache: Path | None = None) -> list[Finding]:

@@ -10,7 +10,7 @@ from rich.text import Text
 from runner.declaration import Declaration
 from runner.display.lines import BAD, CHANGE, GOOD
 from runner.doctor import remedies
-from runner.doctor.snapshot import DAEMON_JSON, Snapshot
+from runner.doctor.snapshot import DAEMON_JSON, INOTIFY, KUBELET, Snapshot
 from runner.machines import Container
 from runner.vagrant_settings import SSH_PORTS
 
@@ -120,17 +120,20 @@ def _cgroups(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("cgroups", f"{', '.join(CGROUP_CONTROLLERS)} are available", problem, remedy)
 
 
-def _inotify(observed: Snapshot, declared: Declaration) -> Finding:
-    # Kubelets fail with "too many open files" when the limits are used up.
-    # systemd, containerd and kubelet of one host open some dozens; the limit is the whole machine's.
-    needed = {"max_user_instances": 128 + 64 * len(declared.hosts), "max_user_watches": 65536}
-    lacking = {name: value for name, value in needed.items() if observed.inotify[name] < value}
-    text = ", ".join(f"{name} {value}" for name, value in observed.inotify.items())
-    problem = f"{text}; too low for {len(declared.hosts)} hosts" if lacking else ""
-    remedy = "; ".join(f"`sysctl fs.inotify.{name}={value}`" for name, value in lacking.items())
-    # Both limits, also one that an earlier fix or another file has raised.
-    fix = partial(remedies.raise_inotify, {**observed.inotify, **lacking})
-    return _find("inotify limits", text, problem, remedy, fix)
+def _kernel(observed: Snapshot, declared: Declaration) -> Finding:
+    # Kubelets fail with "too many open files" when the limits are used up: systemd, containerd and kubelet of one host
+    # open some dozens; the limit is the whole machine's. KUBELET's they would set themselves, unnamed and for good.
+    least = dict(zip(INOTIFY, (128 + 64 * len(declared.hosts), 65536), strict=True))
+    wanted = {name: max(value, observed.kernel[name]) for name, value in least.items()} | KUBELET
+    lacking = {name: value for name, value in wanted.items() if observed.kernel[name] != value}
+    text = ", ".join(f"{name} {observed.kernel[name]}" for name in lacking or least)
+    problem = f"{text}; other values are needed for {len(declared.hosts)} hosts" if lacking else ""
+    if declared.provider != "docker":  # virtual machines have kernels of their own
+        problem = ""
+    remedy = f"`sysctl {' '.join(f'{name}={value}' for name, value in lacking.items())}`"
+    # All of them, also one that an earlier fix or another file has set.
+    fix = partial(remedies.set_kernel, {name: (observed.kernel[name], value) for name, value in wanted.items()})
+    return _find("kernel settings", text, problem, remedy, fix)
 
 
 def _modules(observed: Snapshot, declared: Declaration) -> Finding:
@@ -230,7 +233,7 @@ def _undeclared_hosts(observed: Snapshot, declared: Declaration) -> Finding:
     return _find("hosts of this checkout", good, problem, remedy, severity="warning")
 
 
-CHECKS = (_docker, _vagrant, _cpus, _memory, _disk, _ports, _cgroups, _inotify, _modules, _routes, _virtualbox)
+CHECKS = (_docker, _vagrant, _cpus, _memory, _disk, _ports, _cgroups, _kernel, _modules, _routes, _virtualbox)
 # These have nothing to look at while Docker does not answer.
 CHECKS_OF_DOCKER = (_docker_networks, _addresses, _stale_hosts, _undeclared_hosts)
 

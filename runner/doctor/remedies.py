@@ -1,6 +1,7 @@
 """The remedies of `doctor --fix`: each can be undone, disturbs nobody else's work, and returns what it did."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -37,12 +38,36 @@ def move_docker_bridge() -> str:
     return f"moved Docker's bridge to {BRIDGE} ({DAEMON_JSON})"
 
 
-def raise_inotify(limits: Mapping[str, int]) -> str:
-    """Set every limit, now and for later starts of the machine; the file is replaced, so a part would not do."""
-    settings = [f"fs.inotify.{name}={value}" for name, value in limits.items()]
-    _write(SYSCTL, "".join(f"{setting}\n" for setting in settings))
+def set_kernel(settings: Mapping[str, tuple[int, int]]) -> str:
+    """Set every setting, now and for later starts of the machine, given what each is and shall be.
+
+    The file is replaced, so a part would not do. What a setting was before the first fix stays in it, for `undo`.
+    """
+    before = {name: old for name, (old, _) in settings.items()} | _before()
+    lines = [f"# before: {name}={before[name]}\n{name}={value}\n" for name, (_, value) in settings.items()]
+    _write(SYSCTL, "".join(lines))
     _run("sysctl", "-q", "-p", str(SYSCTL))
-    return f"set {', '.join(settings)} ({SYSCTL})"
+    changed = [f"{name}={value} (it was {old})" for name, (old, value) in settings.items() if old != value]
+    return f"set {', '.join(changed)} ({SYSCTL})"
+
+
+def undo() -> list[str]:
+    """Take back what fixes have changed of the kernel; loaded modules stay until the machine starts again."""
+    done = []
+    if settings := [f"{name}={value}" for name, value in _before().items()]:
+        _run("sysctl", "-q", "-w", *settings)
+        done.append(f"set {', '.join(settings)} again")
+    for path in (SYSCTL, MODULES_LOAD):
+        if path.exists():
+            _run("rm", str(path))
+            done.append(f"removed {path}")
+    return done
+
+
+def _before() -> dict[str, int]:
+    """Return the settings as they were before the first fix."""
+    text = SYSCTL.read_text("utf-8") if SYSCTL.exists() else ""
+    return {name: int(value) for name, value in re.findall(r"(?m)^# before: ([\w.]+)=(\d+)$", text)}
 
 
 def load_modules(modules: Mapping[str, bool]) -> str:

@@ -18,6 +18,17 @@ from runner.machines import Container, Docker, Network, is_orphaned
 from runner.state import State
 
 DAEMON_JSON = Path("/etc/docker/daemon.json")
+SYSCTLS = Path("/proc/sys")
+# What kubelets want of the whole machine, and set themselves where they may (kubelet's container_manager_linux.go).
+KUBELET = {
+    "kernel.keys.root_maxbytes": 25000000,
+    "kernel.keys.root_maxkeys": 1000000,
+    "kernel.panic": 10,
+    "kernel.panic_on_oops": 1,
+    "vm.overcommit_memory": 1,
+    "vm.panic_on_oom": 0,
+}
+INOTIFY = ("fs.inotify.max_user_instances", "fs.inotify.max_user_watches")
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,8 @@ class Snapshot:
     cache: Path
     cache_runs_programs: bool
     prepared: bool
-    inotify: Mapping[str, int]
+    # The kernel's settings by their names for sysctl(8)
+    kernel: Mapping[str, int]
     cgroup_controllers: frozenset[str]
     # The kernel modules that hosts need, each with whether it is loaded or built in
     modules: Mapping[str, bool]
@@ -89,7 +101,7 @@ def collect(declaration: Declaration, checkout: Path, cache: Path) -> Snapshot:
         cache=cache,
         cache_runs_programs=not os.statvfs(cache).f_flag & os.ST_NOEXEC,
         prepared=(State(checkout).release / "manifest.json").exists(),
-        inotify={path.name: int(path.read_text()) for path in sorted(Path("/proc/sys/fs/inotify").glob("max_user_*"))},
+        kernel={name: int((SYSCTLS / name.replace(".", "/")).read_text()) for name in (*KUBELET, *INOTIFY)},
         cgroup_controllers=frozenset(_cgroup_controllers()),
         modules={
             "br_netfilter": Path("/proc/sys/net/bridge/bridge-nf-call-iptables").exists(),

@@ -82,6 +82,19 @@ def destroy(declaration: Declaration, report: Report, *, checkout: Path = CHECKO
     vagrant.state.applied.unlink(missing_ok=True)
 
 
+def owners() -> set[Path]:
+    """Return the checkouts that have hosts on this machine."""
+    with Docker() as docker:
+        return {one.checkout for one in docker.containers()}
+
+
+def check_no_others(*, checkout: Path = CHECKOUT) -> None:
+    """Raise HostsError if another checkout has hosts on this machine."""
+    if others := ", ".join(sorted(map(str, owners() - {checkout}))):
+        message = f"Hosts of {others} need this machine as it is."
+        raise HostsError(message, "Remove them by `python -m runner destroy` there, or leave out --all.")
+
+
 def status(declaration: Declaration, *, checkout: Path = CHECKOUT) -> dict[str, str]:
     """Return the state of every host: running, paused, stopped, not_created, or a provider's own word."""
     vagrant = Vagrant(checkout, declaration.provider)

@@ -3,6 +3,7 @@
 blobs/SHA256           a file, complete and synced before it gets this name
 recipes/KEY.json       an entry: the files of an artifact (a component at a version, a root file system …)
 releases/ID/           what hosts use: hard links into blobs, and the registry's storage as one tar archive
+uses/DIGEST.json       what a checkout uses of it, see uses.py
 toolchains/VERSION/    Go, on a machine that has none
 tmp/                   unfinished work; what is here while nobody holds the lock is left over
 lock
@@ -99,8 +100,8 @@ class Cache:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.blobs, self.recipes, self.releases, self.toolchains, self.tmp = directories = [
-            root / name for name in ("blobs", "recipes", "releases", "toolchains", "tmp")
+        self.blobs, self.recipes, self.releases, self.uses, self.toolchains, self.tmp = directories = [
+            root / name for name in ("blobs", "recipes", "releases", "uses", "toolchains", "tmp")
         ]
         for directory in directories:
             directory.mkdir(parents=True, exist_ok=True)

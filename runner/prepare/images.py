@@ -22,6 +22,7 @@ from runner.prepare.builds import install_wheels
 from runner.prepare.cache import checksums, digest, files_below, pack, tree_digest
 from runner.process import in_background
 
+PREFIX = "inaetics-demo-cluster/"  # of all images' names in Docker
 # A push or the import of a root file system may be silent for long.
 _SECONDS = 600
 # About 15 seconds until the registry has started, with any answer that is not an error.
@@ -51,7 +52,7 @@ class ImageInputs:
             "demonstrator": tree_digest(self.demonstrator),
             "base": self.base,
         }
-        return f"inaetics-demo-cluster/{self.directory.name}:{digest(inputs)[:12]}"
+        return f"{PREFIX}{self.directory.name}:{digest(inputs)[:12]}"
 
     @property
     def context(self) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from runner.prepare.cache import Cache, checksums, digest, files_below, pack, pu
 from runner.prepare.catalogue import Catalogue, load
 from runner.prepare.images import ImageInputs
 from runner.prepare.sources import Downloader
+from runner.prepare.uses import Use
 from runner.process import JobRunner
 from runner.state import CHECKOUT, State
 
@@ -35,7 +36,7 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
     Raises MachineError if Docker does not answer, and PrepareError for what could not be made.
     """
     with images.docker_client() as client:
-        found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror)
+        found = _prepare(Work(Cache(cache), report, JobRunner()), client, mirror, state.checkout)
         state.create()
         new = state.release.with_name(".release.new")
         new.unlink(missing_ok=True)
@@ -44,20 +45,27 @@ def prepare(cache: Path, state: State, report: Report, mirror: str | None = None
     return found
 
 
-def _prepare(work: Work, client: DockerClient, mirror: str | None) -> ReleaseManifest:
+def _prepare(work: Work, client: DockerClient, mirror: str | None, checkout: Path) -> ReleaseManifest:
+    def record(plan: ReleaseManifest, inputs: Mapping[str, ImageInputs]) -> None:
+        recipes = tuple(artifact.key.sha256 for artifact in artifacts.values())
+        tags = tuple(image.tag for image in inputs.values())
+        Use(checkout=checkout, releases=(plan.id,), recipes=recipes, images=tags).record(cache)
+
     catalogue, cache = load(_ARTIFACTS / "catalogue.yml"), work.cache
     artifacts = _artifacts(catalogue, work, mirror)
     cached = {name: files for name, artifact in artifacts.items() if (files := cache.lookup(artifact.key)) is not None}
     if len(cached) == len(artifacts):
-        plan, _ = _plan(catalogue, cached, cache)
+        plan, inputs = _plan(catalogue, cached, cache)
         found = ReleaseManifest.read(plan.directory)
         if found and client.images.list(found.host_image):
+            record(plan, inputs)
             return found
     with cache.locked(lambda: work.note(f"Another prepare is using {cache.root}: waiting for it to finish.")):
         # At least two workers: a download waits for the network while a build uses a processor.
         jobs = [partial(work.provide, artifact) for artifact in artifacts.values()]
         stored = work.jobs.run_parallel(jobs, max(2, os.cpu_count() or 1))
         plan, inputs = _plan(catalogue, dict(zip(artifacts, stored, strict=True)), cache)
+        record(plan, inputs)
         found = ReleaseManifest.read(plan.directory)
         for name, image in inputs.items():
             if found is None or name == "host":

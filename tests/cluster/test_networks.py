@@ -52,6 +52,15 @@ def test_a_service_reaches_both_pods(pods: Pods, probes: Sequence[Probe], servic
         assert set(pods.fetch(probe.name, f"http://{service.address}/hostname", TRIES).split()) == names
 
 
+def test_a_network_policy_is_answered_with_a_warning(on: Callable[[str], Shell]) -> None:
+    """Nothing enforces it, and who creates one would rely on it."""
+    policy = """{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "deny-all"},
+        "spec": {"podSelector": {}}}"""
+    said = on("controller").core(f"echo '{policy}' | kubectl create --dry-run=server --filename=- 2>&1")
+    assert "does not enforce network policies" in said
+    assert "networkpolicy.networking.k8s.io/deny-all created" in said
+
+
 def test_node_ports_keep_the_standard_range(service: Service) -> None:
     """Conformance expects it, and the demonstrator's ports 80 and 90 do without."""
     assert service.node_port in STANDARD_NODE_PORTS

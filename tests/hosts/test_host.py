@@ -27,6 +27,15 @@ def test_kernel_forwards_and_filters_for_pods(facts: Facts) -> None:
     assert set(declared) <= set(facts.text("/etc/sysctl.d/90-cluster.conf").splitlines())
 
 
+def test_the_workstations_kernel_is_out_of_reach(facts: Facts) -> None:
+    """kubelet and systemd would set the whole machine's parameters, for good."""
+    if not facts.variables["cluster_hosts_are_containers"]:
+        pytest.skip("the kernel is the host's own")
+    written = facts.output("sysctl --write kernel.panic=$(sysctl --values kernel.panic) 2>&1 || true")
+    assert "read-only file system" in written.lower()
+    assert facts.output("sysctl --write net.ipv4.ip_forward=1")
+
+
 def test_programs_are_roots_alone_to_change(facts: Facts) -> None:
     """Units run these as root: a user that can replace one owns the host."""
     names = [name for group in facts.groups for name in PROGRAMS.get(group, "").split()]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner import doctor
 from runner.declaration.model import Declaration, load
 from runner.events import Event
 from runner.machines import hosts
@@ -50,6 +51,9 @@ class Checkout:
     def up(self, *names: str) -> list[Event]:
         """Raise these hosts, or all, as `site` does, and return the events."""
         events: list[Event] = []
+        for finding in doctor.examine(self.declared, checkout=self.directory):
+            if finding.check.startswith("kernel") and finding.fix:
+                finding.fix()
         hosts.up(self.declared, events.append, names or None, checkout=self.directory)
         return events
 

@@ -8,7 +8,7 @@ from typing import Any
 from runner.declaration.model import Declaration, load
 from runner.doctor import Finding
 from runner.doctor.checks import run_checks
-from runner.doctor.snapshot import DockerFacts, Snapshot
+from runner.doctor.snapshot import KUBELET, DockerFacts, Snapshot
 from runner.machines.containers import Container, Member, Network
 from runner.state import DECLARATION
 
@@ -33,7 +33,7 @@ MACHINE = Snapshot(
     cache=CACHE,
     cache_runs_programs=True,
     prepared=False,
-    inotify={"max_user_instances": 8192, "max_user_watches": 524288},
+    kernel=KUBELET | {"fs.inotify.max_user_instances": 8192, "fs.inotify.max_user_watches": 524288},
     cgroup_controllers=frozenset({"cpu", "cpuset", "io", "memory", "pids"}),
     modules=dict.fromkeys(("br_netfilter", "overlay", "vxlan"), True),
     vagrant="Vagrant 2.3.4",
@@ -68,6 +68,10 @@ def with_docker(**changes: Any) -> Snapshot:
 
 def without_docker(problem: str = "No such file or directory") -> Snapshot:
     return replace(MACHINE, docker=DockerFacts(problem=f"Docker does not answer: {problem}"))
+
+
+def with_kernel(**settings: int) -> Snapshot:
+    return replace(MACHINE, kernel={**MACHINE.kernel, **settings})
 
 
 def without_modules(*names: str, observed: Snapshot = MACHINE) -> Snapshot:

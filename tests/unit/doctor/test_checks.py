@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.doctor.snapshot import virtualbox_ranges
+from runner.doctor.snapshot import KUBELET, virtualbox_ranges
 from runner.machines.containers import Member
 from tests.support.machines import (
     CACHE,
@@ -21,6 +21,7 @@ from tests.support.machines import (
     problem,
     problems,
     with_docker,
+    with_kernel,
     without_docker,
     without_modules,
 )
@@ -138,9 +139,18 @@ def test_less_room_is_needed_after_prepare() -> None:
 
 
 def test_inotify_limits_grow_with_the_hosts() -> None:
-    found = problem(replace(MACHINE, inotify={"max_user_instances": 128, "max_user_watches": 524288}))
+    found = problem(with_kernel(**{"fs.inotify.max_user_instances": 128}))
     assert found.remedy == "`sysctl fs.inotify.max_user_instances=512`"
     assert found.fix
+
+
+@pytest.mark.parametrize(("name", "value"), KUBELET.items())
+def test_what_a_kubelet_would_set_is_named(name: str, value: int) -> None:
+    """Of a container it would be the whole machine's, for good."""
+    found = problem(with_kernel(**{name: value + 1}))
+    assert found.observed == f"{name} {value + 1}; other values are needed for 6 hosts"
+    assert found.remedy == f"`sysctl {name}={value}`"
+    assert problems(with_kernel(**{name: value + 1}), declared("libvirt")) == problems(MACHINE, declared("libvirt"))
 
 
 def test_a_kernel_without_the_memory_controller() -> None:
@@ -219,14 +229,14 @@ def test_hosts_that_are_no_longer_declared_are_named() -> None:
 def test_every_problem_that_can_be_fixed_safely_has_a_fix() -> None:
     worst = replace(
         without_modules("vxlan", observed=with_docker(networks=(OVERLAPPING,), containers=(host(),))),
-        inotify={"max_user_instances": 1, "max_user_watches": 1},
+        kernel=dict.fromkeys(MACHINE.kernel, 2),
         vagrant=None,
     )
     assert {finding.check for finding in problems(worst) if finding.fix} == {
         "Docker's networks",
         "Vagrant",
         "hosts of other checkouts",
-        "inotify limits",
+        "kernel settings",
         "kernel modules",
     }
 

@@ -12,7 +12,7 @@ import pytest
 from runner import doctor
 from runner.declaration import Declaration
 from runner.doctor import checks, remedies
-from runner.doctor.snapshot import Snapshot
+from runner.doctor.snapshot import KUBELET, Snapshot
 from runner.events import Event, Note
 from tests.support.machines import (
     CHECKOUT,
@@ -23,6 +23,7 @@ from tests.support.machines import (
     network,
     problem,
     with_docker,
+    with_kernel,
     without_docker,
     without_modules,
 )
@@ -53,13 +54,34 @@ def fix(observed: Snapshot) -> str:
     return apply()
 
 
-def test_two_fixes_in_a_row_keep_both_limits_for_the_next_start(machine: Path) -> None:
-    before = {"max_user_instances": 128, "max_user_watches": 524288}
-    fix(replace(MACHINE, inotify=before))
-    assert "fs.inotify.max_user_watches=524288\n" in remedies.SYSCTL.read_text()  # not lowered
-    fix(replace(MACHINE, inotify={"max_user_instances": 512, "max_user_watches": 8192}))
-    assert remedies.SYSCTL.read_text() == "fs.inotify.max_user_instances=512\nfs.inotify.max_user_watches=65536\n"
+def test_two_fixes_in_a_row_keep_all_settings_for_the_next_start(machine: Path) -> None:
+    fix(with_kernel(**{"fs.inotify.max_user_instances": 128}))
+    assert "\nfs.inotify.max_user_watches=524288\n" in remedies.SYSCTL.read_text()  # not lowered
+    fix(with_kernel(**{"fs.inotify.max_user_instances": 512, "fs.inotify.max_user_watches": 8192, "kernel.panic": 0}))
+    settings = [line for line in remedies.SYSCTL.read_text().splitlines() if not line.startswith("#")]
+    expected = KUBELET | {"fs.inotify.max_user_instances": 512, "fs.inotify.max_user_watches": 65536}
+    assert sorted(settings) == sorted(f"{name}={value}" for name, value in expected.items())
     assert (machine / "calls").read_text().splitlines() == [f"sysctl -q -p {remedies.SYSCTL}"] * 2
+
+
+def test_a_fix_names_what_it_sets_and_what_that_was(machine: Path) -> None:
+    assert fix(with_kernel(**{"vm.overcommit_memory": 0})).startswith("set vm.overcommit_memory=1 (it was 0) (")
+
+
+def test_undone_are_all_fixes_of_the_kernel_to_what_was_before_the_first(machine: Path) -> None:
+    fix(with_kernel(**{"kernel.panic": 0, "vm.overcommit_memory": 2}))
+    fix(with_kernel(**{"kernel.panic": 5}))
+    fix(without_modules("vxlan"))
+    (machine / "calls").unlink()
+    undone = doctor.undo()
+    assert "kernel.panic=0" in undone[0]
+    assert "vm.overcommit_memory=2" in undone[0]
+    (call,) = (machine / "calls").read_text().splitlines()
+    assert call.startswith("sysctl -q -w ")
+    assert "kernel.panic=0" in call
+    assert not remedies.SYSCTL.exists()
+    assert not remedies.MODULES_LOAD.exists()
+    assert doctor.undo() == []
 
 
 def test_two_fixes_in_a_row_keep_all_modules_for_the_next_start(machine: Path) -> None:
