@@ -39,7 +39,7 @@ def move_docker_bridge() -> str:
 
 
 def set_kernel(settings: Mapping[str, tuple[int, int]]) -> str:
-    """Set every setting, now and for later starts of the machine, given what each is and shall be.
+    """Set every setting, now and for later starts of the machine, given what each is and what it becomes.
 
     The file is replaced, so a part would not do. What a setting was before the first fix stays in it, for `undo`.
     """

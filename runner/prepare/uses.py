@@ -1,4 +1,4 @@
-"""What the checkouts of this machine use of the cache and of Docker's images, and the rest, which `clean` removes."""
+"""Uses that the checkouts of this machine make of the cache and of Docker's images; `clean` removes the rest."""
 
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +15,7 @@ from runner.state import State, write_atomically
 
 
 class Use(BaseModel, frozen=True, extra="forbid"):
-    """What one checkout uses: the content of uses/DIGEST.json in the cache.
+    """Use that one checkout makes of it: the content of uses/DIGEST.json in the cache.
 
     `releases` are those that it has prepared since its last `site`, the newest last: hosts may run with an earlier one.
     """

@@ -1,4 +1,4 @@
-"""What the modules of role common bring about, noted on the host for `cluster-look` (role host)."""
+"""Notes on the host of what the modules of role common bring about, for `cluster-look` (role host)."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `clean` removes: nothing that a checkout, or a host, may still need."""
+"""`clean` removes nothing that a checkout, or a host, may still need."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def fixture_cache(tmp_path: Path) -> Cache:
 
 
 def prepared(cache: Cache, checkout: Path, name: str) -> None:
-    """What `prepare` leaves of a release: a program that is linked into it, and a root file system that is not."""
+    """Leave what `prepare` makes of a release: a program that is linked into it, and a root file system that is not."""
     blobs = [digest(f"program {name}"), digest(f"rootfs {name}")]
     for blob in blobs:
         (cache.blobs / blob).write_text(name, "utf-8")
