@@ -129,7 +129,7 @@ NODE_DAMAGE = [
         "kube-proxy: kube-proxy has to start again": "iptables --flush",
     },
     {
-        "host: /etc/hosts changed": "sed --in-place '1,5d' /etc/hosts",
+        "host: /etc/hosts changed": "sed --in-place '/ node-3$/d' /etc/hosts",
         "flannel: /etc/flannel is not as it was": "chmod 777 /etc/flannel",
         "kube-node: /etc/kubernetes/kubelet.yml is not as it was": "rm /etc/kubernetes/kubelet.yml",
         "kube-proxy: /etc/kube-proxy/ca.crt is not as it was": "ln --symbolic --force /dev/null /etc/kube-proxy/ca.crt",
