@@ -12,7 +12,7 @@ from rich.text import Text
 from runner.declaration import Declaration, load
 from runner.display import Board, read_events, timeline
 from runner.display.lines import key_value_lines
-from runner.events import Event, StepFinished
+from runner.events import Event, StepFinished, TaskFinished
 from runner.machines import hosts
 from runner.site import addresses
 from runner.state import CHECKOUT, DECLARATION, State, relative_to_cwd
@@ -53,9 +53,10 @@ def save(file: Path, content: bytes) -> None:
 
 
 def ends_well(recorded: Recorded) -> bool:
-    """Return whether a run went through all of its steps."""
+    """Return whether a run went through all of its steps, and had something to do in that of the roles."""
     steps = {event.step: event.outcome for _, event in recorded if isinstance(event, StepFinished)}
-    return steps.get("hosts") == steps.get(LAST_STEP) == "ok"
+    worked = any(isinstance(event, TaskFinished) for _, event in recorded)
+    return steps.get("hosts") == steps.get(LAST_STEP) == "ok" and worked
 
 
 def draw(recorded: Recorded, declaration: Declaration) -> str:

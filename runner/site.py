@@ -43,30 +43,28 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     if not (options.partial or options.check):
         applied.write(state)
     with step("roles", report) as end:
-        end.summary = _run_roles(cluster, options, run)
+        last_runs = LastRuns.of(cluster, options, state)
+        end.summary = _run_roles(cluster, options, run, last_runs)
     if not (options.partial or options.check):
         Use.settle(Cache(cache_directory()), state.checkout)
         with step("ready", report):
             wait_until_ready(cluster, state, report)
+    if last_runs:  # not before: while pods start, they need the CPUs
+        last_runs.note()
     run.addresses = addresses(cluster, state)
 
 
-def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run) -> str:
+def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run, last_runs: LastRuns | None) -> str:
     """Run the roles on the hosts that need it, and return the result in words."""
-    last_runs = None
-    if isinstance(cluster, Declaration) and LastRuns.apply_to(cluster, options):
-        last_runs = LastRuns(cluster, options, run.state)
-        hosts_to_run = last_runs.outdated(run.report)
-        if not hosts_to_run:
+    if last_runs:
+        outdated = last_runs.outdated(run.report)
+        if not outdated:
             return "every host is as they left it"
-        if len(hosts_to_run) < len(cluster.hosts):
-            options = replace(options, limit=",".join(hosts_to_run))
+        if len(outdated) < len(cluster.hosts):
+            options = replace(options, limit=",".join(outdated))
     # Nodes need not wait for the control plane: their services do, where they have to.
     groups = () if options.limit else ("control_plane", "workers")
-    recap = run_playbook(options, run.report, run.directory / "ansible.log", groups)
-    if last_runs:
-        last_runs.note(hosts_to_run)
-    return recap.summary()
+    return run_playbook(options, run.report, run.directory / "ansible.log", groups).summary()
 
 
 def _check_machine(declaration: Declaration, report: Report) -> str:

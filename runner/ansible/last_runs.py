@@ -6,17 +6,17 @@ inventory says may come from anywhere.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from runner import process
 from runner.ansible.inventory import PLACES, build_inventory
 from runner.ansible.play import PlaybookOptions
 from runner.ansible.variables import roles_by_group
-from runner.declaration import Declaration
+from runner.declaration import Cluster, Declaration
 from runner.errors import RolesError
 from runner.events import Note, Report
 from runner.machines import hosts
@@ -30,11 +30,12 @@ SOURCES = ("ansible.cfg", "playbooks", "roles", *PLACES)  # what Ansible reads o
 class LastRuns:
     """The last runs of the roles that a run selects, on the hosts that it selects."""
 
-    @staticmethod
-    def apply_to(declaration: Declaration, options: PlaybookOptions) -> bool:
-        """Tell whether a run may leave out what it would not change, and is of hosts that are known without Ansible."""
-        is_known = options.limit is None or declaration.hosts_matching(options.limit)
-        return bool(is_known) and not (options.check or options.diff)
+    @classmethod
+    def of(cls, cluster: Cluster, options: PlaybookOptions, state: State) -> Self | None:
+        """Return the last runs, or None for a run that leaves nothing out, or of hosts that only Ansible knows."""
+        if options.check or options.diff or not isinstance(cluster, Declaration):
+            return None
+        return cls(cluster, options, state) if options.limit is None or cluster.hosts_matching(options.limit) else None
 
     def __init__(self, declaration: Declaration, options: PlaybookOptions, state: State) -> None:
         groups = declaration.groups
@@ -46,6 +47,7 @@ class LastRuns:
             for host in groups[group] if role in (options.tags or [role]) else ():
                 if host in selected:
                     self._roles.setdefault(host, []).append(role)
+        self._outdated: list[str] = []
         self._inputs = {host: digest_of_inputs(declaration, host, options, state) for host in self._roles}
 
     def outdated(self, report: Report) -> list[str]:
@@ -64,11 +66,12 @@ class LastRuns:
                 role, _, changed = line.partition(" ")
                 if changed:
                     report(Note("roles", f"{host}: {role}: {changed}"))
-        return list(self._roles) if self._controller in found else found
+        self._outdated = list(self._roles) if self._controller in found else found
+        return self._outdated
 
-    def note(self, names: Sequence[str]) -> None:
-        """Note that the selected roles have just run to their end on these hosts."""
-        self._run({host: [*LOOK, "--note", self._inputs[host], *self._roles[host]] for host in names})
+    def note(self) -> None:
+        """Note that the roles have been run to their end on the hosts that were outdated."""
+        self._run({host: [*LOOK, "--note", self._inputs[host], *self._roles[host]] for host in self._outdated})
 
     def _run(self, commands: dict[str, list[str]]) -> dict[str, str | None]:
         """Return what a command on each host has printed, or None where it could not be run."""
