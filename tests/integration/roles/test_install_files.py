@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible import module_utils  # type: ignore[import-untyped]  # has no types
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped]  # has no types
 from ansible.module_utils.testing import patch_module_args  # type: ignore[import-untyped]  # has no types
 
@@ -184,7 +185,9 @@ def test_text_is_as_good_as_a_boolean(host: Path) -> None:
 
 def test_no_content_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ansible's modules write their arguments to the journal of the host."""
-    specification = runpy.run_path(str(CHECKOUT / "roles" / "common" / "library" / "install_files.py"))["ENTRY"]
+    common = CHECKOUT / "roles" / "common"
+    monkeypatch.setattr(module_utils, "__path__", [*module_utils.__path__, str(common / "module_utils")])
+    specification = runpy.run_path(str(common / "library" / "install_files.py"))["ENTRY"]
     arguments = {"files": [{"path": "/key", "kind": "file", "owner": "root", "content": "c2VjcmV0"}]}
     logged: list[str] = []
     monkeypatch.setattr(AnsibleModule, "log", lambda _, message, **__: logged.append(str(message)))
