@@ -42,6 +42,7 @@ def pytest_collection(session: pytest.Session) -> None:
             pytest.exit(f"`python -m runner site` ended with exit code {code}; its output is above", returncode=code)
 
 
+@pytest.hookimpl(trylast=True)  # after Ctrl-C fixtures are still to end, which ask the cluster
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Remove the cluster, also after a failure and after Ctrl-C."""
     if session.config.getoption("raise_cluster") and not os.environ.get("KEEP"):
