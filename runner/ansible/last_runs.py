@@ -95,7 +95,8 @@ def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptio
     variables = inventory.pop("_meta")["hostvars"]
     given: list[Any] = [inventory["cluster"]["vars"], variables[host], options.extra_vars]
     digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode())
-    others = tuple(f"-{other}.{kind}" for other in variables if other != host for kind in ("crt", "key"))
+    names = [one.name for one in declaration.possible_hosts]  # an earlier declaration may have had more
+    others = tuple(f"-{name}.{kind}" for name in names if name != host for kind in ("crt", "key"))
     for path in _files(options, state):
         if not path.name.endswith(others):  # certificates and keys
             content = path.read_bytes()

@@ -66,10 +66,12 @@ def test_another_release_counts(digest: Digest, state: State) -> None:
 def test_what_is_another_nodes_does_not_count(digest: Digest, state: State) -> None:
     """One more node must not run the roles on all others."""
     before = digest()
-    (state.pki / "certs" / "flannel-node-2.crt").write_text("2", "utf-8")
-    declared = load(DECLARATION)
-    more = declared.model_copy(update={"nodes": declared.nodes.model_copy(update={"count": declared.nodes.count + 1})})
-    assert digest(declaration=more) == before
+    for name in ("flannel-node-2", "flannel-node-6", "flannel-node-7"):  # the last one of an earlier declaration
+        (state.pki / "certs" / f"{name}.crt").write_text("2", "utf-8")
+    more = state.directory / "cluster.yml"
+    more.write_text(DECLARATION.read_text("utf-8").replace("count: 5", "count: 6"), "utf-8")
+    assert len(load(more).hosts) == len(load(DECLARATION).hosts) + 1
+    assert digest(declaration=load(more)) == before
 
 
 def test_a_setting_of_all_hosts_counts(digest: Digest) -> None:
