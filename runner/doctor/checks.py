@@ -127,9 +127,9 @@ def _kernel(observed: Snapshot, declared: Declaration) -> Finding:
     wanted = {name: max(value, observed.kernel[name]) for name, value in least.items()} | KUBELET
     lacking = {name: value for name, value in wanted.items() if observed.kernel[name] != value}
     text = ", ".join(f"{name} {observed.kernel[name]}" for name in lacking or least)
-    problem = f"{text}; other values are needed for {len(declared.hosts)} hosts" if lacking else ""
-    if declared.provider != "docker":  # virtual machines have kernels of their own
-        problem = ""
+    # Virtual machines have kernels of their own.
+    is_wrong = lacking and declared.provider == "docker"
+    problem = f"{text}; other values are needed for {len(declared.hosts)} hosts" if is_wrong else ""
     remedy = f"`sysctl {' '.join(f'{name}={value}' for name, value in lacking.items())}`"
     # All of them, also one that an earlier fix or another file has set.
     fix = partial(remedies.set_kernel, {name: (observed.kernel[name], value) for name, value in wanted.items()})

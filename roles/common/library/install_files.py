@@ -245,9 +245,8 @@ def main() -> None:
     module = AnsibleModule(spec, supports_check_mode=True)
     host = Host(module)
     files = module.params["files"]
-    if not module.check_mode:
-        found = {entry["path"]: expected(entry) for entry in files}
-        note(module.params["role"], "files", {"files": found, "looks": module.params["looks"]})
+    found = {entry["path"]: expected(entry) for entry in files}
+    note(module, "files", {"files": found, "looks": module.params["looks"]})
     # Programs are there before anything else is changed: one checks the configuration that comes with it.
     host.wanted = [entry["path"] for entry in files if entry["sha256"] and not entry["source"] and host.differs(entry)]
     for entry in files if module.check_mode or not host.wanted else ():

@@ -97,8 +97,7 @@ def main() -> None:
         "role": {"type": "str", "required": True},
     }
     module = AnsibleModule(spec, supports_check_mode=True)
-    if not module.check_mode:
-        note(module.params["role"], "services", {name: module.params[name] for name in ("names", "restart_if")})
+    note(module, "services", {name: module.params[name] for name in ("names", "restart_if")})
     systemd = Systemd(module)
     units = systemd.properties([f"{name}.service" for name in module.params["names"]])
     reload_due = any(unit["NeedDaemonReload"] == "yes" for unit in units)

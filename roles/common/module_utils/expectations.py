@@ -4,14 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 ROLES = Path("/var/lib/cluster/roles")  # cluster-look reads it
 
 
-def note(role: str, part: str, expected: Any) -> None:
-    """Keep one module's part of what a role expects on the host.
+def note(module: AnsibleModule, part: str, expected: Any) -> None:
+    """Keep one module's part of what its role expects on the host, unless this is only a check, or no role's task.
 
     If that is another than before, the role counts as not run until it has come to its end again.
     """
+    role = module.params["role"]
+    if module.check_mode or not role:
+        return
     directory, content = ROLES / role, json.dumps(expected, sort_keys=True)
     path = directory / f"{part}.json"
     if path.exists() and path.read_text() == content:

@@ -183,6 +183,12 @@ def test_text_is_as_good_as_a_boolean(host: Path) -> None:
     assert list(host.iterdir()) == [host / "bin"]
 
 
+def test_without_a_role_nothing_is_noted(host: Path) -> None:
+    """Notes are for cluster-look of role host; here they would be the workstation's."""
+    install(host, {"path": "etc", "state": "directory"})
+    assert not Path("/var/lib/cluster/roles/files.json").exists()
+
+
 def test_no_content_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ansible's modules write their arguments to the journal of the host."""
     common = CHECKOUT / "roles" / "common"
