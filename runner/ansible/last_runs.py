@@ -89,11 +89,14 @@ class LastRuns:
 def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptions, state: State) -> str:
     """Return a digest of what the roles are given on a host.
 
-    That is not which other nodes there are: one more changes nothing on the others.
+    Of the other nodes that is only whether there is a second one, for what runs twice, and the first one's address,
+    which is kube-proxy's on the controller: one more changes nothing on the others.
     """
     inventory = build_inventory(declaration, {})
     variables = inventory.pop("_meta")["hostvars"]
-    given: list[Any] = [inventory["cluster"]["vars"], variables[host], options.extra_vars]
+    nodes = inventory["workers"]["hosts"]
+    of_nodes = [len(nodes) > 1, variables[nodes[0]]["cluster_address"]]
+    given: list[Any] = [inventory["cluster"]["vars"], variables[host], of_nodes, options.extra_vars]
     digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode())
     names = [one.name for one in declaration.possible_hosts]  # an earlier declaration may have had more
     others = tuple(f"-{name}.{kind}" for name in names if name != host for kind in ("crt", "key"))

@@ -99,8 +99,5 @@ def pods(connect: Connect, core: CoreApi) -> Iterator[Pods]:
 
 @pytest.fixture(scope="session")
 def probes(pods: Pods, nodes: Sequence[Host]) -> list[Probe]:
-    """A web server that tells its pod's name, on the first and on the last node."""
-    pair = [nodes[0], nodes[-1]]
-    for number, node in enumerate(pair):
-        pods.create(f"probe-{number}", node=str(node.address), labels={"app": "probe"})
-    return [pods.running(f"probe-{number}") for number in range(len(pair))]
+    """A web server on the first and on the last node."""
+    return pods.serve("probe", [nodes[0], nodes[-1]])

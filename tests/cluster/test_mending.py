@@ -47,6 +47,15 @@ def fixture_victim(nodes: Sequence[Host], core: CoreApi) -> Iterator[Host]:
     recovered(core, nodes[-1])
 
 
+@pytest.fixture(name="probes")
+def fixture_probes(pods: Pods, nodes: Sequence[Host]) -> Iterator[Sequence[Probe]]:
+    """Web servers of this test alone, since an earlier one may have cost a node its pods."""
+    probes = pods.serve("mended", [nodes[0], nodes[-1]])
+    yield probes
+    for probe in probes:
+        pods.core.delete_namespaced_pod(probe.name, NAMESPACE, grace_period_seconds=0)
+
+
 def test_a_cluster_as_declared_has_no_difference(core: CoreApi) -> None:
     wait_until_ready(core)
     assert differences() == []

@@ -98,12 +98,12 @@ BY_NAME: dict[str, Callable[[str], Any]] = {
 }
 
 
-def render(work: Path, variables: dict[str, Any]) -> Path:
+def render(work: Path, variables: dict[str, Any], declared: Path = DECLARATION) -> Path:
     """Return a directory HOST/ROLE/TEMPLATE, rendered as the roles do on a controller and on a node."""
-    declaration = load(DECLARATION)
+    declaration = load(declared)
     state = State(work)
     pki.ensure(declaration, inventory.read_endpoints(declaration), state)
-    state.release.mkdir()
+    state.release.mkdir(exist_ok=True)
     manifest = {"binaries": dict.fromkeys(PROGRAMS, "00ff"), "images": IMAGES}
     (state.release / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     described = inventory.build_inventory(declaration, {})
@@ -150,6 +150,21 @@ def test_a_node_offers_what_is_declared_however_large_the_machine(rendered: Path
     evicting = int(kubelet["evictionHard"]["memory.available"].removesuffix("Mi")) * 1024
     assert 2 - int(kubelet["systemReserved"]["cpu"]) == 1
     assert 16 * 2**20 - int(kubelet["systemReserved"]["memory"].removesuffix("Ki")) - evicting == 1024 * 1024
+
+
+@pytest.mark.parametrize("count", [6, 1])
+def test_how_many_nodes_there_are_changes_what_is_spread_over_two(
+    rendered: Path, tmp_path_factory: pytest.TempPathFactory, count: int
+) -> None:
+    """`digest_of_inputs` of runner/ansible/last_runs.py relies on it: one more node runs no role on the others."""
+    work = tmp_path_factory.mktemp("nodes")
+    shutil.copytree(rendered.parent / ".cluster", work / ".cluster", symlinks=True)
+    declared = work / "cluster.yml"
+    declared.write_text(DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}"), "utf-8")
+    other = render(work, ASKED, declared)
+    files = [path.relative_to(rendered) for path in rendered.rglob("*") if path.is_file()]
+    differing = {path.name for path in files if (rendered / path).read_bytes() != (other / path).read_bytes()}
+    assert differing == ({"coredns.yml.j2"} if count == 1 else set())
 
 
 async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:

@@ -8,6 +8,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
+from runner.declaration.model import Host
 from tests.support.polling import wait_until
 
 NAMESPACE = "cluster-tests"
@@ -83,6 +84,13 @@ class Pods:
     ) -> None:
         """Ask for a pod, on a certain node where one is named."""
         self.core.create_namespaced_pod(NAMESPACE, manifest(name, node, labels or {}, image, command))
+
+    def serve(self, name: str, nodes: Sequence[Host]) -> list[Probe]:
+        """Return web servers that tell their pod's name, one on each of the nodes, once they answer."""
+        names = [f"{name}-{number}" for number in range(len(nodes))]
+        for pod, node in zip(names, nodes, strict=True):
+            self.create(pod, node=str(node.address), labels={"app": "probe"})
+        return [self.running(pod) for pod in names]
 
     def running(self, name: str) -> Probe:
         """A pod, once it is ready."""

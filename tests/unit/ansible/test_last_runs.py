@@ -34,6 +34,16 @@ def fixture_digest(state: State) -> Digest:
     return digest
 
 
+@pytest.fixture(name="with_nodes")
+def fixture_with_nodes(tmp_path: Path) -> Callable[[int], Declaration]:
+    def with_nodes(count: int) -> Declaration:
+        declared = tmp_path / "cluster.yml"
+        declared.write_text(DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}"), "utf-8")
+        return load(declared)
+
+    return with_nodes
+
+
 def test_it_is_the_same_for_the_same(digest: Digest) -> None:
     assert digest() == digest()
 
@@ -63,15 +73,20 @@ def test_another_release_counts(digest: Digest, state: State) -> None:
     assert digest() != before
 
 
-def test_what_is_another_nodes_does_not_count(digest: Digest, state: State) -> None:
+def test_what_is_another_nodes_does_not_count(
+    digest: Digest, state: State, with_nodes: Callable[[int], Declaration]
+) -> None:
     """One more node must not run the roles on all others."""
     before = digest()
     for name in ("flannel-node-2", "flannel-node-6", "flannel-node-7"):  # the last one of an earlier declaration
         (state.pki / "certs" / f"{name}.crt").write_text("2", "utf-8")
-    more = state.directory / "cluster.yml"
-    more.write_text(DECLARATION.read_text("utf-8").replace("count: 5", "count: 6"), "utf-8")
-    assert len(load(more).hosts) == len(load(DECLARATION).hosts) + 1
-    assert digest(declaration=load(more)) == before
+    assert digest(declaration=with_nodes(6)) == before
+
+
+def test_a_second_node_counts(digest: Digest, with_nodes: Callable[[int], Declaration]) -> None:
+    """The name service is spread over two nodes where there are two."""
+    digests = [digest("controller", declaration=with_nodes(count)) for count in (1, 2, 3)]
+    assert digests[0] != digests[1] == digests[2]
 
 
 def test_a_setting_of_all_hosts_counts(digest: Digest) -> None:
