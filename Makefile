@@ -44,8 +44,8 @@ destroy: ## remove this checkout's hosts
 
 # The cluster's tests: a run that changes nothing, then the hosts, the API and the pages.
 whole := tests/machines tests/site tests/hosts tests/cluster tests/app
-test: lint integration ## all checks and tests: removes the cluster of this checkout, and raises and removes its own (KEEP=1 leaves it)
-	@$(tested) pytest --raise $(wildcard $(whole))
+test: lint integration ## all checks and tests, with a cluster of their own beside yours (KEEP=1 leaves it in .cluster/tests)
+	@$(tested) tests.own_cluster $(wildcard $(whole))
 
 # Two hosts at most, in a network of their own beside whatever cluster runs.
 role: prepare ## roles by themselves, with defaults and with all variables changed: `make role ROLE=etcd`; all roles without ROLE

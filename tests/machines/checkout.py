@@ -13,11 +13,16 @@ from runner.events import Event
 from runner.machines import hosts
 from runner.machines.containers import Container, Docker
 from runner.machines.ssh import SshTarget
-from runner.state import CHECKOUT, State
+from runner.state import CHECKOUT, DECLARATION, State
 
 PARTS = ("Vagrantfile", "ansible.cfg", "group_vars", "inventory", "runner")
 WHOLE = (*PARTS, "artifacts", "demonstrator", "playbooks", "roles", "tests")
 NETWORK = "172.31.254"
+
+
+def renumbered(text: str, network: str) -> str:
+    """Return a text of this checkout with its hosts' addresses in another network, given by its first three numbers."""
+    return text.replace(str(load(DECLARATION).controller.address).rpartition(".")[0] + ".", f"{network}.")
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,8 @@ class Checkout:
                 directory.mkdir(exist_ok=True)
                 shutil.copy(source, directory / part)
         declaration = directory / "inventory" / "cluster.yml"
-        text = declaration.read_text(encoding="utf-8")
-        text = text.replace("172.17.8.", f"{network}.").replace("count: 5", "count: 1")
-        declaration.write_text(text, encoding="utf-8")
+        text = renumbered(declaration.read_text(encoding="utf-8"), network)
+        declaration.write_text(text.replace("count: 5", "count: 1"), encoding="utf-8")
         (directory / ".venv").symlink_to(CHECKOUT / ".venv")
         (directory / ".cluster").mkdir(mode=0o700)
         (directory / ".cluster" / "release").symlink_to(State().release.resolve(strict=True))

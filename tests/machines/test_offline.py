@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.declaration import load
 from runner.state import CHECKOUT
 
 SCRIPT = """
@@ -62,4 +63,4 @@ def test_a_prepared_machine_needs_no_network(tmp_path: Path, docker: Path) -> No
 
     output = run.stdout + run.stderr
     assert run.returncode == 0, output + (docker / "dockerd.log").read_text("utf-8")[-3000:]
-    assert "http://172.17.8.20/" in output
+    assert f"http://{load(declaration).controller.address}/" in output

@@ -1,0 +1,60 @@
+"""Run tests against a cluster of their own, beside whatever cluster runs: `python -m tests.own_cluster tests/cluster`.
+
+The arguments are pytest's. The tests run in a copy of this checkout, since a cluster belongs to one: `OWN`, with
+a network of its own. The cluster is raised from nothing, and removed afterwards unless KEEP is set. It has to be
+there before tests are collected, since testinfra makes one test of each for every host of the inventory.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from runner.state import CHECKOUT, DECLARATION
+from tests.machines.checkout import renumbered
+
+OWN = CHECKOUT / ".cluster" / "tests"
+NETWORK = "172.31.252"
+NOT_COPIED = ("__pycache__", "*.egg-info", "node_modules")
+
+
+def copy() -> None:
+    """Copy the checkout but for hidden files; its documents tell the addresses of the copy's cluster."""
+    shutil.rmtree(OWN, ignore_errors=True)
+    OWN.mkdir(parents=True, mode=0o700)
+    for source in CHECKOUT.glob("[!.]*"):
+        if source.is_dir():
+            shutil.copytree(source, OWN / source.name, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
+        else:
+            shutil.copy(source, OWN)
+    (OWN / ".venv").symlink_to(CHECKOUT / ".venv")
+    for path in (OWN / DECLARATION.relative_to(CHECKOUT), *OWN.glob("*.md"), *OWN.glob("docs/*.md")):
+        path.write_text(renumbered(path.read_text("utf-8"), NETWORK), "utf-8")
+
+
+def run(*command: str) -> int:
+    """Run a module of the copy's to its end, which after Ctrl-C is its own business, and return its exit code."""
+    print(f"\n$ python -m {' '.join(command)}", flush=True)
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run([sys.executable, "-m", *command], cwd=OWN, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def main(tests: Sequence[str]) -> int:
+    """Return the exit code of the tests, or of the run that could not raise a cluster for them."""
+    if OWN.is_dir():
+        run("runner", "destroy")
+    copy()
+    try:
+        return run("runner", "site") or run("pytest", *tests)
+    finally:
+        if not os.environ.get("KEEP"):
+            run("runner", "destroy")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
