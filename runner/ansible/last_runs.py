@@ -6,6 +6,7 @@ inventory says may come from anywhere.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -24,6 +25,7 @@ from runner.state import CHECKOUT, State
 
 LOOK = ("sudo", "--non-interactive", "/usr/local/sbin/cluster-look")
 LOOK_SECONDS = 60.0
+LOOKS_AT_ONCE = 4 * (os.cpu_count() or 1)  # with fifty hosts on two CPUs a look took longer than its commands may
 SOURCES = ("ansible.cfg", "playbooks", "roles", *PLACES)  # what Ansible reads of the checkout, beside the inventory
 
 
@@ -82,7 +84,7 @@ class LastRuns:
                 return jobs.run(self._targets[host].command(*command), timeout=LOOK_SECONDS)
             return None
 
-        answers = jobs.run_parallel([partial(run, *item) for item in commands.items()], len(commands))
+        answers = jobs.run_parallel([partial(run, *item) for item in commands.items()], LOOKS_AT_ONCE)
         return dict(zip(commands, answers, strict=True))
 
 
