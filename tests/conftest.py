@@ -1,4 +1,4 @@
-"""What all tests share: their markers, and their order."""
+"""The markers and the order of all tests."""
 
 import pytest
 
