@@ -32,6 +32,7 @@ def conditions(api: Api, nodes: Sequence[str], page: str, provisioning: str) -> 
         "API answers": lambda: "" if api.is_ready() else "not yet",
         "nodes ready": lambda: _nodes(api, nodes),
         "names resolve": lambda: _names(api),
+        "pods reach other nodes": lambda: _network(api, nodes),
         "all pods ready": lambda: _missing_pods(
             api, "default", api.replication_controllers("default"), "there are none"
         ),
@@ -78,6 +79,16 @@ def _names(api: Api) -> str:
     coredns = [deployment for deployment in api.deployments("kube-system") if deployment.name == "coredns"]
     missing = _missing_pods(api, "kube-system", coredns, "there is no CoreDNS")
     return missing or ("" if api.has_endpoint("kube-system", "kube-dns") else "kube-dns has no endpoint")
+
+
+def _network(api: Api, expected: Sequence[str]) -> str:
+    """Name the nodes without a pod that resolves names and reaches another node's.
+
+    See roles/kube-master/templates/network-check.yml.j2.
+    """
+    checks = [pod for pod in api.pods("kube-system") if pod.name.startswith("network-check-")]
+    working = {pod.node for pod in checks if pod.ready == pod.containers}
+    return ", ".join(f"not on {node}" for node in expected if node not in working)
 
 
 def _missing_pods(api: Api, namespace: str, groups: Sequence[Replicas], none: str) -> str:

@@ -9,7 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from runner.declaration.model import Declaration, Host
 from tests.support.cluster.disruption import BACK, MOVED, SILENT, ready, recovered, run, silenced, wait_until_ready
-from tests.support.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, manifest
+from tests.support.cluster.pods import IMAGE, NAMESPACE, SERVER, CoreApi, Pods, is_ready, manifest
 from tests.support.cluster.workstation import Shell, page
 from tests.support.polling import wait_until
 
@@ -64,6 +64,25 @@ def test_pods_leave_a_lost_node(core: CoreApi, pods: Pods, on: Callable[[str], S
             wait_until(homes, "it runs elsewhere", lambda seen: seen and str(victim.address) not in seen, seconds=MOVED)
     finally:
         core.delete_namespaced_replication_controller("wanderer", NAMESPACE, propagation_policy="Background")
+
+
+def test_the_network_check_names_a_node_whose_pods_reach_no_other(
+    core: CoreApi, on: Callable[[str], Shell], nodes: Sequence[Host], victim: Host
+) -> None:
+    """And no other node: `site` waits for this condition."""
+
+    def failing() -> set[str]:
+        pods = core.list_namespaced_pod("kube-system", label_selector="k8s-app=network-check").items
+        return {str(node.address) for node in nodes} - {pod.spec.node_name for pod in pods if is_ready(pod)}
+
+    rule = "FORWARD --in-interface cni0 --out-interface flannel.1 --jump DROP"
+    wait_until(lambda: not failing(), "every node's pods reach others", seconds=BACK)
+    on(victim.name).root(f"iptables --insert {rule}")
+    try:
+        wait_until(failing, "the node is named", lambda seen: seen == {str(victim.address)}, seconds=BACK)
+    finally:
+        on(victim.name).root(f"iptables --delete {rule}")
+    wait_until(lambda: not failing(), "every node's pods reach others again", seconds=BACK)
 
 
 def test_a_node_comes_back_after_a_halt(core: CoreApi, pods: Pods, victim: Host) -> None:

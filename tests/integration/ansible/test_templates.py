@@ -164,7 +164,7 @@ def test_how_many_nodes_there_are_changes_what_is_spread_over_two(
     other = render(work, ASKED, declared)
     files = [path.relative_to(rendered) for path in rendered.rglob("*") if path.is_file()]
     differing = {path.name for path in files if (rendered / path).read_bytes() != (other / path).read_bytes()}
-    assert differing == ({"coredns.yml.j2"} if count == 1 else set())
+    assert differing == ({"coredns.yml.j2", "network-check.yml.j2"} if count == 1 else set())
 
 
 async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:

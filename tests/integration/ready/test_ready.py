@@ -43,6 +43,13 @@ def pod(name: str, reason: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": {"containers": [{"name": "main"}]}, "status": status}
 
 
+def network_check(node: str, *, ready: bool = True) -> dict[str, Any]:
+    container = {"name": "main", "image": "", "imageID": "", "ready": ready, "restartCount": 0}
+    status = {"phase": "Running", "containerStatuses": [container]}
+    name = {"name": f"network-check-{node.rpartition('.')[2]}"}
+    return {"metadata": name, "spec": {"nodeName": node, "containers": [{"name": "main"}]}, "status": status}
+
+
 def scaling(rule: str = "predictive", utilisation: int = 20, producers: int = 1, processors: int = 1) -> dict[str, Any]:
     counts = {"producers": {"requested": producers}, "processors": {"requested": processors}}
     return {"rule": rule, "preferred_utilisation": utilisation, **counts}
@@ -106,7 +113,7 @@ def cluster() -> Iterator[Cluster]:
     cluster.answers = {"/readyz": "ok", "/": "<html>", "/coordinator/statistics": flow}
     cluster.list("/api/v1/nodes", *map(node, NODES))
     cluster.list(f"{system}/deployments", replicas("coredns", 2, 2), replicas("metrics-server", 1, 0))
-    cluster.list("/api/v1/namespaces/kube-system/pods")
+    cluster.list("/api/v1/namespaces/kube-system/pods", *map(network_check, NODES))
     endpoint = {"addresses": ["10.1.3.4"], "conditions": {"ready": True}}
     path = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
     cluster.list(path, {"addressType": "IPv4", "endpoints": [endpoint]})
@@ -140,6 +147,7 @@ def test_every_condition_of_a_ready_cluster_holds(cluster: Cluster, tmp_path: Pa
         "API answers",
         "nodes ready",
         "names resolve",
+        "pods reach other nodes",
         "all pods ready",
         "page answers",
         "data flows",
@@ -186,6 +194,11 @@ def test_waits_until_a_condition_holds(cluster: Cluster, tmp_path: Path) -> None
             "/apis/apps/v1/namespaces/kube-system/deployments",
             403,
             "names resolve: list_namespaced_deployment kube-system of {url} answers 403 Forbidden: 403",
+        ),
+        (
+            "/api/v1/namespaces/kube-system/pods",
+            {"items": [network_check(NODES[0]), network_check(NODES[1], ready=False)]},
+            "pods reach other nodes: not on 172.17.8.32",
         ),
         ("/", 503, "page answers: {url}/ answers 503 Service Unavailable"),
         (
