@@ -27,12 +27,16 @@ HOSTS = ("controller", "node-1")
 RENDER = [
     {
         "name": "Render every template of the role",
-        "ansible.builtin.template": {
-            "src": "{{ template }}",
-            "dest": "{{ rendered }}/{{ inventory_hostname }}/{{ role_name }}/{{ template | basename }}",
+        "ansible.builtin.copy": {
+            "content": """
+                {%- set found = {} -%}
+                {%- for path in query('fileglob', role_path ~ '/templates/*.j2') -%}
+                {%- set _ = found.update({path | basename: lookup('template', path)}) -%}
+                {%- endfor -%}
+                {{ found | to_json }}
+                """,
+            "dest": "{{ rendered }}/{{ inventory_hostname }}/{{ role_name }}.json",
         },
-        "with_fileglob": "templates/*.j2",
-        "loop_control": {"loop_var": "template"},
         # What a role's task says of a kubeconfig.
         "vars": {"kubeconfig": {"user": "somebody", "ca": "/ca", "certificate": "/crt", "key": "/key"}},
     }
@@ -127,6 +131,10 @@ def render(work: Path, variables: dict[str, Any], declared: Path = DECLARATION) 
     command = [program, "-i", str(listing), "-e", "@variables.yml", "playbooks/play.yml"]
     run = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+    for listed in (work / "rendered").glob("*/*.json"):
+        for name, text in json.loads(listed.read_text("utf-8")).items():
+            (listed.with_suffix("") / name).write_text(text, "utf-8")
+        listed.unlink()
     return work / "rendered"
 
 
