@@ -43,19 +43,17 @@ def site(cluster: Cluster, options: PlaybookOptions, mirror: str | None, run: Ru
     if not (options.partial or options.check):
         applied.write(state)
     with step("roles", report) as end:
-        last_runs = LastRuns.of(cluster, options, state)
-        end.summary = _run_roles(cluster, options, run, last_runs)
+        end.summary = _run_roles(cluster, options, run)
     if not (options.partial or options.check):
         Use.settle(Cache(cache_directory()), state.checkout)
         with step("ready", report):
             wait_until_ready(cluster, state, report)
-    if last_runs:  # not before: while pods start, they need the CPUs
-        last_runs.note()
     run.addresses = addresses(cluster, state)
 
 
-def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run, last_runs: LastRuns | None) -> str:
+def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run) -> str:
     """Run the roles on the hosts that need it, and return the result in words."""
+    last_runs = LastRuns.of(cluster, options, run.state)
     if last_runs:
         outdated = last_runs.outdated(run.report)
         if not outdated:
@@ -64,7 +62,10 @@ def _run_roles(cluster: Cluster, options: PlaybookOptions, run: Run, last_runs: 
             options = replace(options, limit=",".join(outdated))
     # Nodes need not wait for the control plane: their services do, where they have to.
     groups = () if options.limit else ("control_plane", "workers")
-    return run_playbook(options, run.report, run.directory / "ansible.log", groups).summary()
+    result = run_playbook(options, run.report, run.directory / "ansible.log", groups)
+    if last_runs:
+        last_runs.note()
+    return result.summary()
 
 
 def _check_machine(declaration: Declaration, report: Report) -> str:

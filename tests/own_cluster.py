@@ -5,6 +5,7 @@ a network of its own. The cluster is raised from nothing, and removed afterwards
 there before tests are collected, since testinfra makes one test of each for every host of the inventory.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -12,18 +13,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from runner.state import CHECKOUT, DECLARATION
+from runner.state import CHECKOUT, DECLARATION, State
 from tests.machines.checkout import renumbered
 
 OWN = CHECKOUT / ".cluster" / "tests"
 NETWORK = "172.31.252"
-NOT_COPIED = ("__pycache__", "*.egg-info", "node_modules")
+NOT_COPIED = ("__pycache__", "local.yml", "static.yml")  # a person's own settings among them
 
 
 def copy() -> None:
     """Copy the checkout but for hidden files; its documents tell the addresses of the copy's cluster."""
-    shutil.rmtree(OWN, ignore_errors=True)
-    OWN.mkdir(parents=True, mode=0o700)
+    if OWN.exists():
+        shutil.rmtree(OWN)
+    OWN.mkdir(mode=0o700)
     for source in CHECKOUT.glob("[!.]*"):
         if source.is_dir():
             shutil.copytree(source, OWN / source.name, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
@@ -46,8 +48,8 @@ def run(*command: str) -> int:
 
 def main(tests: Sequence[str]) -> int:
     """Return the exit code of the tests, or of the run that could not raise a cluster for them."""
-    if OWN.is_dir():
-        run("runner", "destroy")
+    if (OWN / "runner").is_dir() and (failed := run("runner", "destroy")):
+        return failed
     copy()
     try:
         return run("runner", "site") or run("pytest", *tests)
@@ -57,4 +59,10 @@ def main(tests: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    State().create()
+    with OWN.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("Tests run in this checkout already: wait until they end.")
+        sys.exit(main(sys.argv[1:]))

@@ -25,8 +25,9 @@ from runner.state import CHECKOUT, State
 
 LOOK = ("sudo", "--non-interactive", "/usr/local/sbin/cluster-look")
 LOOK_SECONDS = 60.0
-LOOKS_AT_ONCE = 4 * (os.cpu_count() or 1)  # with fifty hosts on two CPUs a look took longer than its commands may
-SOURCES = ("ansible.cfg", "playbooks", "roles", *PLACES)  # what Ansible reads of the checkout, beside the inventory
+LOOKS_AT_ONCE = 4 * (os.cpu_count() or 1)  # with fifty hosts on two CPUs commands took longer than the 10 s of look.py
+# What Ansible reads of the checkout, beside the inventory, and what Ansible it is.
+SOURCES = ("ansible.cfg", "requirements.lock", "playbooks", "roles", *PLACES)
 
 
 class LastRuns:
@@ -91,14 +92,19 @@ class LastRuns:
 def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptions, state: State) -> str:
     """Return a digest of what the roles are given on a host.
 
-    Of the other nodes that is only whether there is a second one, for what runs twice, and the first one's address,
-    which is kube-proxy's on the controller: one more changes nothing on the others.
+    Of the other nodes that is only whether there is more than one (CoreDNS and network check, role kube-master), the
+    address of the first (kube-proxy on the controller) and their networks of 256 addresses (role flannel): one more
+    node changes nothing on the others.
     """
     inventory = build_inventory(declaration, {})
     variables = inventory.pop("_meta")["hostvars"]
     nodes = inventory["workers"]["hosts"]
-    of_nodes = [len(nodes) > 1, variables[nodes[0]]["cluster_address"]]
-    given: list[Any] = [inventory["cluster"]["vars"], variables[host], of_nodes, options.extra_vars]
+    networks = {str(one.address).rpartition(".")[0] for one in declaration.hosts}
+    of_nodes = [len(nodes) > 1, variables[nodes[0]]["cluster_address"], sorted(networks)]
+    # A person's variables may read them.
+    environment = {name: value for name, value in os.environ.items() if name.startswith("INAETICS_")}
+    environment.pop("INAETICS_RUN", None)  # the runner's own
+    given: list[Any] = [inventory["cluster"]["vars"], variables[host], of_nodes, options.extra_vars, environment]
     digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=str).encode())
     names = [one.name for one in declaration.possible_hosts]  # an earlier declaration may have had more
     others = tuple(f"-{name}.{kind}" for name in names if name != host for kind in ("crt", "key"))
@@ -112,6 +118,8 @@ def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptio
 def _files(options: PlaybookOptions, state: State) -> Iterator[Path]:
     """Yield the files that roles are given, in a fixed order."""
     for place in (*(CHECKOUT / name for name in SOURCES), state.pki):
-        paths = [place] if place.is_file() else sorted(place.rglob("*"))
+        # Ansible follows a link to a directory of variables.
+        below = sorted(Path(parent, name) for parent, _, names in os.walk(place, followlinks=True) for name in names)
+        paths = [place] if place.is_file() else below
         yield from (path for path in paths if path.is_file() and path.suffix != ".pyc")
     yield from (state.dashboard_salt, state.provisioning_token, state.release / "manifest.json", *options.extra_files)

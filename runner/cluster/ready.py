@@ -87,7 +87,7 @@ def _network(api: Api, expected: Sequence[str]) -> str:
     See roles/kube-master/templates/network-check.yml.j2.
     """
     checks = [pod for pod in api.pods("kube-system") if pod.name.startswith("network-check-")]
-    working = {pod.node for pod in checks if pod.ready == pod.containers}
+    working = {pod.node for pod in checks if pod.ready == pod.containers and pod.status != "Terminating"}
     return ", ".join(f"not on {node}" for node in expected if node not in working)
 
 

@@ -49,11 +49,11 @@ def fixture_victim(nodes: Sequence[Host], core: CoreApi) -> Iterator[Host]:
 
 @pytest.fixture(name="probes")
 def fixture_probes(pods: Pods, nodes: Sequence[Host]) -> Iterator[Sequence[Probe]]:
-    """Web servers of this test alone, since an earlier one may have cost a node its pods."""
-    probes = pods.serve("mended", [nodes[0], nodes[-1]])
-    yield probes
-    for probe in probes:
-        pods.core.delete_namespaced_pod(probe.name, NAMESPACE, grace_period_seconds=0)
+    """Web servers of this test alone, since an earlier test may have cost a node its pods."""
+    try:
+        yield pods.serve("mended", [nodes[0], nodes[-1]])
+    finally:
+        pods.core.delete_collection_namespaced_pod(NAMESPACE, label_selector="app=mended", grace_period_seconds=0)
 
 
 def test_a_cluster_as_declared_has_no_difference(core: CoreApi) -> None:
@@ -105,7 +105,7 @@ def test_flushed_rules_of_the_firewall_come_back(
     on: Callable[[str], Shell], pods: Pods, probes: Sequence[Probe], victim: Host
 ) -> None:
     """flanneld looks after its own; kube-proxy notices the loss of its chains only."""
-    spec = {"selector": {"app": "probe"}, "ports": [{"port": 80, "targetPort": PORT}]}
+    spec = {"selector": {"app": "mended"}, "ports": [{"port": 80, "targetPort": PORT}]}
     body = {"metadata": {"name": "flushed"}, "spec": spec}
     address = pods.core.create_namespaced_service(NAMESPACE, body).spec.cluster_ip
     ask = partial(on(victim.name).root, f"curl --silent --fail --max-time 2 http://{address}/hostname || true")
@@ -144,18 +144,29 @@ NODE_DAMAGE = [
         "kube-proxy: /etc/kube-proxy/ca.crt is not as it was": "ln --symbolic --force /dev/null /etc/kube-proxy/ca.crt",
     },
 ]
-CONTROLLER_DAMAGE = {
-    "host: account of people changed": "usermod --shell /bin/sh core",
-    "etcd: users, roles and permissions changed": f"{ETCDCTL} user add stranger --no-password",
-    "flannel: network changed": f"{ETCDCTL} put /coreos.com/network/config '{{}}'",
-    "docker-registry: images changed": f"printf x >{TAG}",
-    "kube-master: Kubernetes objects changed": f"{KUBECTL} -n kube-system scale deployment coredns --replicas=0",
-    "inaetics-app: running queue changed": f"{KUBECTL} scale rc inaetics-queue-celix-controller --replicas=1",
-}
+ELSEWHERE = "mv /etc/flannel /srv/ && ln --symbolic /srv/flannel /etc/ && chmod 777 /srv/flannel"
+CONTROLLER_DAMAGE = [
+    {
+        "host: account of people changed": "usermod --shell /bin/sh core",
+        "etcd: users, roles and permissions changed": f"{ETCDCTL} user add stranger --no-password",
+        "flannel: network changed": f"{ETCDCTL} put /coreos.com/network/config '{{}}'",
+        "docker-registry: images changed": f"printf x >{TAG}",
+        "kube-master: Kubernetes objects changed": f"{KUBECTL} -n kube-system scale deployment coredns --replicas=0",
+        "inaetics-app: running queue changed": f"{KUBECTL} scale rc inaetics-queue-celix-controller --replicas=1",
+    },
+    {
+        "etcd: account changed": "usermod --shell /bin/sh etcd",
+        "docker-registry: account changed": "usermod --shell /bin/sh docker-registry",
+        "kube-master: accounts changed": "usermod --shell /bin/sh kube-scheduler",
+        "inaetics-app: account changed": "usermod --shell /bin/sh inaetics",
+        "flannel: /etc/flannel is not as it was": ELSEWHERE,
+    },
+]
 
 
 @pytest.mark.parametrize(
-    ("host", "damage"), [*(("node-5", damage) for damage in NODE_DAMAGE), ("controller", CONTROLLER_DAMAGE)]
+    ("host", "damage"),
+    [(host, one) for host, several in (("node-5", NODE_DAMAGE), ("controller", CONTROLLER_DAMAGE)) for one in several],
 )
 def test_each_role_notices_what_is_not_as_it_left_it(
     on: Callable[[str], Shell], core: CoreApi, host: str, damage: dict[str, str]

@@ -202,7 +202,7 @@ VIOLATIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("violation", VIOLATIONS)
 def test_the_demonstrators_namespace_is_restricted(core: CoreApi, violation: str) -> None:
     """namespace default lets nobody in who could leave a container."""
-    pod = manifest("offender", None, {}, "pause:1", ["true"])
+    pod = manifest("offender", None, {}, "pause:2", ["true"])
     change = dict(VIOLATIONS[violation])
     pod["spec"]["containers"][0] |= change.pop("containers", {})
     pod["spec"] |= change

@@ -31,7 +31,7 @@ OWN = {
     "inaetics_app_dashboard_hosts": ["dashboard.example"],
     "inaetics_app_dashboard_password": "of the dashboard",
     "kube_master_dns_upstreams": ["192.0.2.53"],
-    "kube_node_pause_image": "{{ cluster_registry }}/pause@{{ cluster_images['pause:1'] }}",
+    "kube_node_pause_image": "{{ cluster_registry }}/pause@{{ cluster_images['pause:2'] }}",
 }
 
 

@@ -84,9 +84,9 @@ def is_at(path: Path, wanted: dict) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return wanted["kind"] == "absent"
     if stat.S_ISLNK(status.st_mode):
-        return wanted == {"kind": "link", "link": str(path.readlink())} or (
-            wanted["kind"] == "directory" and path.is_dir()
-        )
+        if wanted["kind"] != "directory" or not path.is_dir():
+            return wanted == {"kind": "link", "link": str(path.readlink())}
+        status = path.stat()  # install_files leaves a link to a directory, with the rights of that one
     found = {
         "kind": "directory" if stat.S_ISDIR(status.st_mode) else "file",
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",

@@ -47,7 +47,7 @@ ASKED = {
     "__kube_node_capacity": {"stdout_lines": ["2", str(16 * 2**20)]},
     "inaetics_app_dashboard_password": PASSWORD,
 }
-IMAGES = dict.fromkeys(["pause:1", "coredns/coredns:1.15.0", "metrics-server/metrics-server:v0.9.0"], "sha256:00ff")
+IMAGES = dict.fromkeys(["pause:2", "coredns/coredns:1.15.0", "metrics-server/metrics-server:v0.9.0"], "sha256:00ff")
 PROGRAMS = [
     "containerd",
     "etcd",
@@ -169,10 +169,14 @@ def test_how_many_nodes_there_are_changes_what_is_spread_over_two(
     shutil.copytree(rendered.parent / ".cluster", work / ".cluster", symlinks=True)
     declared = work / "cluster.yml"
     declared.write_text(DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}"), "utf-8")
+    assert len(load(declared).hosts) == 1 + count
     other = render(work, ASKED, declared)
     files = [path.relative_to(rendered) for path in rendered.rglob("*") if path.is_file()]
     differing = {path.name for path in files if (rendered / path).read_bytes() != (other / path).read_bytes()}
     assert differing == ({"coredns.yml.j2", "network-check.yml.j2"} if count == 1 else set())
+    objects = yaml.safe_load_all((other / "controller" / "kube-master" / "network-check.yml.j2").read_text("utf-8"))
+    (checking,) = (one["spec"]["template"]["spec"] for one in objects if one["kind"] == "DaemonSet")
+    script(checking["containers"][0]["command"][-1])
 
 
 async def test_the_dashboards_password_is_in_no_file(rendered: Path) -> None:

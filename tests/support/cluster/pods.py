@@ -86,10 +86,13 @@ class Pods:
         self.core.create_namespaced_pod(NAMESPACE, manifest(name, node, labels or {}, image, command))
 
     def serve(self, name: str, nodes: Sequence[Host]) -> list[Probe]:
-        """Return web servers that tell their pod's name, one on each of the nodes, once they answer."""
+        """Return web servers that tell their pod's name, one on each of the nodes, once they answer.
+
+        Their label `app` is the name.
+        """
         names = [f"{name}-{number}" for number in range(len(nodes))]
         for pod, node in zip(names, nodes, strict=True):
-            self.create(pod, node=str(node.address), labels={"app": "probe"})
+            self.create(pod, node=str(node.address), labels={"app": name})
         return [self.running(pod) for pod in names]
 
     def running(self, name: str) -> Probe:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.ansible import PlaybookOptions
+from runner.ansible import PlaybookOptions, last_runs
 from runner.ansible.last_runs import digest_of_inputs
 from runner.declaration import Declaration, load
 from runner.state import DECLARATION, State
@@ -39,7 +39,9 @@ def fixture_with_nodes(tmp_path: Path) -> Callable[[int], Declaration]:
     def with_nodes(count: int) -> Declaration:
         declared = tmp_path / "cluster.yml"
         declared.write_text(DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}"), "utf-8")
-        return load(declared)
+        found = load(declared)
+        assert len(found.hosts) == 1 + count
+        return found
 
     return with_nodes
 
@@ -91,3 +93,35 @@ def test_a_second_node_counts(digest: Digest, with_nodes: Callable[[int], Declar
 
 def test_a_setting_of_all_hosts_counts(digest: Digest) -> None:
     assert digest(declaration=load(DECLARATION).model_copy(update={"name": "another"})) != digest()
+
+
+def test_a_node_in_another_network_of_256_addresses_counts(digest: Digest, tmp_path: Path) -> None:
+    """Role flannel shares the pod network out by address only where all hosts are in one."""
+    text = (
+        DECLARATION.read_text("utf-8").replace("172.17.8.0/24", "172.17.8.0/22").replace("172.17.8.31", "172.17.8.254")
+    )
+    digests = []
+    for count in (2, 3):
+        declared = tmp_path / f"{count}.yml"
+        declared.write_text(text.replace("count: 5", f"count: {count}"), "utf-8")
+        assert str(load(declared).hosts[-1].address) == ("172.17.8.255" if count == 2 else "172.17.9.0")
+        digests.append(digest(declaration=load(declared)))
+    assert digests[0] != digests[1]
+
+
+def test_what_variables_may_read_from_elsewhere_counts(digest: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = digest()
+    monkeypatch.setenv("INAETICS_PASSWORD", "another")
+    assert digest() != before
+
+
+def test_variables_behind_a_link_count(
+    digest: Digest, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkout" / "group_vars").mkdir(parents=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "checkout" / "group_vars" / "all").symlink_to(tmp_path / "mine")
+    monkeypatch.setattr(last_runs, "CHECKOUT", tmp_path / "checkout")
+    before = digest()
+    (tmp_path / "mine" / "vars.yml").write_text("a: 1", "utf-8")
+    assert digest() != before
