@@ -1,12 +1,13 @@
 """The roles' last runs on the declared hosts: a role that is given the same and finds what it left need not run.
 
-`cluster-look` (roles/host/files) compares on the host. On machines of a person's own roles always run: what their
-inventory says may come from anywhere.
+`cluster-look` (roles/host/files) compares on the host. Roles always run on machines of a person's own, and where a
+person's variables call a lookup: what they say may come from anywhere.
 """
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from runner import process
-from runner.ansible.inventory import PLACES, build_inventory
+from runner.ansible.inventory import DEFAULTS, PLACES, build_inventory
 from runner.ansible.play import PlaybookOptions
 from runner.ansible.variables import roles_by_group
 from runner.declaration import Cluster, Declaration
@@ -36,7 +37,7 @@ class LastRuns:
     @classmethod
     def of(cls, cluster: Cluster, options: PlaybookOptions, state: State) -> Self | None:
         """Return the last runs, or None for a run that leaves nothing out, or of hosts that only Ansible knows."""
-        if options.check or options.diff or not isinstance(cluster, Declaration):
+        if options.check or options.diff or not isinstance(cluster, Declaration) or _lookups_of_a_person():
             return None
         return cls(cluster, options, state) if options.limit is None or cluster.hosts_matching(options.limit) else None
 
@@ -115,11 +116,19 @@ def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptio
     return digest.hexdigest()
 
 
+def _lookups_of_a_person() -> bool:
+    files = {path for place in PLACES for path in _below(CHECKOUT / place)} - {DEFAULTS}
+    return any(re.search(rb"\b(lookup|query|q)\(", path.read_bytes()) for path in files)
+
+
 def _files(options: PlaybookOptions, state: State) -> Iterator[Path]:
     """Yield the files that roles are given, in a fixed order."""
     for place in (*(CHECKOUT / name for name in SOURCES), state.pki):
-        # Ansible follows a link to a directory of variables.
-        below = sorted(Path(parent, name) for parent, _, names in os.walk(place, followlinks=True) for name in names)
-        paths = [place] if place.is_file() else below
-        yield from (path for path in paths if path.is_file() and path.suffix != ".pyc")
+        yield from [place] if place.is_file() else _below(place)
     yield from (state.dashboard_salt, state.provisioning_token, state.release / "manifest.json", *options.extra_files)
+
+
+def _below(place: Path) -> list[Path]:
+    """Return the files below a directory; as for Ansible, some of its directories may be links."""
+    found = (Path(parent, name) for parent, _, names in os.walk(place, followlinks=True) for name in names)
+    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")

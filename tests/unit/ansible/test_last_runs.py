@@ -8,6 +8,7 @@ import pytest
 from runner.ansible import PlaybookOptions, last_runs
 from runner.ansible.last_runs import digest_of_inputs
 from runner.declaration import Declaration, load
+from runner.machines import hosts
 from runner.state import DECLARATION, State
 
 Digest = Callable[..., str]
@@ -125,3 +126,15 @@ def test_variables_behind_a_link_count(
     before = digest()
     (tmp_path / "mine" / "vars.yml").write_text("a: 1", "utf-8")
     assert digest() != before
+
+
+@pytest.mark.parametrize(("value", "leaves_out"), [("'{{ 1 + 1 }}'", True), ("\"{{ lookup('env', 'A') }}\"", False)])
+def test_variables_that_come_from_anywhere_leave_nothing_out(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, *, leaves_out: bool
+) -> None:
+    (tmp_path / "group_vars" / "all").mkdir(parents=True)
+    (tmp_path / "group_vars" / "all" / "local.yml").write_text(f"a: {value}\n", "utf-8")
+    monkeypatch.setattr(last_runs, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(hosts, "ssh_config", lambda _: {})
+    found = last_runs.LastRuns.of(load(DECLARATION), PlaybookOptions("site.yml"), state)
+    assert (found is not None) == leaves_out
