@@ -19,6 +19,10 @@ from runner.events import Note, Progress
 from runner.machines.containers import Docker
 from tests.machines.checkout import NETWORK, Checkout
 
+SOMETHING_GOES = """#!/bin/sh
+{docker} "$@" || exit
+[ "$*" != "ps -a -q --no-trunc" ] || echo 0123456789abcdef
+"""
 ADDRESSES = {"controller": f"{NETWORK}.20", "node-1": f"{NETWORK}.31"}
 STALE = "hosts of other checkouts"
 
@@ -47,8 +51,11 @@ def addresses(checkout: Checkout) -> dict[str, str]:
     return {name: json.loads(text)[0]["addr_info"][0]["local"] for name, text in shown.items()}
 
 
-def test_vagrant_up_by_hand_makes_every_host(checkout: Checkout) -> None:
-    output = checkout.run("vagrant", "up")
+def test_vagrant_up_by_hand_makes_every_host(checkout: Checkout, tmp_path: Path) -> None:
+    """Also while another program removes a container, which Vagrant has seen."""
+    (tmp_path / "docker").write_text(SOMETHING_GOES.format(docker=shutil.which("docker")), "utf-8")
+    (tmp_path / "docker").chmod(0o755)
+    output = checkout.run("vagrant", "up", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert "==> node-1: Machine booted and ready!" in output
     assert checkout.status() == dict.fromkeys(ADDRESSES, "running")
     assert addresses(checkout) == ADDRESSES
