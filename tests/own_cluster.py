@@ -14,24 +14,17 @@ import sys
 from collections.abc import Sequence
 
 from runner.state import CHECKOUT, DECLARATION, State
-from tests.machines.checkout import renumbered
+from tests.machines.checkout import copy_checkout, renumbered
 
 OWN = CHECKOUT / ".cluster" / "tests"
 NETWORK = "172.31.252"
-NOT_COPIED = ("__pycache__", "local.yml", "static.yml")  # a person's own settings among them
 
 
 def copy() -> None:
-    """Copy the checkout but for hidden files; its documents tell the addresses of the copy's cluster."""
+    """Copy the checkout; declaration and documents tell the addresses of the copy's cluster."""
     if OWN.exists():
         shutil.rmtree(OWN)
-    OWN.mkdir(mode=0o700)
-    for source in CHECKOUT.glob("[!.]*"):
-        if source.is_dir():
-            shutil.copytree(source, OWN / source.name, symlinks=True, ignore=shutil.ignore_patterns(*NOT_COPIED))
-        else:
-            shutil.copy(source, OWN)
-    (OWN / ".venv").symlink_to(CHECKOUT / ".venv")
+    copy_checkout(OWN)
     for path in (OWN / DECLARATION.relative_to(CHECKOUT), *OWN.glob("*.md"), *OWN.glob("docs/*.md")):
         path.write_text(renumbered(path.read_text("utf-8"), NETWORK), "utf-8")
 

@@ -1,6 +1,7 @@
 """Inventories: that of the declared cluster, which inventory/vagrant.py prints, and what a person's own one says."""
 
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -117,10 +118,20 @@ def read_endpoints(cluster: Cluster, vault_password_file: Path | None = None) ->
     address = ("{{ cluster_controller_address }}", str(cluster.address))
     defaults = {name: variables[f"cluster_{name}"].replace(*address) for name in Endpoints.model_fields}
     # Ansible takes a second or two, and without a user's own files it would say what is known already.
-    files = {path for place in PLACES for path in (CHECKOUT / place).rglob("*") if path.is_file()}
-    if files == {DEFAULTS} and "{{" not in "".join(defaults.values()):
+    if not personal_files() and "{{" not in "".join(defaults.values()):
         return Endpoints(**defaults)
     return ask_endpoints(VAGRANT_INVENTORY, vault_password_file)
+
+
+def personal_files() -> set[Path]:
+    """Return the files of variables that a user has added for the declared hosts."""
+    return {path for place in PLACES for path in files_below(CHECKOUT / place)} - {DEFAULTS}
+
+
+def files_below(place: Path) -> list[Path]:
+    """Return the files below a directory, sorted; as for Ansible, some of its directories may be links."""
+    found = (Path(parent, name) for parent, _, names in os.walk(place, followlinks=True) for name in names)
+    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")
 
 
 def ask_endpoints(inventory: Path, vault_password_file: Path | None = None) -> Endpoints:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from runner import process
-from runner.ansible.inventory import DEFAULTS, PLACES, build_inventory
+from runner.ansible.inventory import PLACES, build_inventory, files_below, personal_files
 from runner.ansible.play import PlaybookOptions
 from runner.ansible.variables import roles_by_group
 from runner.declaration import Cluster, Declaration
@@ -117,18 +117,11 @@ def digest_of_inputs(declaration: Declaration, host: str, options: PlaybookOptio
 
 
 def _lookups_of_a_person() -> bool:
-    files = {path for place in PLACES for path in _below(CHECKOUT / place)} - {DEFAULTS}
-    return any(re.search(rb"\b(lookup|query|q)\(", path.read_bytes()) for path in files)
+    return any(re.search(rb"\b(lookup|query|q)\(", path.read_bytes()) for path in personal_files())
 
 
 def _files(options: PlaybookOptions, state: State) -> Iterator[Path]:
     """Yield the files that roles are given, in a fixed order."""
     for place in (*(CHECKOUT / name for name in SOURCES), state.pki):
-        yield from [place] if place.is_file() else _below(place)
+        yield from [place] if place.is_file() else files_below(place)
     yield from (state.dashboard_salt, state.provisioning_token, state.release / "manifest.json", *options.extra_files)
-
-
-def _below(place: Path) -> list[Path]:
-    """Return the files below a directory; as for Ansible, some of its directories may be links."""
-    found = (Path(parent, name) for parent, _, names in os.walk(place, followlinks=True) for name in names)
-    return sorted(path for path in found if path.is_file() and path.suffix != ".pyc")

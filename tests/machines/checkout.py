@@ -25,6 +25,18 @@ def renumbered(text: str, network: str) -> str:
     return text.replace(str(load(DECLARATION).controller.address).rpartition(".")[0] + ".", f"{network}.")
 
 
+def copy_checkout(directory: Path, parts: Sequence[str] = ()) -> None:
+    """Copy parts of this checkout, or all but its hidden files; without a user's own settings, with its environment."""
+    directory.mkdir()
+    unwanted = shutil.ignore_patterns("__pycache__", "local.yml", "static.yml")
+    for source in [CHECKOUT / part for part in parts] or CHECKOUT.glob("[!.]*"):
+        if source.is_dir():
+            shutil.copytree(source, directory / source.name, symlinks=True, ignore=unwanted)
+        else:
+            shutil.copy(source, directory)
+    (directory / ".venv").symlink_to(CHECKOUT / ".venv")
+
+
 @dataclass(frozen=True)
 class Checkout:
     """A copy of what makes hosts; its release is the one that this checkout uses."""
@@ -33,17 +45,10 @@ class Checkout:
 
     @classmethod
     def make(cls, directory: Path, parts: Sequence[str] = PARTS, network: str = NETWORK) -> "Checkout":
-        for part in parts:
-            source = CHECKOUT / part
-            if source.is_dir():
-                shutil.copytree(source, directory / part, symlinks=True)
-            else:
-                directory.mkdir(exist_ok=True)
-                shutil.copy(source, directory / part)
+        copy_checkout(directory, parts)
         declaration = directory / "inventory" / "cluster.yml"
         text = renumbered(declaration.read_text(encoding="utf-8"), network)
         declaration.write_text(text.replace("count: 5", "count: 1"), encoding="utf-8")
-        (directory / ".venv").symlink_to(CHECKOUT / ".venv")
         (directory / ".cluster").mkdir(mode=0o700)
         (directory / ".cluster" / "release").symlink_to(State().release.resolve(strict=True))
         return cls(directory)

@@ -5,7 +5,6 @@ machine's network, its Docker and whatever cluster runs are not touched.
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.declaration import load
-from runner.state import CHECKOUT
+from tests.machines.checkout import copy_checkout
 
 SCRIPT = """
 set -eu
@@ -44,9 +43,7 @@ def fixture_docker() -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network namespace and start a Docker in it")
 def test_a_prepared_machine_needs_no_network(tmp_path: Path, docker: Path) -> None:
     checkout = tmp_path / "checkout"
-    unwanted = shutil.ignore_patterns(".git", ".venv", ".cluster", ".vagrant", ".*_cache", "__pycache__")
-    shutil.copytree(CHECKOUT, checkout, symlinks=True, ignore=unwanted)
-    (checkout / ".venv").symlink_to(CHECKOUT / ".venv")
+    copy_checkout(checkout)
     declaration = checkout / "inventory" / "cluster.yml"
     declaration.write_text(declaration.read_text("utf-8").replace("count: 5", "count: 1"), "utf-8")
 

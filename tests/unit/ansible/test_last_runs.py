@@ -1,11 +1,12 @@
 """The digest of what roles are given: all that may change what they do on a host, and nothing else."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from runner.ansible import PlaybookOptions, last_runs
+from runner.ansible import PlaybookOptions, inventory, last_runs
 from runner.ansible.last_runs import digest_of_inputs
 from runner.declaration import Declaration, load
 from runner.machines import hosts
@@ -36,10 +37,13 @@ def fixture_digest(state: State) -> Digest:
 
 
 @pytest.fixture(name="with_nodes")
-def fixture_with_nodes(tmp_path: Path) -> Callable[[int], Declaration]:
-    def with_nodes(count: int) -> Declaration:
+def fixture_with_nodes(tmp_path: Path) -> Callable[..., Declaration]:
+    def with_nodes(count: int, **changes: str) -> Declaration:
+        text = DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}")
+        for key, value in changes.items():
+            text = re.sub(f"{key}: .*", f"{key}: {value}", text, count=1)
         declared = tmp_path / "cluster.yml"
-        declared.write_text(DECLARATION.read_text("utf-8").replace("count: 5", f"count: {count}"), "utf-8")
+        declared.write_text(text, "utf-8")
         found = load(declared)
         assert len(found.hosts) == 1 + count
         return found
@@ -77,7 +81,7 @@ def test_another_release_counts(digest: Digest, state: State) -> None:
 
 
 def test_what_is_another_nodes_does_not_count(
-    digest: Digest, state: State, with_nodes: Callable[[int], Declaration]
+    digest: Digest, state: State, with_nodes: Callable[..., Declaration]
 ) -> None:
     """One more node must not run the roles on all others."""
     before = digest()
@@ -86,7 +90,7 @@ def test_what_is_another_nodes_does_not_count(
     assert digest(declaration=with_nodes(6)) == before
 
 
-def test_a_second_node_counts(digest: Digest, with_nodes: Callable[[int], Declaration]) -> None:
+def test_a_second_node_counts(digest: Digest, with_nodes: Callable[..., Declaration]) -> None:
     """The name service is spread over two nodes where there are two."""
     digests = [digest("controller", declaration=with_nodes(count)) for count in (1, 2, 3)]
     assert digests[0] != digests[1] == digests[2]
@@ -96,18 +100,13 @@ def test_a_setting_of_all_hosts_counts(digest: Digest) -> None:
     assert digest(declaration=load(DECLARATION).model_copy(update={"name": "another"})) != digest()
 
 
-def test_a_node_in_another_network_of_256_addresses_counts(digest: Digest, tmp_path: Path) -> None:
+def test_a_node_in_another_network_of_256_addresses_counts(
+    digest: Digest, with_nodes: Callable[..., Declaration]
+) -> None:
     """Role flannel shares the pod network out by address only where all hosts are in one."""
-    text = (
-        DECLARATION.read_text("utf-8").replace("172.17.8.0/24", "172.17.8.0/22").replace("172.17.8.31", "172.17.8.254")
-    )
-    digests = []
-    for count in (2, 3):
-        declared = tmp_path / f"{count}.yml"
-        declared.write_text(text.replace("count: 5", f"count: {count}"), "utf-8")
-        assert str(load(declared).hosts[-1].address) == ("172.17.8.255" if count == 2 else "172.17.9.0")
-        digests.append(digest(declaration=load(declared)))
-    assert digests[0] != digests[1]
+    two, three = (with_nodes(count, network="172.17.8.0/22", first_address="172.17.8.254") for count in (2, 3))
+    assert [str(one.hosts[-1].address) for one in (two, three)] == ["172.17.8.255", "172.17.9.0"]
+    assert digest(declaration=two) != digest(declaration=three)
 
 
 def test_what_variables_may_read_from_elsewhere_counts(digest: Digest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,9 +131,11 @@ def test_variables_behind_a_link_count(
 def test_variables_that_come_from_anywhere_leave_nothing_out(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, *, leaves_out: bool
 ) -> None:
-    (tmp_path / "group_vars" / "all").mkdir(parents=True)
-    (tmp_path / "group_vars" / "all" / "local.yml").write_text(f"a: {value}\n", "utf-8")
-    monkeypatch.setattr(last_runs, "CHECKOUT", tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine" / "local.yml").write_text(f"a: {value}\n", "utf-8")
+    monkeypatch.setattr(inventory, "CHECKOUT", tmp_path)
     monkeypatch.setattr(hosts, "ssh_config", lambda _: {})
     found = last_runs.LastRuns.of(load(DECLARATION), PlaybookOptions("site.yml"), state)
     assert (found is not None) == leaves_out
